@@ -1,0 +1,58 @@
+"""What a method says about itself, and how a parameter refers to another method.
+
+Every file under `curation/methods/` holds one `CARD`. The registry, the plan, the app, the generated
+documentation and the contract tests read it; nothing about a method is written down anywhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# What a method may ask its View for. The runner provides exactly these, and nothing else is readable.
+NEEDS = ("images", "labels", "embeddings", "features", "pixels", "neighbours", "probabilities", "dynamics")
+
+# The part of NEEDS that is evidence: each is one file in methods/evidence, planned in when asked for.
+EVIDENCE = ("pixels", "neighbours", "probabilities", "dynamics")
+
+
+@dataclass(frozen=True)
+class Card:
+    """One method in words.
+
+    title: as a person would say it ("k-center greedy").
+    cost: time and memory in the field's notation ("n * budget * d time, n memory").
+    blind_to: what the method cannot see, in a few words; every method is blind to something.
+    needs: what it reads from its View, out of `NEEDS`.
+    paper: address of the paper; the full citation stands in the module's docstring.
+    tags: words to filter by. Flags use "mislabel", "duplicate" or "outlier" to say what they look for.
+    version: raised when the same input would give another result; part of every key.
+    requires: packages imported inside the function, as pip names; missing ones make the method unavailable.
+    rows: "train" (the default) or "all" usable rows, test included. Only label-free preparation may say "all".
+    nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
+    stochastic: another seed may give another result. When False the seed is left out of the key.
+    exceptions: contract tests the method cannot keep, as {test name: reason}; meant to shrink.
+    """
+
+    title: str
+    cost: str
+    blind_to: str = ""
+    needs: tuple[str, ...] = ()
+    paper: str = ""
+    tags: tuple[str, ...] = ()
+    version: int = 1
+    requires: tuple[str, ...] = ()
+    rows: str = "train"
+    nested: bool = False
+    stochastic: bool = True
+    exceptions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Marks a `str` parameter whose value names another method: `by: Annotated[str, Ref("scores")] = "aum"`.
+
+    A reference to a score is planned in before the method runs, and read by `view.score(by)`.
+    A reference to a student is handed over by `view.student(name)`, ready to train.
+    """
+
+    kind: str

@@ -1,0 +1,216 @@
+"""The View: what one method may see, already cut to the rows it may see.
+
+A method gets a View and nothing else. Arrays have m rows, one per row of the view, in the items' order, so a
+method speaks of positions 0..m-1 and never of ids, files or folders. Reading something the card does not name
+in `needs` is an error: it keeps plans honest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """k nearest by cosine distance, self excluded, nearest first.
+
+    indices: int32 [m, k], positions in the view; -1 pads rows with fewer. distances: float32 [m, k], inf where padded.
+    """
+
+    indices: np.ndarray
+    distances: np.ndarray
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """One recorded student run. logits: float [E, m, C] per epoch.
+
+    mode: "train" = logits of the training passes, before each update; "eval" = a clean pass after each epoch.
+    features: float [m, h], penultimate features of the finished student.
+    """
+
+    logits: np.ndarray
+    mode: str
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What a flag says of m rows. score: float, higher = more suspicious. flagged: bool.
+
+    suggested: int codes of the label that would fit better, -1 where there is none.
+    duplicate_of: int positions of the item that is kept in this one's stead, -1 where there is none.
+    score_name: what the score means in words, for the review page.
+    """
+
+    score: np.ndarray
+    flagged: np.ndarray
+    suggested: np.ndarray | None = None
+    duplicate_of: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows a pruner takes, in the order taken, and optional weights of the same length."""
+
+    rows: np.ndarray
+    weights: np.ndarray | None = None
+
+
+class View:
+    """m rows of a dataset, and the evidence a method declared.
+
+    Built by the runner, or from bare arrays with `View.of(...)` in tests and notebooks. Every property that is
+    listed in `curation.card.NEEDS` may be read only by a method whose card names it.
+    """
+
+    def __init__(
+        self,
+        provide: Mapping[str, Callable[[np.ndarray], Any]],
+        rows: np.ndarray,
+        classes: Sequence[str] = (),
+        needs: Sequence[str] | None = None,
+        scores: Callable[[str, np.ndarray], np.ndarray] | None = None,
+        students: Callable[[str], Callable] | None = None,
+    ):
+        """provide: need -> function from item rows to the value for these rows. needs: None allows everything."""
+        self.rows = np.asarray(rows)
+        self.classes = tuple(classes)
+        self._provide, self._needs, self._scores, self._students = provide, needs, scores, students
+        self._cache: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, *, needs: Sequence[str] | None = None, scores=None, students=None, classes=None, **arrays) -> View:
+        """A View over bare arrays: `View.of(embeddings=x, labels=y, scores={"aum": s})`; first axis = rows.
+
+        >>> View.of(labels=np.array([0, 1, 1])).subset([2, 0]).labels
+        array([1, 0])
+        """
+        logits = arrays.get("dynamics")
+        sized = logits.logits[0] if logits is not None else next(iter(arrays.values()), ())
+        m = len(sized.indices if isinstance(sized, Neighbours) else sized)
+        if classes is None and "labels" in arrays:
+            classes = [str(c) for c in range(int(np.max(arrays["labels"], initial=-1)) + 1)]
+        table = {name: float_rows(values) for name, values in (scores or {}).items()}
+        return cls(
+            {name: (lambda rows, value=value: _take(value, rows)) for name, value in arrays.items()},
+            np.arange(m),
+            classes or (),
+            needs=needs,
+            scores=lambda name, rows: table[name][rows],
+            students=(students or {}).__getitem__,
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, positions: np.ndarray) -> View:
+        """The same view cut to these positions, in this order."""
+        part = View(self._provide, self.rows[positions], self.classes, self._needs, self._scores, self._students)
+        # What was loaded for the whole is cut, not loaded again.
+        part._cache = {name: _take(value, np.asarray(positions)) for name, value in self._cache.items()}
+        return part
+
+    def _get(self, name: str) -> Any:
+        if self._needs is not None and name not in self._needs:
+            raise LookupError(f"this method reads {name!r}, which its card does not name in `needs`")
+        if name not in self._cache:
+            self._cache[name] = self._provide[name](self.rows)
+        return self._cache[name]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 [m] codes into `classes`."""
+        return self._get("labels")
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        """float32 [m, d], C-contiguous. Read-only."""
+        return self._get("embeddings")
+
+    @property
+    def features(self) -> np.ndarray:
+        """float [m, d] the source brought along."""
+        return self._get("features")
+
+    @property
+    def images(self) -> Images:
+        """The m images, decoded when asked for."""
+        return self._get("images")
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """uint8 [m, s, s, 3], every image at one small size; see evidence `pixels`."""
+        return self._get("pixels")
+
+    @property
+    def neighbours(self) -> Neighbours:
+        return self._get("neighbours")
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """float64 [m, C], out-of-fold: no row was predicted by a model that was trained on it."""
+        return self._get("probabilities")
+
+    @property
+    def dynamics(self) -> Dynamics:
+        return self._get("dynamics")
+
+    def score(self, name: str) -> np.ndarray:
+        """float64 [m] of a score named by a `Ref("scores")` parameter. Higher = harder."""
+        return self._scores(name, self.rows)
+
+    def student(self, name: str) -> Callable:
+        """A student named by a `Ref("students")` parameter: `train(view, *, seed, record=None) -> Predictor`."""
+        return self._students(name)
+
+
+class Images:
+    """m images by position; decoding happens on access. Picklable, so that worker processes can share the work."""
+
+    def __init__(self, items, rows: np.ndarray):
+        self.items, self.rows = items, np.asarray(rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int):
+        """An upright RGB `PIL.Image`."""
+        return self.items.image(int(self.rows[position]))
+
+    def __iter__(self) -> Iterator:
+        return (self[i] for i in range(len(self)))
+
+    def take(self, positions: np.ndarray) -> Images:
+        return Images(self.items, self.rows[positions])
+
+
+def float_rows(values) -> np.ndarray:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _take(value: Any, rows: np.ndarray) -> Any:
+    """Cut a provided value to rows of its first axis; neighbours outside the cut become padding."""
+    if isinstance(value, Neighbours):
+        return cut_neighbours(value, rows)
+    if isinstance(value, Dynamics):
+        return Dynamics(value.logits[:, rows], value.mode, value.features[rows])
+    if isinstance(value, Images):
+        return value.take(rows)
+    return value[rows]
+
+
+def cut_neighbours(graph: Neighbours, rows: np.ndarray) -> Neighbours:
+    """The graph among `rows` only, re-numbered; entries that lead outside become -1 / inf, moved to the end."""
+    if len(rows) == len(graph.indices) and np.array_equal(rows, np.arange(len(rows))):
+        return graph
+    position = np.full(len(graph.indices) + 1, -1, dtype=np.int32)  # last slot: where -1 points
+    position[rows] = np.arange(len(rows), dtype=np.int32)
+    indices, distances = position[graph.indices[rows]], graph.distances[rows].copy()
+    distances[indices < 0] = np.inf
+    order = np.argsort(indices < 0, axis=1, kind="stable")
+    return Neighbours(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1))

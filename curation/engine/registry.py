@@ -1,0 +1,160 @@
+"""Finds every method by listing `curation/methods/`. One file = one method; there is no list to keep.
+
+A method file has a docstring, a `CARD` and one public function named after its folder's verb. Keyword-only
+parameters of that function become a pydantic model: it validates recipes, draws the app's forms and writes the
+documentation. Names in `INJECTED` are handed over by the runner and are not parameters.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import pydantic
+
+import curation.methods
+from curation.card import Card, Ref
+from curation.errors import RecipeError, UnavailableError, nearest
+
+# folder -> verb: the name of the one public function in each of its files
+KINDS = {
+    "sources": "read",
+    "encoders": "encode",
+    "evidence": "gather",
+    "scores": "score",
+    "flags": "flag",
+    "maps": "place",
+    "pruners": "select",
+    "students": "train",
+    "exporters": "write",
+}
+
+# What the runner hands over by name. Everything else that is keyword-only is a parameter.
+INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items"})
+
+
+@dataclass(frozen=True)
+class Method:
+    """One file of `curation/methods/`, described."""
+
+    id: str
+    kind: str
+    card: Card
+    call: Callable
+    preflight: Callable | None  # optional second function: raises UnavailableError before any work
+    doc: str
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return self.doc.strip().splitlines()[0]
+
+    @cached_property
+    def injected(self) -> frozenset[str]:
+        return frozenset(inspect.signature(self.call).parameters) & INJECTED
+
+    @cached_property
+    def refs(self) -> dict[str, Ref]:
+        """Parameters that name another method: {parameter: Ref}."""
+        found = {}
+        for name, field in self.params.model_fields.items():
+            for mark in field.metadata:
+                if isinstance(mark, Ref):
+                    found[name] = mark
+        return found
+
+    @cached_property
+    def params(self) -> type[pydantic.BaseModel]:
+        """The parameters as a pydantic model; unknown names are refused."""
+        hints = typing.get_type_hints(self.call, include_extras=True)
+        fields: dict[str, Any] = {}
+        for name, parameter in inspect.signature(self.call).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY and name not in INJECTED:
+                default = ... if parameter.default is parameter.empty else parameter.default
+                fields[name] = (hints[name], default)
+        config = pydantic.ConfigDict(extra="forbid", validate_default=True, protected_namespaces=())
+        return pydantic.create_model(f"{self.id}_params", __config__=config, **fields)
+
+    def validated(self, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Parameters in full, checked. Raises RecipeError with one line that starts with `where`."""
+        for name in given:
+            if name not in self.params.model_fields:
+                known = list(self.params.model_fields)
+                hint = nearest(name, known) if known else "it takes none"
+                raise RecipeError(f"{where}: {self.id} has no parameter {name!r}; {hint}")
+        try:
+            return self.params.model_validate(dict(given)).model_dump()
+        except pydantic.ValidationError as error:
+            raise RecipeError(f"{where}: {explain(error)}") from None
+
+    def missing(self) -> list[str]:
+        """Packages the card requires that are not installed."""
+        return [name for name in self.card.requires if importlib.util.find_spec(name) is None]
+
+    def check(self, params: Mapping[str, Any], device: str = "cpu") -> None:
+        """Raise UnavailableError, with the command that fixes it, if this cannot run with these parameters."""
+        if missing := self.missing():
+            raise UnavailableError(
+                f"{self.id} needs the package{'s' if len(missing) > 1 else ''} {', '.join(missing)}: "
+                f"pip install {' '.join(missing)}"
+            )
+        if self.preflight is not None:
+            self.preflight(**params)
+
+    def unavailable(self, params: Mapping[str, Any] | None = None) -> str | None:
+        """Why this cannot run, in words; None when it can. `params` default to the method's own."""
+        try:
+            self.check(params if params is not None else self.params().model_dump())
+        except UnavailableError as error:
+            return str(error)
+        return None
+
+
+def explain(error: pydantic.ValidationError) -> str:
+    """The first problem of a pydantic error as 'key = value: what was expected'."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"{key} is required and was not given"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+@lru_cache
+def methods(kind: str) -> dict[str, Method]:
+    """All methods of one kind, by id, sorted."""
+    package = importlib.import_module(f"curation.methods.{kind}")
+    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+    return {name: load(kind, name) for name in names}
+
+
+def all_methods() -> list[Method]:
+    return [method for kind in KINDS for method in methods(kind).values()]
+
+
+def get(kind: str, name: str, where: str = "") -> Method:
+    """One method, or a RecipeError that suggests the nearest name."""
+    known = methods(kind)
+    if name not in known:
+        raise RecipeError(f"{where or kind}: there is no {kind.rstrip('s')} {name!r}; {nearest(name, known)}")
+    return known[name]
+
+
+def load(kind: str, name: str) -> Method:
+    """Import one method file."""
+    module = importlib.import_module(f"{curation.methods.__name__}.{kind}.{name}")
+    return Method(
+        id=name,
+        kind=kind,
+        card=module.CARD,
+        call=getattr(module, KINDS[kind]),
+        preflight=getattr(module, "preflight", None),
+        doc=inspect.getdoc(module) or "",
+    )

@@ -1,0 +1,34 @@
+"""What a trained student is, and what it may tell while it trains. Every student method returns a `Predictor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from curation.data.view import View
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A finished student.
+
+    logits: View -> float32 [m, C]. features: View -> float32 [m, h], what its last layer sees.
+    passes: how many single items went forward and backward in training (the unit of training cost).
+    """
+
+    logits: Callable[[View], np.ndarray]
+    features: Callable[[View], np.ndarray]
+    passes: int
+
+
+class Record(Protocol):
+    """What a student calls while it trains, when it is asked to be recorded. Rows are positions in its View."""
+
+    def batch(self, positions: np.ndarray, logits: np.ndarray) -> None:
+        """Train-mode logits [b, C] of one batch, taken before the update."""
+
+    def epoch(self, predict: Callable[[], np.ndarray]) -> None:
+        """An epoch ended; `predict()` gives clean eval-mode logits [m, C] if they are wanted."""
