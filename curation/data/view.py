@@ -97,7 +97,7 @@ class View:
             classes = [str(c) for c in range(int(np.max(arrays["labels"], initial=-1)) + 1)]
         table = {name: float_rows(values) for name, values in (scores or {}).items()}
         return cls(
-            {name: (lambda rows, value=value: _take(value, rows)) for name, value in arrays.items()},
+            {name: (lambda rows, value=value: take(value, rows)) for name, value in arrays.items()},
             np.arange(m),
             classes or (),
             needs=needs,
@@ -112,7 +112,7 @@ class View:
         """The same view cut to these positions, in this order."""
         part = View(self._provide, self.rows[positions], self.classes, self._needs, self._scores, self._students)
         # What was loaded for the whole is cut, not loaded again.
-        part._cache = {name: _take(value, np.asarray(positions)) for name, value in self._cache.items()}
+        part._cache = {name: take(value, np.asarray(positions)) for name, value in self._cache.items()}
         return part
 
     def _get(self, name: str) -> Any:
@@ -193,7 +193,7 @@ def float_rows(values) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
-def _take(value: Any, rows: np.ndarray) -> Any:
+def take(value: Any, rows: np.ndarray) -> Any:
     """Cut a provided value to rows of its first axis; neighbours outside the cut become padding."""
     if isinstance(value, Neighbours):
         return cut_neighbours(value, rows)

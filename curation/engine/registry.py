@@ -51,6 +51,9 @@ class Method:
     preflight: Callable | None  # optional second function: raises UnavailableError before any work
     doc: str
 
+    def __reduce__(self):
+        return load, (self.kind, self.id)  # by name: a step can be handed to another process
+
     @property
     def summary(self) -> str:
         """First line of the docstring."""

@@ -1,0 +1,133 @@
+"""What a person decides is data: an append-only table of (id, action, value, why, when), never rewritten.
+
+Undo appends too. A decision is on the disk when `add` returns (SQLite, WAL, synchronous=FULL), so a killed server
+loses nothing a person saw answered. `fold` turns the history into what is in force.
+
+actions: relabel (value = the right label)   confirm (the given label is right)   drop (leave this item out)
+         keep (keep it whatever a pruner says)   review (put it in the review queue)   undo (value = a batch)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from curation.errors import InputError
+
+Action = Literal["relabel", "confirm", "drop", "keep", "review"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    id: str
+    action: str
+    value: str | None = None
+    why: str = ""
+    batch: int = 0  # decisions made by one click, undone together
+    at: str = ""  # UTC, ISO 8601
+
+
+@dataclass
+class InForce:
+    """What the decisions add up to, by item id."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)  # id -> why
+    pinned: dict[str, str] = field(default_factory=dict)
+    confirmed: set[str] = field(default_factory=set)
+    queued: dict[str, str] = field(default_factory=dict)  # sent to review by hand, not yet decided
+
+    def decided(self, id_: str) -> bool:
+        return id_ in self.labels or id_ in self.dropped or id_ in self.confirmed or id_ in self.pinned
+
+
+def fold(decisions: Iterable[Decision]) -> InForce:
+    """The last word on each item. Undone batches count as never made.
+
+    >>> fold([Decision("a", "relabel", "cat"), Decision("a", "confirm"), Decision("b", "drop", why="blurred")])
+    InForce(labels={}, dropped={'b': 'blurred'}, pinned={}, confirmed={'a'}, queued={})
+    """
+    decisions = list(decisions)
+    undone = {int(d.value) for d in decisions if d.action == "undo"}
+    state = InForce()
+    for d in decisions:
+        if d.action == "undo" or d.batch in undone:
+            continue
+        if d.action == "review":
+            state.queued[d.id] = d.why
+            continue
+        state.queued.pop(d.id, None)
+        state.dropped.pop(d.id, None)  # whatever is decided next, the item is back
+        if d.action == "relabel":
+            state.labels[d.id] = d.value
+            state.confirmed.discard(d.id)
+        elif d.action == "confirm":
+            state.labels.pop(d.id, None)
+            state.confirmed.add(d.id)
+        elif d.action == "drop":
+            state.dropped[d.id] = d.why
+            state.pinned.pop(d.id, None)
+        else:
+            state.pinned[d.id] = d.why
+    return state
+
+
+class DecisionLog:
+    """The decisions of one workspace, in `decisions.sqlite`. Cheap to open; any number of readers and writers."""
+
+    def __init__(self, workspace: Path):
+        self.path = workspace / "decisions.sqlite"
+
+    def add(self, ids: Sequence[str], action: Action, value: str | None = None, why: str = "") -> int:
+        """Record one action on one or more items; durable on return. Returns the batch number, for undo."""
+        if action not in get_args(Action):
+            raise InputError(f"unknown action {action!r}; expected one of: {', '.join(get_args(Action))}")
+        if action == "relabel" and not (value or "").strip():
+            raise InputError("a relabel needs the new label; the name given is empty")
+        return self._append([(id_, action, value, why) for id_ in ids])
+
+    def undo(self) -> list[Decision]:
+        """Take back the last batch that still stands; returns what it held, empty when there is nothing left."""
+        history = self.all()
+        undone = {int(d.value) for d in history if d.action == "undo"}
+        standing = [d.batch for d in history if d.action != "undo" and d.batch not in undone]
+        if not standing:
+            return []
+        self._append([("", "undo", str(standing[-1]), "")])
+        return [d for d in history if d.batch == standing[-1] and d.action != "undo"]
+
+    def all(self) -> list[Decision]:
+        """The whole history, oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as db:
+            rows = db.execute("SELECT id, action, value, why, batch, at FROM decision ORDER BY seq").fetchall()
+        return [Decision(*row) for row in rows]
+
+    def _append(self, rows: list[tuple[str, str, str | None, str]]) -> int:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        db = self._open()
+        with db:  # one transaction: a batch is there as a whole or not at all
+            db.execute("BEGIN IMMEDIATE")
+            (batch,) = db.execute("SELECT COALESCE(MAX(batch), 0) + 1 FROM decision").fetchone()
+            db.executemany(
+                "INSERT INTO decision (id, action, value, why, batch, at) VALUES (?, ?, ?, ?, ?, ?)",
+                [(*row, batch, now) for row in rows],
+            )
+        db.close()
+        return batch
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=10)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS decision (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, action TEXT NOT NULL,"
+            " value TEXT, why TEXT NOT NULL, batch INTEGER NOT NULL, at TEXT NOT NULL)"
+        )
+        return db

@@ -1,0 +1,133 @@
+"""The workspace: `<stage>/<key>/`, one folder per result, and a result exists if and only if its folder does.
+
+A result is written into a `.partial-<key>` folder beside its final place, synced, and renamed. Nothing under a
+final name is ever rewritten, so readers need no lock. Killed at any moment, a run leaves finished results and
+perhaps a partial folder, which the next run continues or clears. Two processes that want the same key queue up on
+a lock; the second finds the result there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from curation.errors import WorkspaceError
+
+FORMAT = 1  # raised when an older Winnow could not read what a newer one writes
+
+
+def key_of(**parts: Any) -> str:
+    """20 hex digits of the SHA-256 of `parts` as canonical JSON; equal parts, equal key, on any machine."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+class Workspace:
+    """One folder of results. Opening creates it; raises WorkspaceError when it cannot be used, with the reason."""
+
+    def __init__(self, folder: Path | str):
+        self.folder = Path(folder)
+        about = self.folder / "winnow.json"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not about.exists():
+                write_text(about, json.dumps({"format": FORMAT}) + "\n")
+            written_by = json.loads(about.read_text())["format"]
+        except (OSError, ValueError, KeyError) as error:
+            raise WorkspaceError(f"the workspace {self.folder} cannot be used: {error}") from error
+        if written_by > FORMAT:
+            raise WorkspaceError(
+                f"the workspace {self.folder} was written by a newer Winnow (format {written_by}, this one reads "
+                f"up to {FORMAT}): update Winnow or choose another workspace"
+            )
+
+    def path(self, stage: str, key: str) -> Path:
+        """Where a result is, or will be."""
+        return self.folder / stage / key
+
+    def done(self, stage: str, key: str) -> bool:
+        return self.path(stage, key).is_dir()
+
+    def card(self, stage: str, key: str) -> dict[str, Any]:
+        """What a finished result says about itself."""
+        return json.loads((self.path(stage, key) / "card.json").read_text())
+
+    def cards(self) -> Iterator[dict[str, Any]]:
+        """The cards of every finished result, by stage and time of creation; each with its `key`."""
+        for stage in sorted(p for p in self.folder.glob("[!.]*") if p.is_dir()):
+            found = [json.loads(c.read_text()) | {"key": c.parent.name} for c in stage.glob("[!.]*/card.json")]
+            yield from sorted(found, key=lambda card: card["created"])
+
+    @contextlib.contextmanager
+    def lock(self, stage: str, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Hold the right to write one key. Released by the system when the process dies, however it dies."""
+        folder = self.folder / ".locks"  # never removed: a lock file that vanishes could be locked twice
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{stage}-{key}").open("w") as handle:
+            told = False
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if waiting and not told:
+                        waiting()
+                        told = True
+                    time.sleep(0.2)
+            yield
+
+    @contextlib.contextmanager
+    def write(self, stage: str, key: str, resume: bool = False) -> Iterator[Path]:
+        """A folder to write one result into; published when the block ends without an error.
+
+        resume: keep what an earlier, killed attempt left there. Call under `lock`. The block must write card.json.
+        """
+        final = self.path(stage, key)
+        partial = final.with_name(f".partial-{key}")
+        try:
+            if partial.exists() and not resume:
+                shutil.rmtree(partial)
+            partial.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(f"cannot write to the workspace {self.folder}: {error.strerror}") from error
+        yield partial
+        sync_tree(partial)
+        partial.rename(final)
+        sync(final.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a small file as a whole: written beside, synced, renamed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("w") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    beside.rename(path)
+    sync(path.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Force a folder's own files to the disk. Files further down are covered by one `sync` of the file system."""
+    files = [entry for entry in folder.iterdir() if entry.is_file()]
+    if any(entry.is_dir() for entry in folder.iterdir()):
+        os.sync()  # extracted images: tens of thousands of single fsyncs would take minutes
+    for path in files:
+        sync(path)
+    sync(folder)
+
+
+def sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

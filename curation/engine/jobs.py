@@ -1,0 +1,236 @@
+"""Jobs: a run in a process of its own, so that closing the browser or restarting the server stops nothing.
+
+One row in `jobs.sqlite` per job: what was asked, where it is, how it ended. The process that works writes the row,
+anyone reads it. A job whose process is gone without having said so is "lost"; starting the same recipe again goes
+on from what it finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from curation.engine.recipe import Recipe, load_recipe
+from curation.errors import WinnowError
+
+ACTIVE = ("starting", "running")
+START_WITHIN = 60.0  # seconds a new process may take to report before it counts as lost
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row. state: starting, running, done, failed, cancelled or lost. Times are seconds since the epoch."""
+
+    number: int
+    title: str
+    state: str
+    step: int
+    steps: int
+    label: str
+    done: int
+    total: int
+    message: str
+    error: str
+    log: str
+    pid: int
+    born: float  # creation time of the process; a reused pid has another
+    created: float
+    step_started: float
+    finished: float
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def share(self) -> float:
+        """How much is done, in [0, 1]: whole steps, and the part of the current one."""
+        within = self.done / self.total if self.total else 0.0
+        return min((max(self.step - 1, 0) + within) / self.steps, 1.0) if self.steps else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds the current step still needs, from its own pace; None while that is unknown."""
+        spent = time.time() - self.step_started
+        if not self.total or not self.done or spent < 2:
+            return None
+        return spent * (self.total - self.done) / self.done
+
+
+_COLUMNS = {
+    "title": "TEXT DEFAULT ''",
+    "state": "TEXT DEFAULT 'starting'",
+    "step": "INTEGER DEFAULT 0",
+    "steps": "INTEGER DEFAULT 0",
+    "label": "TEXT DEFAULT ''",
+    "done": "INTEGER DEFAULT 0",
+    "total": "INTEGER DEFAULT 0",
+    "message": "TEXT DEFAULT ''",
+    "error": "TEXT DEFAULT ''",
+    "log": "TEXT DEFAULT ''",
+    "pid": "INTEGER DEFAULT 0",
+    "born": "REAL DEFAULT 0",
+    "created": "REAL DEFAULT 0",
+    "step_started": "REAL DEFAULT 0",
+    "finished": "REAL DEFAULT 0",
+}
+
+
+class Jobs:
+    """The jobs of one workspace."""
+
+    def __init__(self, workspace: Path | str):
+        self.workspace = Path(workspace)
+
+    def start(self, recipe: Recipe, title: str, until: str | None = None, device: str = "auto") -> Job:
+        """Start a run in a new process. While one is at work, that one is returned and nothing is started."""
+        if (current := self.current()) is not None:
+            return current
+        with self._open() as db:
+            number = db.execute("INSERT INTO job (title, created) VALUES (?, ?)", (title, time.time())).lastrowid
+        folder = self.workspace / "jobs"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number}.toml").write_text(recipe.toml())
+        command = [sys.executable, "-m", "curation", "job", str(self.workspace.absolute()), str(number)]
+        command += ["--device", device, *(["--until", until] if until else [])]
+        log = (folder / f"{number}.log").open("w")
+        root = Path(__file__).resolve().parents[2]  # the folder that holds the package, wherever we were started
+        path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
+        with log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # its own group: survives the server, and cancel reaches its children
+                env={**os.environ, "PYTHONPATH": path},
+            )
+        self.update(number, pid=process.pid, born=_born(process.pid), log=str(folder / f"{number}.log"))
+        return self.get(number)
+
+    def get(self, number: int) -> Job:
+        return next(job for job in self.all() if job.number == number)
+
+    def all(self) -> list[Job]:
+        """Every job, newest first; those whose process is gone are marked lost on the way."""
+        if not (self.workspace / "jobs.sqlite").exists():
+            return []
+        with self._open() as db:
+            rows = db.execute(f"SELECT number, {', '.join(_COLUMNS)} FROM job ORDER BY number DESC").fetchall()
+        jobs = [Job(*row) for row in rows]
+        for at, job in enumerate(jobs):
+            if job.active and not _alive(job):
+                self.update(job.number, only_active=True, state="lost", finished=time.time())
+                with self._open() as db:
+                    row = db.execute(
+                        f"SELECT number, {', '.join(_COLUMNS)} FROM job WHERE number = ?", (job.number,)
+                    ).fetchone()
+                jobs[at] = Job(*row)
+        return jobs
+
+    def current(self) -> Job | None:
+        """The job that is at work, if any."""
+        return next((job for job in self.all() if job.active), None)
+
+    def cancel(self, number: int) -> None:
+        """Stop a job and every process it started. What it finished stays."""
+        job = self.get(number)
+        if not job.active:
+            return
+        self.update(number, state="cancelled", finished=time.time())
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGTERM)
+        deadline = time.time() + 3
+        while _alive(job) and time.time() < deadline:
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+
+    def log_text(self, number: int, last: int = 20_000) -> str:
+        """The end of what a job printed."""
+        path = self.workspace / "jobs" / f"{number}.log"
+        return path.read_text(errors="replace")[-last:] if path.exists() else ""
+
+    def update(self, number: int, *, only_active: bool = False, **values: object) -> None:
+        names = ", ".join(f"{name} = ?" for name in values)
+        guard = " AND state IN ('starting', 'running')" if only_active else ""
+        with self._open() as db:
+            db.execute(f"UPDATE job SET {names} WHERE number = ?{guard}", (*values.values(), number))
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        db = sqlite3.connect(self.workspace / "jobs.sqlite", timeout=10)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+            db.execute(f"CREATE TABLE IF NOT EXISTS job (number INTEGER PRIMARY KEY AUTOINCREMENT, {columns})")
+            with db:
+                yield db
+        finally:
+            db.close()
+
+
+def work(workspace: Path, number: int, until: str | None, device: str) -> None:
+    """What the job's process does: run the recipe it was given and keep its row up to date."""
+    from curation.engine.run import Progress, run
+
+    jobs = Jobs(workspace)
+    jobs.update(number, pid=os.getpid(), born=_born(os.getpid()), state="running", step_started=time.time())
+    last = {"label": "", "at": 0.0}
+
+    def show(progress: Progress) -> None:
+        now, new = time.time(), progress.label != last["label"]
+        if not new and now - last["at"] < 0.3:
+            return
+        if new:
+            print(f"{time.strftime('%H:%M:%S')} {progress.step} of {progress.steps}: {progress.label}", flush=True)
+        values = {
+            "step": progress.step,
+            "steps": progress.steps,
+            "label": progress.label,
+            "done": progress.done,
+            "total": progress.total,
+            "message": progress.message,
+        }
+        jobs.update(number, only_active=True, **values, **({"step_started": now} if new else {}))
+        last.update(label=progress.label, at=now)
+
+    try:
+        recipe = load_recipe(workspace / "jobs" / f"{number}.toml")
+        run(recipe, workspace, until=until, device=device, on_progress=show)
+    except WinnowError as error:
+        print(error, flush=True)
+        jobs.update(number, only_active=True, state="failed", error=str(error), finished=time.time())
+    except BaseException as error:
+        jobs.update(number, only_active=True, state="failed", error=f"{type(error).__name__}: {error}")
+        jobs.update(number, finished=time.time())
+        raise
+    else:
+        jobs.update(number, only_active=True, state="done", finished=time.time())
+
+
+def _born(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _alive(job: Job) -> bool:
+    if not job.pid:
+        return time.time() - job.created < START_WITHIN
+    try:
+        process = psutil.Process(job.pid)
+        return process.create_time() == job.born and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,335 @@
+"""The plan: from what a recipe wants, backwards to what must exist, and which of it exists already.
+
+Every step has a key = hash(stage, method, version, parameters, keys of what it reads), known before anything
+runs. A step whose folder exists is cached. Labels a person changed are part of the keys of what reads labels;
+dropped and pinned rows are part of the keys of what chooses rows. So a relabel renews evidence and scores, a drop
+renews only the subset, and neither moves the map.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from curation.card import EVIDENCE
+from curation.data.decisions import DecisionLog, InForce, fold
+from curation.data.workspace import Workspace, key_of
+from curation.engine import registry
+from curation.engine.recipe import Export, Named, Prune, Recipe, Section
+from curation.engine.registry import Method
+from curation.errors import RecipeError, SourceError
+
+STAGES = ("source", "encode", "evidence", "score", "flag", "map", "prune", "verify", "export")
+
+# stage -> kind of method, for the stages that read a View
+KIND_OF = {
+    "evidence": "evidence",
+    "score": "scores",
+    "flag": "flags",
+    "map": "maps",
+    "prune": "pruners",
+    "verify": "students",
+}
+
+FULL, RANDOM = "full", "random"  # what verification always shows beside the recipe's own prunes
+
+
+@dataclass(frozen=True)
+class Step:
+    """One result to have. `inputs` maps what is read to the key it comes from."""
+
+    stage: str
+    name: str  # tells steps of one stage apart; the section's name
+    method: Method
+    params: Mapping[str, Any]
+    seed: int
+    inputs: Mapping[str, str]
+    extra: Mapping[str, Any] = field(default_factory=dict)  # what the engine itself adds, e.g. keep and balance
+    shown: Mapping[str, Any] = field(default_factory=dict)  # words for tables and charts; not part of the key
+    reads: tuple[str, ...] = ()  # what its View provides: the card's needs and those of a student it trains
+    students: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # students it may train, with parameters
+    files: tuple[str, ...] = ()  # fingerprints of the files among the parameters
+
+    @cached_property
+    def key(self) -> str:
+        return key_of(
+            stage=self.stage,
+            use=self.method.id,
+            version=self.method.card.version,
+            params=self.params,
+            seed=self.seed if self.method.card.stochastic else None,
+            inputs=self.inputs,
+            extra=self.extra,
+            students={name: [registry.get("students", name).card.version, p] for name, p in self.students.items()},
+            files=self.files,
+        )
+
+    @property
+    def label(self) -> str:
+        """As a person would name it: 'score aum'."""
+        return f"{self.stage} {self.name}"
+
+
+@dataclass
+class Plan:
+    """Steps in an order that runs, and which are done."""
+
+    recipe: Recipe
+    workspace: Workspace
+    in_force: InForce
+    steps: list[Step] = field(default_factory=list)
+
+    def find(self, stage: str, name: str | None = None) -> Step | None:
+        return next((s for s in self.steps if s.stage == stage and (name is None or s.name == name)), None)
+
+    def of(self, stage: str) -> list[Step]:
+        return [s for s in self.steps if s.stage == stage]
+
+    def done(self, step: Step | None) -> bool:
+        return step is not None and self.workspace.done(step.stage, step.key)
+
+    def missing(self) -> list[Step]:
+        return [s for s in self.steps if not self.done(s)]
+
+
+def plan(recipe: Recipe, workspace: Workspace, until: str | None = None) -> Plan:
+    """Work out every step of a recipe. Raises RecipeError or SourceError, before any work is done.
+
+    until: the last stage wanted, out of `STAGES`.
+    """
+    if until is not None and until not in STAGES:
+        raise RecipeError(f"--until {until!r}: {registry.nearest(until, STAGES)}")
+    planner = _Planner(recipe, workspace)
+    for stage in STAGES[: STAGES.index(until) + 1] if until else STAGES:
+        planner.stage(stage)
+    return planner.plan
+
+
+class _Planner:
+    """Adds steps with everything they need in front of them; a step is added once."""
+
+    def __init__(self, recipe: Recipe, workspace: Workspace):
+        self.recipe = recipe
+        self.in_force = fold([*recipe.decision, *DecisionLog(workspace.folder).all()])
+        self.plan = Plan(recipe, workspace, self.in_force)
+        # Only what differs from the data as read enters the keys: no decisions, same keys as ever.
+        self.labels_key = key_of(labels=self.in_force.labels) if self.in_force.labels else None
+        chosen = {"dropped": sorted(self.in_force.dropped), "pinned": sorted(self.in_force.pinned)}
+        self.rows_key = key_of(**chosen) if any(chosen.values()) else None
+
+    def stage(self, stage: str) -> None:
+        """Add all a recipe wants of one stage. The key of the source is asked for by everything, once."""
+        recipe = self.recipe
+        if stage == "evidence":
+            for name in recipe.evidence:
+                self.evidence(name)
+        elif stage in ("score", "flag"):
+            for section in getattr(recipe, stage):
+                self.derived(stage, section)
+        elif stage == "map" and recipe.map:
+            self.derived("map", recipe.map)
+        elif stage == "prune":
+            for section in recipe.prune:
+                self.prune(section)
+        elif stage == "verify" and recipe.verify:
+            self.verify()
+        elif stage == "export":
+            for section in recipe.export:
+                self.export(section)
+        elif stage == "encode" and recipe.encode:
+            _ = self.encode_key
+        elif stage == "source":
+            _ = self.source_key
+
+    # -- one method per stage: each returns the step's key ----------------------------------------------
+
+    @cached_property
+    def source_key(self) -> str:
+        section = self.recipe.source
+        method = registry.get("sources", section.use)
+        files = _fingerprints(section.params.values(), "[source]")
+        return self.add(
+            Step(
+                "source",
+                section.use,
+                method,
+                section.params,
+                section.seed,
+                {},
+                {"holdout": section.holdout},
+                files=files,
+            )
+        )
+
+    @cached_property
+    def encode_key(self) -> str:
+        section = self.recipe.encode
+        method = registry.get("encoders", section.use)
+        files = _fingerprints(section.params.values(), "[encode]")
+        inputs = {"source": self.source_key}
+        return self.add(
+            Step(
+                "encode",
+                section.use,
+                method,
+                section.params,
+                section.seed,
+                inputs,
+                reads=method.card.needs,
+                files=files,
+            )
+        )
+
+    def evidence(self, name: str) -> str:
+        section = self.recipe.evidence.get(name)
+        if section is None:
+            method = registry.get("evidence", name)
+            section = Section(use=name, params=method.validated({}, f"[evidence.{name}]"))
+        return self.derived("evidence", section)
+
+    def score(self, name: str) -> str:
+        """A score some method refers to: one of the recipe's, else a method's with its defaults."""
+        section = next((s for s in self.recipe.score if s.name == name), None)
+        if section is None:
+            method = registry.get("scores", name)
+            section = Named(use=name, name=name, params=method.validated({}, f"[[score]] {name}"))
+        return self.derived("score", section)
+
+    def prune(self, section: Prune, keep: float | None = None, seed: int | None = None) -> str:
+        extra = {"keep": keep or section.keep, "balance": section.balance, "without": sorted(section.without)}
+        inputs = {f"flag:{name}": self.flag(name) for name in section.without}
+        if self.rows_key:
+            inputs["rows"] = self.rows_key
+        if section.balance and self.labels_key:
+            inputs["labels"] = self.labels_key
+        return self.derived("prune", section, extra=extra, inputs=inputs, seed=seed)
+
+    def flag(self, name: str) -> str:
+        return self.derived("flag", next(s for s in self.recipe.flag if s.name == name))
+
+    def verify(self) -> None:
+        verify = self.recipe.verify
+        wanted = [(p, keep) for p in self.recipe.prune for keep in (verify.keeps or [p.keep])]
+        for keep in sorted({keep for _, keep in wanted}):
+            baseline = Prune(use="random", name=RANDOM, keep=keep, balance=True)
+            if not any(p.name == RANDOM for p, k in wanted if k == keep):
+                wanted.append((baseline, keep))
+        for seed in range(verify.seeds):
+            for section, keep in sorted(wanted, key=lambda w: w[1]):
+                method = registry.get("pruners", section.use)
+                key = self.prune(section, keep, section.seed + seed if method.card.stochastic else section.seed)
+                self.cell(section.name, keep, seed, {"prune": key})
+            self.cell(FULL, 1.0, seed, {"rows": self.rows_key} if self.rows_key else {})
+
+    def cell(self, name: str, keep: float, seed: int, inputs: dict[str, str]) -> None:
+        label = f"{name} at {100 * keep:.4g} %, seed {seed}"
+        shown = {"method": name, "keep": keep}
+        self.derived("verify", self.recipe.verify, inputs=inputs, seed=seed, name=label, shown=shown)
+
+    def export(self, section: Export) -> str:
+        wanted = section.prune or (self.recipe.prune[0].name if self.recipe.prune else "")
+        prune = next((p for p in self.recipe.prune if p.name == wanted), None)
+        inputs = {"source": self.source_key}
+        for stage in ("score", "flag"):
+            inputs |= {f"{stage}:{s.name}": self.derived(stage, s) for s in getattr(self.recipe, stage)}
+        if prune:
+            inputs["prune"] = self.prune(prune)
+            # A score only a pruner refers to is in the manifest too: it is why items were taken.
+            step = next(s for s in self.plan.steps if s.stage == "prune" and s.key == inputs["prune"])
+            inputs |= {name: key for name, key in step.inputs.items() if name.startswith("score:")}
+        force = self.in_force
+        if force.dropped or force.pinned or force.labels or force.confirmed:
+            said = {"dropped": force.dropped, "pinned": force.pinned, "labels": force.labels}
+            inputs["decisions"] = key_of(**said, confirmed=sorted(force.confirmed))
+        method = registry.get("exporters", section.use)
+        name = f"{section.use} {section.params['path']}"
+        return self.add(Step("export", name, method, section.params, section.seed, inputs, {"prune": wanted}))
+
+    # -- what they share ---------------------------------------------------------------------------------
+
+    def derived(
+        self,
+        stage: str,
+        section: Section,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        shown: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, str] | None = None,
+        seed: int | None = None,
+        name: str = "",
+    ) -> str:
+        """A step that reads a View: plan in what its card needs, and what its references need."""
+        method = registry.get(KIND_OF[stage], section.use)
+        inputs, needs, students = dict(inputs or {}), list(method.card.needs), {}
+        for parameter, ref in method.refs.items():
+            named = section.params[parameter]
+            if ref.kind == "scores":
+                inputs[f"score:{named}"] = self.score(named)
+            elif ref.kind == "students":
+                student = registry.get("students", named, f"[{stage}] {method.id}: {parameter}")
+                students[named] = student.validated({}, f"student {named}")
+                needs += student.card.needs
+        needs = list(dict.fromkeys(needs))
+        for need in needs:
+            if need in EVIDENCE:
+                inputs[need] = self.evidence(need)
+            elif need == "embeddings":
+                inputs["embeddings"] = self.embeddings(stage, method)
+            elif need == "labels" and self.labels_key:
+                inputs["labels"] = self.labels_key
+        inputs["source"] = self.source_key
+        return self.add(
+            Step(
+                stage,
+                name or getattr(section, "name", "") or section.use,
+                method,
+                section.params,
+                section.seed if seed is None else seed,
+                inputs,
+                extra or {},
+                shown or {},
+                tuple(needs),
+                students,
+                _fingerprints(section.params.values(), f"[{stage}]"),
+            )
+        )
+
+    def embeddings(self, stage: str, method: Method) -> str:
+        if self.recipe.encode is None:
+            raise RecipeError(
+                f"[{stage}] {method.id} needs embeddings and the recipe has no [encode]; "
+                f"add one, with use = one of: {', '.join(registry.methods('encoders'))}"
+            )
+        return self.encode_key
+
+    def add(self, step: Step) -> str:
+        """Append a step unless it is there; returns its key."""
+        if not any(s.key == step.key and s.name == step.name for s in self.plan.steps):
+            self.plan.steps.append(step)
+        return step.key
+
+
+def _fingerprints(values: Iterable[Any], where: str) -> tuple[str, ...]:
+    """What the files among the parameters look like from outside: names, sizes and times, not contents."""
+    return tuple(fingerprint(value, where) for value in values if isinstance(value, Path))
+
+
+def fingerprint(path: Path, where: str) -> str:
+    """Changes when a file, or any file below a folder, is added, removed, resized or touched."""
+    if not path.exists():
+        raise SourceError(f"{where}: path = {str(path)!r} does not exist; give an existing file or folder")
+    if path.is_file():
+        stat = path.stat()
+        return f"{stat.st_size}:{stat.st_mtime_ns}"
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            stat = os.lstat(os.path.join(folder, name))  # noqa: PTH118 - Path objects triple the time here
+            digest.update(f"{os.path.relpath(folder, path)}/{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

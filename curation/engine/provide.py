@@ -1,0 +1,139 @@
+"""Turns finished results into the View one step may see.
+
+One Store serves one run (or one app session): it keeps the items and the large arrays it has read, so that ten
+scores do not read the same evidence ten times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation.data.decisions import InForce
+from curation.data.items import TRAIN, Items, encode_labels, natural_order
+from curation.data.view import Images, View, take
+from curation.data.workspace import Workspace
+from curation.engine import results
+from curation.engine.plan import Step
+from curation.errors import InputError
+
+
+class Store:
+    """Items, labels in force, and finished results of one workspace, read once."""
+
+    def __init__(self, workspace: Workspace, source_key: str, in_force: InForce):
+        self.workspace, self.source_key, self.in_force = workspace, source_key, in_force
+        self.items = Items.load(workspace.path("source", source_key))
+        self._read: dict[tuple[str, str], tuple[np.ndarray, Any]] = {}
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The source's classes, then those a person added, in natural order."""
+        new = set(self.in_force.labels.values()) - set(self.items.classes)
+        return (*self.items.classes, *natural_order(new))
+
+    @cached_property
+    def label_names(self) -> np.ndarray:
+        """Labels in force, object [n]; None where there is none."""
+        names = self.items.column("label").copy()
+        for id_, label in self.in_force.labels.items():
+            if (row := self.items.row_of.get(id_)) is not None:
+                names[row] = label
+        return names
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Labels in force as int64 codes [n] into `classes`, -1 where there is none."""
+        return encode_labels(self.label_names, self.classes)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """int64 [n]: equal numbers for items with equal content."""
+        hashes = self.items.column("hash")
+        # Items without a hash are each their own group.
+        names = [h if h is not None else f"row {i}" for i, h in enumerate(hashes)]
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """Usable train rows, ascending."""
+        return self.items.rows(TRAIN)
+
+    @cached_property
+    def usable(self) -> np.ndarray:
+        """All usable rows, whatever their split."""
+        return np.flatnonzero(self.items.ok)
+
+    @cached_property
+    def candidates(self) -> np.ndarray:
+        """Train rows a pruner may choose from: what a person dropped is not there."""
+        return self.train[~self.holds(self.in_force.dropped)[self.train]]
+
+    def holds(self, ids: Mapping[str, Any]) -> np.ndarray:
+        """bool [n]: items whose id is in `ids`."""
+        mask = np.zeros(len(self.items), dtype=bool)
+        mask[[row for id_ in ids if (row := self.items.row_of.get(id_)) is not None]] = True
+        return mask
+
+    def view(self, step: Step, rows: np.ndarray, students: Callable[[str], Callable] | None = None) -> View:
+        """What `step` may see of `rows`: exactly what it reads, nothing else."""
+        provide = {need: self._provider(need, step.inputs) for need in step.reads}
+        provide["train"] = lambda rows: np.flatnonzero(np.isin(rows, self.train))
+        return View(
+            provide,
+            rows,
+            self.items.classes if step.stage == "encode" else self.classes,  # relabelling re-encodes nothing
+            needs=(*step.reads, "train"),
+            scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
+            students=students,
+        )
+
+    def folder(self, stage: str, key: str) -> Path:
+        return self.workspace.path(stage, key)
+
+    # ------------------------------------------------------------------------------------------------------
+
+    def _provider(self, need: str, inputs: Mapping[str, str]) -> Callable[[np.ndarray], Any]:
+        if need == "labels":
+            return lambda rows: self.labels[rows]
+        if need == "groups":
+            return lambda rows: self.groups[rows]
+        if need == "images":
+            return self._images
+        if need == "features":
+            return self._features
+        if need == "embeddings":
+            return lambda rows: self._embeddings(inputs["embeddings"], rows)
+        return lambda rows: self._cut("evidence", inputs[need], rows)
+
+    def _images(self, rows: np.ndarray) -> Images:
+        if not self.items.has_images:
+            raise InputError("this source brings features only, no images: use an encoder or student without images")
+        return Images(self.items, rows)
+
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        if self.items.features is None:
+            raise InputError("this source brings no features of its own: choose an encoder that computes them")
+        return np.asarray(self.items.features[rows])
+
+    def _embeddings(self, key: str, rows: np.ndarray) -> np.ndarray:
+        whole = self._load("encode", key)
+        return np.ascontiguousarray(whole[1][results.positions(whole[0], rows)], dtype=np.float32)
+
+    def _cut(self, stage: str, key: str, rows: np.ndarray) -> Any:
+        own, value = self._load(stage, key)
+        return value if np.array_equal(own, rows) else take(value, results.positions(own, rows))
+
+    def _load(self, stage: str, key: str) -> tuple[np.ndarray, Any]:
+        if (stage, key) not in self._read:
+            folder = self.folder(stage, key)
+            if stage == "encode":
+                value = results.load(folder, "embeddings")
+            else:
+                value = results.load_evidence(folder)
+            self._read[stage, key] = (np.asarray(results.load(folder, "rows")), value)
+        return self._read[stage, key]

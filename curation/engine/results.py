@@ -1,0 +1,75 @@
+"""Results on disk: what a method returned, as `.npy` files in its folder, and back.
+
+Every per-row result carries `rows.npy`, the item rows it speaks of, so nothing is aligned by hope.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation.data.view import Dynamics, Flags, Neighbours, Selection
+
+
+def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
+    """Write a method's result; returns what belongs on its card. `rows` are the item rows of the View it saw."""
+    arrays: dict[str, np.ndarray | None] = {"rows": np.asarray(rows, np.int64)}
+    about: dict[str, Any] = {}
+    if isinstance(value, Neighbours):
+        arrays |= {"indices": value.indices, "distances": value.distances}
+    elif isinstance(value, Dynamics):
+        arrays |= {"logits": value.logits, "features": value.features}
+        about["mode"] = value.mode
+    elif isinstance(value, Flags):
+        arrays |= {"score": value.score, "flagged": value.flagged}
+        arrays |= {"suggested": value.suggested, "duplicate_of": value.duplicate_of}
+        about["flagged"] = int(value.flagged.sum())
+    elif isinstance(value, Selection):
+        arrays |= {"rows": np.asarray(rows, np.int64)[value.rows], "weights": value.weights}
+        about["kept"] = len(value.rows)
+    else:
+        arrays["value"] = value
+    for name, array in arrays.items():
+        if array is not None:
+            np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+    return about
+
+
+def load(folder: Path, name: str = "value") -> np.ndarray | None:
+    """One array of a result, memory-mapped and read-only; None where the result has none of that name."""
+    path = folder / f"{name}.npy"
+    return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
+
+
+def load_evidence(folder: Path) -> Any:
+    """An evidence result as the type it had when it was gathered."""
+    if (indices := load(folder, "indices")) is not None:
+        return Neighbours(indices, load(folder, "distances"))
+    if (logits := load(folder, "logits")) is not None:
+        mode = json.loads((folder / "card.json").read_text())["mode"]
+        return Dynamics(logits, mode, load(folder, "features"))
+    return load(folder)
+
+
+def positions(result_rows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Where `rows` stand in the ascending `result_rows`. Raises LookupError when some are not there."""
+    at = np.searchsorted(result_rows, rows)
+    if len(at) and (at.max(initial=0) >= len(result_rows) or not np.array_equal(result_rows[at], rows)):
+        raise LookupError("a result was asked for rows it does not hold")
+    return at
+
+
+def spread(folder: Path, n: int, name: str = "value", fill: float = np.nan) -> np.ndarray:
+    """A per-row array of a result laid over all n items, `fill` where the result says nothing."""
+    values = load(folder, name)
+    full = np.full((n, *values.shape[1:]), fill, dtype=np.result_type(values.dtype, type(fill)))
+    full[load(folder, "rows")] = values
+    return full
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    return json.loads(path.read_text())

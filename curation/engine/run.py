@@ -1,0 +1,380 @@
+"""Runs a plan forwards: each missing step once, atomically, with its card beside its result.
+
+What cuts across all methods happens here and nowhere else: cutting the View to the rows a step may see, class
+balance, rows a person pinned or dropped, seeds, timing, the device, and turning a failure into one sentence with
+the log's path.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation.data.decisions import InForce
+from curation.data.items import TEST, TRAIN, VAL, Items, with_holdout
+from curation.data.workspace import Workspace, write_text
+from curation.engine import registry, results
+from curation.engine.cards import write_card
+from curation.engine.export import export_step, exported
+from curation.engine.plan import Plan, Step, plan
+from curation.engine.provide import Store
+from curation.engine.recipe import Recipe
+from curation.engine.selecting import choose
+from curation.errors import InputError, StepError, WinnowError
+
+log = logging.getLogger("winnow")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is. step 1..steps; done of total within the step (0 of 0 when unknown)."""
+
+    step: int
+    steps: int
+    label: str
+    done: int = 0
+    total: int = 0
+    message: str = ""
+
+
+@dataclass
+class Outcome:
+    """What a run did; `json()` is the contract of `run --json`."""
+
+    workspace: Path
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    exports: list[str] = field(default_factory=list)
+    verify: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "workspace": str(self.workspace),
+            "steps": self.steps,
+            "exports": self.exports,
+            "verify": self.verify,
+            "notes": self.notes,
+        }
+
+
+def run(
+    recipe: Recipe,
+    workspace: Path | str,
+    *,
+    device: str = "auto",
+    until: str | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Outcome:
+    """Have everything the recipe wants, computing only what is missing.
+
+    Raises InputError before work starts when the recipe, the data or a missing package stands in the way, and
+    StepError, naming the step and the log, when something fails on the way. What was finished stays finished.
+    """
+    from curation.training.device import pick
+
+    space = Workspace(workspace)
+    the_plan = plan(recipe, space, until)
+    chosen = pick(device)
+    _preflight(the_plan)
+    write_text(space.folder / "recipe.toml", recipe.toml())
+    with _log_file(space) as log_path:
+        return _Runner(the_plan, chosen, on_progress, log_path).run()
+
+
+class _Runner:
+    def __init__(self, the_plan: Plan, device: str, on_progress: Callable[[Progress], None], log_path: Path):
+        self.plan, self.device, self.on_progress, self.log_path = the_plan, device, on_progress, log_path
+        self.workspace = the_plan.workspace
+        self.store: Store | None = None
+        self.outcome = Outcome(self.workspace.folder)
+
+    def run(self) -> Outcome:
+        beside: list[tuple[Step, _Beside]] = []
+        cached: list[bool] = []
+        try:
+            for number, step in enumerate(self.plan.steps, start=1):
+                self._tell(number, step)
+                cached.append(exported(step, self.workspace) if step.stage == "export" else self.plan.done(step))
+                if not cached[-1] and step.stage == "map":
+                    # Nothing waits for the map, and its libraries compile for long: it runs in its own process.
+                    beside.append((step, _Beside(step, self.store, self.device)))
+                elif not cached[-1]:
+                    self._step(number, step)
+                if step.stage == "source":
+                    self.store = Store(self.workspace, step.key, self.plan.in_force)
+                    _check_labels(self.plan, self.store)
+            for step, process in beside:
+                self._tell(len(self.plan.steps), step, "drawing the map")
+                process.join()
+        except WinnowError:
+            log.error(traceback.format_exc())
+            raise
+        finally:
+            for _, process in beside:
+                process.stop()
+        for step, was_there in zip(self.plan.steps, cached, strict=True):
+            self._report(step, was_there)
+        self.outcome.notes = [*self.store.items.notes]
+        return self.outcome
+
+    def _step(self, number: int, step: Step) -> None:
+        def waiting() -> None:
+            self._tell(number, step, "another run is computing this; waiting for it")
+
+        def progress(done: int, total: int, message: str = "") -> None:
+            self.on_progress(Progress(number, len(self.plan.steps), step.label, done, total, message))
+
+        try:
+            with self.workspace.lock(step.stage, step.key, waiting):
+                if step.stage == "export":
+                    export_step(step, self.plan.recipe, self.store, progress)
+                elif not self.plan.done(step):  # unless another run has just finished it
+                    compute(step, self.workspace, self.store, self.device, progress)
+        except InputError:
+            raise
+        except Exception as error:
+            log.error(traceback.format_exc())
+            said = error if isinstance(error, WinnowError) else _in_words(error)
+            raise StepError(f"{step.label} failed: {said}; the log is {self.log_path}") from error
+
+    def _tell(self, number: int, step: Step, message: str = "") -> None:
+        self.on_progress(Progress(number, len(self.plan.steps), step.label, message=message))
+
+    def _report(self, step: Step, cached: bool) -> None:
+        card = self.workspace.card(step.stage, step.key)
+        line = {"stage": step.stage, "use": step.method.id, "key": step.key, "cached": cached}
+        self.outcome.steps.append(line | {"name": step.name, "seconds": card["seconds"]})
+        if step.stage == "verify":
+            row = {**step.shown, "seed": step.seed, "student": step.method.id}
+            row |= {k: card[k] for k in ("accuracy", "worst_class", "passes", "seconds")}
+            self.outcome.verify.append(row)
+        if step.stage == "export":
+            self.outcome.exports += card["exports"]
+
+
+def compute(step: Step, workspace: Workspace, store: Store | None, device: str, progress: Callable) -> None:
+    """Compute one step and publish its result with its card. The caller holds the lock."""
+    started = time.perf_counter()
+    with workspace.write(step.stage, step.key, resume=step.stage == "encode") as folder:
+        about = _COMPUTE[step.stage](step, store, folder, device, progress)
+        write_card(folder, step, time.perf_counter() - started, device, about)
+    log.info("%s %s %.2f s", step.label, step.key, time.perf_counter() - started)
+
+
+# -- one function per stage: write arrays into `folder`, return what goes on the card -------------------------
+
+
+def _source(step: Step, store: None, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+    items = step.method.call(**step.params, **_injected(step, device, progress, into=folder))
+    items = with_holdout(items, step.extra["holdout"], step.seed)
+    items.save(folder)
+    split = items.column("split")
+    counts = {name: int(((split == name) & items.ok).sum()) for name in dict.fromkeys(split)}
+    return {"rows": len(items), "usable": int(items.ok.sum()), "splits": counts, "notes": list(items.notes)}
+
+
+def _encode(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+    rows = store.usable
+    made = step.method.call(store.view(step, rows), **step.params, **_injected(step, device, progress))
+    about: dict[str, Any] = {}
+    if isinstance(made, np.ndarray):
+        np.save(folder / "embeddings.npy", made, allow_pickle=False)
+    else:
+        from curation.training.embed import embed
+
+        images = store.view(step, rows).images
+        embed(made, images, folder, device=device, progress=progress)
+        if made.text is not None:
+            np.save(folder / "class_embeddings.npy", made.text, allow_pickle=False)
+        about = dict(made.notes)
+    np.save(folder / "rows.npy", rows, allow_pickle=False)
+    shape = np.load(folder / "embeddings.npy", mmap_mode="r").shape
+    return {"rows": shape[0], "dim": shape[1], **about}
+
+
+def _derive(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+    """Evidence, scores, flags and maps: one View in, one value out; evidence may add notes for its card."""
+    rows = store.usable if step.method.card.rows == "all" else store.train
+    view = store.view(step, rows, _students(step, device))
+    value = step.method.call(view, **step.params, **_injected(step, device, progress))
+    value, notes = value if isinstance(value, tuple) else (value, {})
+    return {"rows": len(rows), **results.save(value, rows, folder), **notes}
+
+
+def _prune(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+    def call(view, budget: int):
+        injected = _injected(step, device, progress)
+        return step.method.call(view, budget, **step.params, **injected)
+
+    chosen = choose(step, store, call)
+    about = results.save(chosen.selection, chosen.rows, folder)
+    left_out = {str(row): why for row, why in chosen.left_out.items()}
+    (folder / "left_out.json").write_text(json.dumps(left_out) + "\n")
+    return {"rows": len(store.candidates), "left_out": len(left_out), **about, "notes": chosen.notes}
+
+
+def _verify(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+    train, test = store.candidates, test_rows(store.items)
+    if "prune" in step.inputs:
+        train = np.sort(results.load(store.folder("prune", step.inputs["prune"]), "rows"))
+    started = time.perf_counter()
+    student = step.method.call(store.view(step, train), **step.params, **_injected(step, device, progress))
+    seconds = time.perf_counter() - started
+    guess = student.logits(store.view(step, test)).argmax(axis=1)
+    truth = store.labels[test]
+    right = np.bincount(truth, weights=guess == truth, minlength=len(store.classes))
+    count = np.bincount(truth, minlength=len(store.classes))
+    return {
+        "accuracy": float((guess == truth).mean()),
+        "worst_class": float((right[count > 0] / count[count > 0]).min()),
+        "train_rows": len(train),
+        "test_rows": len(test),
+        "passes": int(student.passes),
+        "train_seconds": round(seconds, 3),
+    }
+
+
+_COMPUTE = {
+    "source": _source,
+    "encode": _encode,
+    "evidence": _derive,
+    "score": _derive,
+    "flag": _derive,
+    "map": _derive,
+    "prune": _prune,
+    "verify": _verify,
+}
+
+
+def test_rows(items: Items) -> np.ndarray:
+    """Rows verification measures on: test, else val. Raises InputError where there are neither."""
+    for split in (TEST, VAL):
+        if len(rows := items.rows(split)):
+            return rows
+    raise InputError(
+        "[verify] needs test rows and the source has none: give it a test split, or set holdout = 0.2 in [source]"
+    )
+
+
+def _injected(step: Step, device: str, progress: Callable, **more: Any) -> dict[str, Any]:
+    """What the runner hands over, as far as the method asks for it."""
+    offer = {"rng": np.random.default_rng(step.seed), "seed": step.seed, "device": device, "progress": progress, **more}
+    return {name: value for name, value in offer.items() if name in step.method.injected}
+
+
+def _students(step: Step, device: str) -> Callable[[str], Callable]:
+    """Students a step may train, with device and parameters bound; parameters may be overridden by keyword."""
+
+    def student(name: str, **override: Any) -> Callable:
+        method = registry.get("students", name)
+        params = method.validated({**step.students[name], **override}, f"student {name}")
+
+        def train(view, *, seed: int, record=None):
+            offer = {"seed": seed, "device": device, "record": record}
+            return method.call(view, **params, **{k: v for k, v in offer.items() if k in method.injected})
+
+        return train
+
+    return student
+
+
+# -- before and around ---------------------------------------------------------------------------------------
+
+
+def _preflight(the_plan: Plan) -> None:
+    """Raise UnavailableError for the first missing step that cannot run here, before any work."""
+    checked = set()
+    for step in the_plan.missing():
+        for method, params in [(step.method, step.params)] + [
+            (registry.get("students", name), params) for name, params in step.students.items()
+        ]:
+            mark = (method.kind, method.id, str(params))
+            if mark not in checked:
+                checked.add(mark)
+                method.check(params)
+
+
+def _check_labels(the_plan: Plan, store: Store) -> None:
+    """What can only be known once the items are read, checked before anything else is done with them."""
+    trains = [s for s in the_plan.missing() if s.students or s.stage == "verify"]
+    if trains and len(np.unique(store.labels[store.train])) < 2:
+        names = sorted({str(name) for name in store.label_names[store.items.rows(TRAIN)]}) or ["none"]
+        raise InputError(
+            f"{trains[0].label} trains a student and needs train rows of at least two classes; found: {names[0]}"
+        )
+    if any(s.stage == "verify" for s in the_plan.steps):
+        test_rows(store.items)
+
+
+class _Beside:
+    """One step in a process of its own, beside the run."""
+
+    def __init__(self, step: Step, store: Store, device: str):
+        self.step = step
+        context = multiprocessing.get_context("spawn")
+        self.said, theirs = context.Pipe(duplex=False)
+        args = (step, store.workspace.folder, store.source_key, store.in_force, device, theirs)
+        self.process = context.Process(target=_beside, args=args, daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def join(self) -> None:
+        try:
+            problem = self.said.recv()
+        except EOFError:
+            problem = "its process ended without a word (out of memory?)"
+        self.process.join()
+        if problem:
+            raise StepError(f"{self.step.label} failed: {problem}")
+
+    def stop(self) -> None:
+        if self.process.is_alive():
+            self.process.terminate()
+
+
+def _beside(step: Step, folder: Path, source_key: str, in_force: InForce, device: str, say) -> None:
+    """What the other process does. It takes the lock itself: locks do not pass to children."""
+    try:
+        space = Workspace(folder)
+        with space.lock(step.stage, step.key):
+            if not space.done(step.stage, step.key):
+                compute(step, space, Store(space, source_key, in_force), device, lambda done, total, message="": None)
+        say.send("")
+    except Exception as error:
+        say.send(str(error) if isinstance(error, WinnowError) else _in_words(error))
+
+
+class _log_file:
+    """A log of this run under `logs/`, named by time."""
+
+    def __init__(self, workspace: Workspace):
+        folder = workspace.folder / "logs"
+        folder.mkdir(exist_ok=True)
+        self.path = folder / f"run-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.log"
+
+    def __enter__(self) -> Path:
+        self.handler = logging.FileHandler(self.path)
+        self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.setLevel(logging.INFO)
+        log.addHandler(self.handler)
+        return self.path
+
+    def __exit__(self, *_: Any) -> None:
+        log.removeHandler(self.handler)
+        self.handler.close()
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror.lower()}" + (f" ({error.filename})" if error.filename else "")
+    return f"{type(error).__name__}: {error}".splitlines()[0]
