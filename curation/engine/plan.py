@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.card import EVIDENCE
-from curation.data.decisions import DecisionLog, InForce, fold
+from curation.data.decisions import Decision, DecisionLog, InForce, fold
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
 from curation.engine.recipe import Export, Named, Prune, Recipe, Section
@@ -97,14 +97,19 @@ class Plan:
         return [s for s in self.steps if not self.done(s)]
 
 
-def plan(recipe: Recipe, workspace: Workspace, until: str | None = None) -> Plan:
+def plan(
+    recipe: Recipe, workspace: Workspace, until: str | None = None, decisions: list[Decision] | None = None
+) -> Plan:
     """Work out every step of a recipe. Raises RecipeError or SourceError, before any work is done.
 
     until: the last stage wanted, out of `STAGES`.
+    decisions: what is in force; by default the recipe's own, then those of the workspace.
     """
     if until is not None and until not in STAGES:
         raise RecipeError(f"--until {until!r}: {registry.nearest(until, STAGES)}")
-    planner = _Planner(recipe, workspace)
+    if decisions is None:
+        decisions = [*recipe.decision, *DecisionLog(workspace.folder).all()]
+    planner = _Planner(recipe, workspace, fold(decisions))
     for stage in STAGES[: STAGES.index(until) + 1] if until else STAGES:
         planner.stage(stage)
     return planner.plan
@@ -113,9 +118,8 @@ def plan(recipe: Recipe, workspace: Workspace, until: str | None = None) -> Plan
 class _Planner:
     """Adds steps with everything they need in front of them; a step is added once."""
 
-    def __init__(self, recipe: Recipe, workspace: Workspace):
-        self.recipe = recipe
-        self.in_force = fold([*recipe.decision, *DecisionLog(workspace.folder).all()])
+    def __init__(self, recipe: Recipe, workspace: Workspace, in_force: InForce):
+        self.recipe, self.in_force = recipe, in_force
         self.plan = Plan(recipe, workspace, self.in_force)
         # Only what differs from the data as read enters the keys: no decisions, same keys as ever.
         self.labels_key = key_of(labels=self.in_force.labels) if self.in_force.labels else None

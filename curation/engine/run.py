@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.decisions import InForce
+from curation.data.decisions import DecisionLog, InForce
 from curation.data.items import TEST, TRAIN, VAL, Items, with_holdout
 from curation.data.workspace import Workspace, write_text
 from curation.engine import registry, results
@@ -83,12 +83,15 @@ def run(
     from curation.training.device import pick
 
     space = Workspace(workspace)
+    last = max((d.batch for d in DecisionLog(space.folder).all()), default=0)
     the_plan = plan(recipe, space, until)
     chosen = pick(device)
     _preflight(the_plan)
     write_text(space.folder / "recipe.toml", recipe.toml())
     with _log_file(space) as log_path:
-        return _Runner(the_plan, chosen, on_progress, log_path).run()
+        outcome = _Runner(the_plan, chosen, on_progress, log_path).run()
+    write_text(space.folder / "last.json", json.dumps({"batch": last}) + "\n")  # decisions these results know of
+    return outcome
 
 
 class _Runner:

@@ -1,0 +1,253 @@
+"""The open project, as pages see it: its recipe, what is computed, what was decided, what is selected.
+
+Truth is on the disk: the recipe in `recipe.toml`, results in their folders, decisions in `decisions.sqlite`. This
+module reads it and caches what is large; session state holds only the name of the open project and the selection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from curation.data.decisions import Decision, DecisionLog, InForce, fold
+from curation.data.items import Items
+from curation.data.manifest import Flagged
+from curation.data.workspace import Workspace, write_text
+from curation.engine import results
+from curation.engine.export import flagged
+from curation.engine.jobs import Job, Jobs
+from curation.engine.plan import Plan, Step, plan
+from curation.engine.provide import Store
+from curation.engine.recipe import Recipe, load_recipe, parse_recipe
+from curation.ui import home
+
+ANALYSIS = ("source", "encode", "evidence", "score", "flag", "map")  # what pages show; renewed by relabelling
+
+
+class Project:
+    """One open project. Cheap to make: what is large is cached across reruns and sessions."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.name = folder, folder.name
+        self.workspace = Workspace(folder)
+        self.log = DecisionLog(folder)
+        self.jobs = Jobs(folder)
+
+    # -- the recipe --------------------------------------------------------------------------------------
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return load_recipe(self.folder / "recipe.toml")
+
+    def save(self, **sections: Any) -> None:
+        """Replace sections of the recipe and store it."""
+        self.recipe = self.recipe.model_copy(update=sections)
+        write_text(self.folder / "recipe.toml", self.recipe.toml())
+        self.__dict__.pop("plan", None)
+
+    def start(self, title: str, until: str | None = None) -> Job:
+        """Run the recipe as it is stored, in a process of its own."""
+        return self.jobs.start(self.recipe, title, until)
+
+    # -- plan and results ----------------------------------------------------------------------------------
+
+    @cached_property
+    def decisions(self) -> list[Decision]:
+        return [*self.recipe.decision, *self.log.all()]
+
+    @cached_property
+    def in_force(self) -> InForce:
+        """Everything decided so far; what pages show as labels, drops and pins."""
+        return fold(self.decisions)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan whose results pages show.
+
+        That of all decisions where its analysis is done. After a relabel it is not, until the next run; until then
+        pages show the last one, and `stale` says how many relabelled items it does not know yet.
+        """
+        full = _plan(self.folder, self.recipe.toml(), self.decisions)
+        if self._analysed(full) or not self._ran_until:
+            return full
+        known = [
+            d for d in self.decisions if d.batch <= self._ran_until or d.action not in ("relabel", "confirm", "undo")
+        ]
+        last = _plan(self.folder, self.recipe.toml(), known)
+        return last if self._analysed(last) else full
+
+    @property
+    def stale(self) -> int:
+        """Relabelled items the shown evidence does not know yet."""
+        shown, now = self.plan.in_force.labels, self.in_force.labels
+        return sum(shown.get(id_) != now.get(id_) for id_ in {*shown, *now})
+
+    @property
+    def store(self) -> Store | None:
+        """Items and results; None until the source has been read."""
+        step = self.plan.find("source")
+        if step is None or not self.plan.done(step):
+            return None
+        labels = tuple(sorted(self.plan.in_force.labels.items()))
+        return _store(self.folder, step.key, labels, self.plan.in_force)
+
+    @property
+    def items(self) -> Items | None:
+        return self.store.items if self.store else None
+
+    @property
+    def analysed(self) -> bool:
+        """True when the recipe asks for an analysis and all of it is there."""
+        return self._analysed(self.plan)
+
+    def score(self, name: str) -> np.ndarray | None:
+        """float [n], NaN outside the train rows; None until computed. Higher = harder."""
+        step = self.plan.find("score", name)
+        return results.spread(self._path(step), len(self.items)) if self.plan.done(step) else None
+
+    def scores(self) -> list[str]:
+        """Names of the scores that are there."""
+        return list(dict.fromkeys(s.name for s in self.plan.of("score") if self.plan.done(s)))
+
+    def flags(self) -> dict[str, Flagged]:
+        """Flags that are there, by name, each over all n items."""
+        return {s.name: flagged(self.store, s.key) for s in self.plan.of("flag") if self.plan.done(s)}
+
+    def xy(self) -> np.ndarray | None:
+        """Map coordinates float [n, 2], NaN for rows that are not on the map; None until drawn."""
+        step = next(iter(self.plan.of("map")), None)
+        return results.spread(self._path(step), len(self.items)) if self.plan.done(step) else None
+
+    def evidence(self, name: str) -> tuple[np.ndarray, Any] | None:
+        """(item rows, value) of `probabilities`, `neighbours` (positions in those rows) or `dynamics`."""
+        step = next(iter(s for s in self.plan.of("evidence") if s.method.id == name), None)
+        if not self.plan.done(step):
+            return None
+        return np.asarray(results.load(self._path(step), "rows")), results.load_evidence(self._path(step))
+
+    def predictions(self) -> np.ndarray | None:
+        """Out-of-fold guess as int codes [n], -1 where there is none."""
+        if (found := self.evidence("probabilities")) is None:
+            return None
+        guess = np.full(len(self.items), -1, np.int64)
+        guess[found[0]] = np.asarray(found[1]).argmax(axis=1)
+        return guess
+
+    def neighbours_of(self, row: int, k: int = 12) -> tuple[np.ndarray, np.ndarray]:
+        """Item rows and cosine distances of the nearest neighbours of one item; empty when there are none."""
+        found = self.evidence("neighbours")
+        if found is None or (at := np.searchsorted(found[0], row)) >= len(found[0]) or found[0][at] != row:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        indices, distances = found[1].indices[at][:k], found[1].distances[at][:k]
+        return found[0][indices[indices >= 0]], distances[indices >= 0]
+
+    def taken(self, step: Step) -> np.ndarray:
+        """Item rows a prune took, in order."""
+        return np.asarray(results.load(self._path(step), "rows"))
+
+    def verified(self) -> list[dict[str, Any]]:
+        """Finished verification cells: method, keep, seed, student, accuracy, worst_class, passes, seconds."""
+        return [
+            {**s.shown, "seed": s.seed, "student": s.method.id, **self.workspace.card("verify", s.key)}
+            | {"seed": s.seed, "student": s.method.id}
+            for s in self.plan.of("verify")
+            if self.plan.done(s)
+        ]
+
+    def _path(self, step: Step) -> Path:
+        return self.workspace.path(step.stage, step.key)
+
+    def _analysed(self, the_plan: Plan) -> bool:
+        wanted = [s for s in the_plan.steps if s.stage in ANALYSIS]
+        return any(s.stage != "source" for s in wanted) and all(the_plan.done(s) for s in wanted)
+
+    @cached_property
+    def _ran_until(self) -> int:
+        path = self.folder / "last.json"
+        return int(results.read_json(path)["batch"]) if path.exists() else 0
+
+    # -- decisions -----------------------------------------------------------------------------------------
+
+    def decide(self, rows: Iterable[int], action: str, value: str | None = None, why: str = "") -> int:
+        """Record a decision on items; on the disk when this returns. Returns how many items it touched."""
+        ids = [str(self.items.column("id")[row]) for row in rows]
+        if ids:
+            self.log.add(ids, action, value, why)
+            self._forget()
+        return len(ids)
+
+    def undo(self) -> list[Decision]:
+        """Take back the last decision; returns what it was."""
+        undone = self.log.undo()
+        self._forget()
+        return undone
+
+    def _forget(self) -> None:
+        for name in ("decisions", "in_force", "plan"):
+            self.__dict__.pop(name, None)
+
+    # -- the selection: one set of item rows, shared by map, gallery and tables -----------------------------
+
+    @property
+    def selected(self) -> list[int]:
+        return st.session_state.get(f"selected:{self.name}", [])
+
+    @selected.setter
+    def selected(self, rows: Iterable[int]) -> None:
+        st.session_state[f"selected:{self.name}"] = sorted({int(r) for r in rows})
+
+
+# -- opening -------------------------------------------------------------------------------------------------
+
+
+def open_project() -> Project | None:
+    """The project named in the address, else the one this session had open; None when there is none."""
+    name = st.query_params.get("project") or st.session_state.get("project")
+    folder = home.project_folder(name) if name else None
+    if folder is None:
+        return None
+    st.session_state["project"] = folder.name
+    if st.query_params.get("project") != folder.name:  # the menu's links drop the address' parameters
+        st.query_params["project"] = folder.name
+    return Project(folder)
+
+
+def create_project(title: str, recipe: dict[str, Any]) -> Project:
+    """Make a project from a recipe given as nested dicts. Raises RecipeError before anything is written."""
+    checked = parse_recipe(recipe)
+    folder = home.new_folder(title)
+    Workspace(folder)
+    write_text(folder / "recipe.toml", checked.toml())
+    set_open(folder.name)
+    return Project(folder)
+
+
+def set_open(name: str) -> None:
+    st.session_state["project"] = name
+    st.query_params["project"] = name
+
+
+# -- caches: bounded, shared by all sessions -----------------------------------------------------------------
+
+
+def _plan(folder: Path, toml: str, decisions: list[Decision]) -> Plan:
+    stamp = tuple((d.id, d.action, d.value, d.why, d.batch) for d in decisions)
+    return _cached_plan(str(folder), toml, stamp)
+
+
+@st.cache_resource(ttl=60, max_entries=32, show_spinner=False)  # looks at the source's files again after a minute
+def _cached_plan(folder: str, toml: str, stamp: tuple) -> Plan:
+    import tomllib
+
+    decisions = [Decision(*row) for row in stamp]
+    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder), decisions=decisions)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the dataset")
+def _store(folder: Path, source_key: str, labels: tuple, _in_force: InForce) -> Store:
+    return Store(Workspace(folder), source_key, _in_force)
