@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.card import EVIDENCE
-from curation.data.decisions import Decision, DecisionLog, InForce, fold
+from curation.data.decisions import DecisionLog, InForce, fold
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
 from curation.engine.recipe import Export, Named, Prune, Recipe, Section
@@ -98,18 +98,18 @@ class Plan:
 
 
 def plan(
-    recipe: Recipe, workspace: Workspace, until: str | None = None, decisions: list[Decision] | None = None
+    recipe: Recipe, workspace: Workspace, until: str | None = None, in_force: InForce | None = None
 ) -> Plan:
     """Work out every step of a recipe. Raises RecipeError or SourceError, before any work is done.
 
     until: the last stage wanted, out of `STAGES`.
-    decisions: what is in force; by default the recipe's own, then those of the workspace.
+    in_force: what a person decided; by default the recipe's decisions, then those of the workspace.
     """
     if until is not None and until not in STAGES:
         raise RecipeError(f"--until {until!r}: {registry.nearest(until, STAGES)}")
-    if decisions is None:
-        decisions = [*recipe.decision, *DecisionLog(workspace.folder).all()]
-    planner = _Planner(recipe, workspace, fold(decisions))
+    if in_force is None:
+        in_force = fold([*recipe.decision, *DecisionLog(workspace.folder).all()])
+    planner = _Planner(recipe, workspace, in_force)
     for stage in STAGES[: STAGES.index(until) + 1] if until else STAGES:
         planner.stage(stage)
     return planner.plan

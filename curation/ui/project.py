@@ -6,7 +6,9 @@ module reads it and caches what is large; session state holds only the name of t
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -72,13 +74,11 @@ class Project:
         That of all decisions where its analysis is done. After a relabel it is not, until the next run; until then
         pages show the last one, and `stale` says how many relabelled items it does not know yet.
         """
-        full = _plan(self.folder, self.recipe.toml(), self.decisions)
+        full = _plan(self.folder, self.recipe.toml(), self.in_force)
         if self._analysed(full) or not self._ran_until:
             return full
-        known = [
-            d for d in self.decisions if d.batch <= self._ran_until or d.action not in ("relabel", "confirm", "undo")
-        ]
-        last = _plan(self.folder, self.recipe.toml(), known)
+        then = fold(d for d in self.decisions if d.batch <= self._ran_until)
+        last = _plan(self.folder, self.recipe.toml(), replace(self.in_force, labels=then.labels))
         return last if self._analysed(last) else full
 
     @property
@@ -235,17 +235,13 @@ def set_open(name: str) -> None:
 # -- caches: bounded, shared by all sessions -----------------------------------------------------------------
 
 
-def _plan(folder: Path, toml: str, decisions: list[Decision]) -> Plan:
-    stamp = tuple((d.id, d.action, d.value, d.why, d.batch) for d in decisions)
-    return _cached_plan(str(folder), toml, stamp)
+def _plan(folder: Path, toml: str, in_force: InForce) -> Plan:
+    return _cached_plan(str(folder), toml, repr(asdict(in_force)), in_force)
 
 
 @st.cache_resource(ttl=60, max_entries=32, show_spinner=False)  # looks at the source's files again after a minute
-def _cached_plan(folder: str, toml: str, stamp: tuple) -> Plan:
-    import tomllib
-
-    decisions = [Decision(*row) for row in stamp]
-    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder), decisions=decisions)
+def _cached_plan(folder: str, toml: str, stamp: str, _in_force: InForce) -> Plan:
+    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder), in_force=_in_force)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")

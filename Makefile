@@ -1,0 +1,51 @@
+# Winnow. `make` alone explains itself.
+VENV   ?= .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format docs bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.app ## Install what the app needs into .venv and serve it on http://localhost:8501
+	$(BIN)/streamlit run app.py
+
+test: $(VENV)/.dev browser lint ## Install what tests need, the browser included, and run lint and all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style, and that the generated docs are true
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m docs.generate --check
+
+format: $(VENV)/.dev ## Put the code into the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.app ## Write docs/methods.md and docs/cli.md from the code
+	$(BIN)/python -m docs.generate
+
+bench: $(VENV)/.app ## Measure what the README's table says (CIFAR=path/to/cifar10.zip adds the large rows)
+	$(BIN)/python -m benchmarks $(if $(CIFAR),--cifar $(CIFAR))
+
+clean: ## Remove the environment, caches and workspaces
+	rm -rf $(VENV) workspaces out .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: browser
+browser: # Chromium from the system's packages; the tests drive it through Playwright
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { echo "installing chromium"; SUDO=$$(command -v sudo || true); $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium; }
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.app: requirements.txt $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@ $(VENV)/.app

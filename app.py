@@ -1,0 +1,12 @@
+"""Winnow's app: `streamlit run app.py`. The server with its own routes, and the frame around every page."""
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from curation.ui.frame import frame
+from curation.ui.routes import ROUTES
+
+if get_script_run_ctx(suppress_warning=True) is None:  # the server imports this file once, to find the app
+    app = st.App(__file__, routes=ROUTES)
+else:
+    frame()
