@@ -7,6 +7,7 @@ later are decisions, laid over this table, never into it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -92,14 +93,14 @@ class Items:
     def has_images(self) -> bool:
         return self.images is not None or self.root is not None
 
-    def image(self, row: int):
-        """The item as an upright RGB `PIL.Image`. Raises SourceError where it cannot be read."""
+    def image(self, row: int, *, at_least: int | None = None):
+        """The item as an upright RGB `PIL.Image`; `at_least` as in `open_image`. Raises SourceError if unreadable."""
         if self.images is not None:
             return from_array(self.images[row])
         path = self.column("path")[row]
         if self.root is None or path is None:
             raise SourceError(f"item {self.column('id')[row]!r} has no image: this source brings features only")
-        return open_image(self.root / path)
+        return open_image(self.root / path, at_least=at_least)
 
     # -- to and from a folder -------------------------------------------------------------------------
 
@@ -163,8 +164,14 @@ def make_items(
         raise SourceError(f"none of the {n} items can be used{first}")
     # A train row without a label is an unlabelled row, wherever it was found.
     splits = [UNLABELED if label is None else split for split, label in zip(splits, labels, strict=True)]
+    used = {label for label, s in zip(labels, status, strict=True) if label is not None and s == OK}
     if classes is None:
-        classes = natural_order({la for la, s in zip(labels, status, strict=True) if la is not None and s == OK})
+        classes = natural_order(used)
+    notes = list(where.pop("notes", ()))
+    if bad := sum(s != OK for s in status):
+        notes.append(f"{bad:,} of {n:,} items cannot be used; they stay in the table, each with its reason.")
+    if len(used) == 1:
+        notes.append(f"Every labelled item has the label {min(used)!r}: nothing can be trained on a single class.")
     table = pa.table(
         {
             "id": ids,
@@ -180,7 +187,7 @@ def make_items(
         },
         schema=SCHEMA,
     )
-    return Items(table, tuple(classes), **where)
+    return Items(table, tuple(classes), notes=tuple(notes), **where)
 
 
 def with_holdout(items: Items, share: float, seed: int = 0) -> Items:
@@ -220,5 +227,5 @@ def natural_order(names) -> list[str]:
     ['1', '9', '10']
     """
     names = list(names)
-    numeric = all(name.lstrip("-").isdigit() for name in names)
+    numeric = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
     return sorted(names, key=(lambda s: (int(s), s)) if numeric else None)

@@ -1,0 +1,46 @@
+"""Cells of foreign tables, arrays and folder names, read as Winnow's labels and splits."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import Any
+
+from curation.data.items import TEST, TRAIN, UNLABELED, VAL
+from curation.errors import SourceError
+
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), VAL),
+    **dict.fromkeys(("test", "testing"), TEST),
+    **dict.fromkeys(("unlabeled", "unlabelled"), UNLABELED),
+}
+
+
+def as_label(cell: Any) -> str | None:
+    """A cell as a label: trimmed text in one Unicode form; None where it is empty. Whole floats lose their ".0".
+
+    >>> as_label(3.0), as_label(" cat "), as_label(""), as_label(float("nan"))
+    ('3', 'cat', None, None)
+    """
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", str(cell)).strip() or None
+
+
+def as_split(cell: Any) -> str:
+    """A cell as a split; an empty one means train. Raises SourceError for a name that means none of them.
+
+    >>> as_split("Training"), as_split("valid"), as_split(None)
+    ('train', 'val', 'train')
+    """
+    name = as_label(cell)
+    if name is None:
+        return TRAIN
+    if name.lower() not in SPLIT_NAMES:
+        raise SourceError(f"{name!r} is not a split; expected one of: {', '.join(SPLIT_NAMES)}")
+    return SPLIT_NAMES[name.lower()]

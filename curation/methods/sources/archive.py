@@ -1,0 +1,75 @@
+"""Archive of images: a zip or tar (.gz, .bz2, .xz) of class folders, unpacked into the workspace.
+
+Members are streamed to disk one by one and then read by the same rules as the source `folder`; a single folder
+around everything is taken off. An archive with a member that would leave its folder is refused as a whole, and so is
+one that unpacks to more than the limits. Links and devices are never unpacked; damaged members of a zip stay items,
+with the reason as their status. See `curation.data.archives` and `curation.data.layout` for the rules in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from curation.card import Card
+from curation.data.archives import MAX_FILES, MAX_TOTAL, unpack
+from curation.data.items import Items
+from curation.data.layout import items_by_folder
+from curation.errors import SourceError
+
+CARD = Card(
+    title="Zip or tar of images",
+    cost="the images are written to the workspace once; each is decoded once, in worker processes",
+    blind_to="labels that are not folder names; archives inside the archive",
+    tags=("images",),
+)
+
+
+def read(
+    *,
+    path: Annotated[Path, Field(description="The archive: .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz.")],
+    max_files: Annotated[
+        int, Field(ge=1, description="Refuse archives with more members; guards against hostile ones.")
+    ] = MAX_FILES,
+    max_gigabytes: Annotated[
+        float, Field(gt=0, description="Refuse archives that unpack to more; guards against hostile ones.")
+    ] = MAX_TOTAL / 1e9,
+    into: Path,
+    progress: Callable[..., None],
+) -> Items:
+    """Items in the order of their paths; id = path inside the archive. Raises SourceError.
+
+    >>> import io, tempfile, zipfile
+    >>> from PIL import Image
+    >>> top, png = Path(tempfile.mkdtemp()), io.BytesIO()
+    >>> Image.new("L", (4, 4)).save(png, "PNG")
+    >>> with zipfile.ZipFile(top / "pets.zip", "w") as archive:
+    ...     archive.writestr("pets/cat/1.png", png.getvalue())
+    >>> items = read(path=top / "pets.zip", into=top, progress=lambda *_: None)
+    >>> items.column("id").tolist(), items.classes
+    (['cat/1.png'], ('cat',))
+    """
+    if not path.exists():
+        raise SourceError(f"the archive {path} does not exist")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder, not an archive; use the source folder")
+    target = into / "files"
+    target.mkdir()
+    found = unpack(path, target, progress, max_files=max_files, max_total=int(max_gigabytes * 1e9))
+    notes = []
+    if found.others:
+        notes.append(f"{len(found.others):,} files that are not images by their name were passed over.")
+    if found.links:
+        notes.append(f"{found.links:,} links and devices in the archive were passed over.")
+    return items_by_folder(
+        target,
+        found.paths,
+        where=f"the archive {path}",
+        progress=progress,
+        problems=found.problems,
+        ignored=sorted(found.others),
+        notes=notes,
+    )
