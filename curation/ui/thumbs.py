@@ -1,0 +1,75 @@
+"""Small and large pictures of items, as data URIs a page can hold.
+
+Images of up to 64 x 64 pixels travel as they are, in PNG, and are enlarged by the browser with hard edges; larger
+ones are shrunk and sent as WebP (3-5 kB at 112 pixels). What cannot be read becomes a drawn placeholder.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections import OrderedDict
+
+from PIL import Image
+
+from curation.data.items import Items
+from curation.errors import SourceError
+
+TINY = 64  # pixels; up to here every pixel counts
+KEEP = 8_000  # thumbnails held in memory: about 40 MB
+
+
+def thumbnail(items: Items, row: int, size: int = 112) -> str:
+    """The item within a square of `size` pixels. Remembered by the item's content, so twins are made once."""
+    content = items.column("hash")[row]
+    if content is None:
+        return _encoded(items, row, size)
+    key = (content, size)
+    with _lock:
+        if key in _made:
+            _made.move_to_end(key)
+            return _made[key]
+    uri = _encoded(items, row, size)
+    with _lock:
+        _made[key] = uri
+        while len(_made) > KEEP:
+            _made.popitem(last=False)
+    return uri
+
+
+def large(items: Items, row: int, max_side: int = 640) -> str:
+    """The item for a close look, its longer side at most `max_side` pixels. Not remembered."""
+    return _encoded(items, row, max_side)
+
+
+_made: OrderedDict[tuple[str, int], str] = OrderedDict()
+_lock = threading.Lock()  # Streamlit runs every visitor in a thread
+
+
+def _encoded(items: Items, row: int, size: int) -> str:
+    try:
+        image = items.image(row, at_least=size)
+    except SourceError:
+        return PLACEHOLDER
+    buffer = io.BytesIO()
+    if max(image.size) <= TINY:
+        kind = "png"
+        image.save(buffer, "PNG")
+    else:
+        kind = "webp"
+        image.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        image.save(buffer, "WEBP", quality=78, method=0)
+    return _uri(kind, buffer.getvalue())
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+PLACEHOLDER = _uri(
+    "svg+xml",
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 112 112" width="112" height="112" fill="none" '
+    b'stroke="#8a96a3" stroke-width="3"><rect x="26" y="32" width="60" height="48" rx="5"/>'
+    b'<path d="M26 70l17-16 14 12 12-10 17 16"/><path d="M20 92 92 20"/></svg>',
+)
