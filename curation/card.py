@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # What a method may ask its View for. The runner provides exactly these, and nothing else is readable.
-NEEDS = ("images", "labels", "embeddings", "features", "pixels", "neighbours", "probabilities", "dynamics")
+NEEDS = ("images", "labels", "groups", "embeddings", "features", "pixels", "neighbours", "probabilities", "dynamics")
 
 # The part of NEEDS that is evidence: each is one file in methods/evidence, planned in when asked for.
 EVIDENCE = ("pixels", "neighbours", "probabilities", "dynamics")

@@ -128,6 +128,11 @@ class View:
         return self._get("labels")
 
     @property
+    def groups(self) -> np.ndarray:
+        """int64 [m]; equal numbers = equal content (exact duplicates)."""
+        return self._get("groups")
+
+    @property
     def embeddings(self) -> np.ndarray:
         """float32 [m, d], C-contiguous. Read-only."""
         return self._get("embeddings")
