@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.data.budget import budget, quotas
+from curation.errors import InputError
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.data())
+def test_quotas_sum_to_the_budget_and_fit_every_class(counts, data):
+    counts = np.array(counts)
+    total = data.draw(st.integers(0, int(counts.sum())))
+    got = quotas(counts, total)
+    assert got.sum() == total
+    assert (got <= counts).all()
+    assert (got >= 0).all()
+
+
+@given(st.lists(st.integers(1, 50), min_size=2, max_size=8), st.data())
+def test_quotas_with_less_room_than_proportional_flow_to_the_other_classes(counts, data):
+    counts = np.array(counts)
+    capacity = np.array([data.draw(st.integers(0, int(c))) for c in counts])
+    total = data.draw(st.integers(0, int(capacity.sum())))
+    got = quotas(counts, total, capacity)
+    assert got.sum() == total
+    assert (got <= capacity).all()
+
+
+def test_quotas_are_proportional_within_one():
+    counts = np.array([500, 300, 200])
+    for total in (1, 7, 99, 250, 1000):
+        assert (np.abs(quotas(counts, total) - counts * total / 1000) < 1).all()
+
+
+def test_a_budget_over_the_rows_there_are_is_refused():
+    with pytest.raises(InputError, match="a budget of 7 is more than the 6 rows"):
+        quotas(np.array([3, 3]), 7)
+
+
+def test_a_budget_is_never_empty():
+    assert budget(0.001, 100) == 1
+    with pytest.raises(InputError, match="no rows to choose from"):
+        budget(0.5, 0)

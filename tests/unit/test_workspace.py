@@ -1,0 +1,68 @@
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+
+from curation.data.workspace import Workspace, key_of
+from curation.errors import WorkspaceError
+
+
+def test_equal_parts_give_equal_keys_and_other_parts_others():
+    assert key_of(a=1, b=[2, 3]) == key_of(b=[2, 3], a=1)
+    assert key_of(a=1) != key_of(a=2)
+    assert key_of(a=1) != key_of(a="1")
+
+
+def test_a_result_is_there_only_when_its_block_ended_well(tmp_path):
+    space = Workspace(tmp_path)
+    with pytest.raises(RuntimeError), space.write("score", "k") as folder:
+        (folder / "value.npy").write_bytes(b"half")
+        raise RuntimeError
+    assert not space.done("score", "k")
+    with space.write("score", "k") as folder:
+        assert list(folder.iterdir()) == []  # what the failed attempt left is gone
+        (folder / "card.json").write_text("{}")
+    assert space.done("score", "k")
+
+
+def test_a_resumable_result_finds_what_the_killed_attempt_left(tmp_path):
+    space = Workspace(tmp_path)
+    with pytest.raises(RuntimeError), space.write("encode", "k", resume=True) as folder:
+        (folder / "shard").write_text("1")
+        raise RuntimeError
+    with space.write("encode", "k", resume=True) as folder:
+        assert (folder / "shard").read_text() == "1"
+
+
+def _hold(path, started):
+    with Workspace(path).lock("score", "k"):
+        started.set()
+        time.sleep(60)
+
+
+def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    started = context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path, started))
+    holder.start()
+    assert started.wait(20)
+    waited = []
+    os.kill(holder.pid, signal.SIGKILL)
+    with Workspace(tmp_path).lock("score", "k", waiting=lambda: waited.append(1)):
+        pass
+    holder.join()
+
+
+def test_a_workspace_of_a_newer_winnow_is_left_alone(tmp_path):
+    (tmp_path / "winnow.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(WorkspaceError, match="newer Winnow"):
+        Workspace(tmp_path)
+
+
+def test_a_workspace_under_a_file_says_so(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WorkspaceError, match="cannot be used"):
+        Workspace(tmp_path / "file")
