@@ -29,6 +29,7 @@ class Card:
     requires: packages imported inside the function, as pip names; missing ones make the method unavailable.
     rows: "train" (the default) or "all" usable rows, test included. Only label-free preparation may say "all".
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
+    instant: pruners only; answers within a blink at 50,000 rows, so a page may ask it directly.
     stochastic: another seed may give another result. When False the seed is left out of the key.
     exceptions: contract tests the method cannot keep, as {test name: reason}; meant to shrink.
     """
@@ -43,6 +44,7 @@ class Card:
     requires: tuple[str, ...] = ()
     rows: str = "train"
     nested: bool = False
+    instant: bool = False
     stochastic: bool = True
     exceptions: tuple[tuple[str, str], ...] = ()
 

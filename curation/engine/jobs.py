@@ -207,7 +207,7 @@ def work(workspace: Path, number: int, until: str | None, device: str) -> None:
 
     try:
         recipe = load_recipe(workspace / "jobs" / f"{number}.toml")
-        run(recipe, workspace, until=until, device=device, on_progress=show)
+        run(recipe, workspace, until=until, device=device, on_progress=show, keep_recipe=False)
     except WinnowError as error:
         print(error, flush=True)
         jobs.update(number, only_active=True, state="failed", error=str(error), finished=time.time())

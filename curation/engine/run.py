@@ -26,7 +26,7 @@ from curation.data.workspace import Workspace, write_text
 from curation.engine import registry, results
 from curation.engine.cards import write_card
 from curation.engine.export import export_step, exported
-from curation.engine.plan import Plan, Step, plan
+from curation.engine.plan import STAGES, Plan, Step, plan
 from curation.engine.provide import Store
 from curation.engine.recipe import Recipe
 from curation.engine.selecting import choose
@@ -74,8 +74,11 @@ def run(
     device: str = "auto",
     until: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    keep_recipe: bool = True,
 ) -> Outcome:
     """Have everything the recipe wants, computing only what is missing.
+
+    keep_recipe: make this the workspace's recipe.toml; a job that tries something out does not.
 
     Raises InputError before work starts when the recipe, the data or a missing package stands in the way, and
     StepError, naming the step and the log, when something fails on the way. What was finished stays finished.
@@ -87,10 +90,12 @@ def run(
     the_plan = plan(recipe, space, until)
     chosen = pick(device)
     _preflight(the_plan)
-    write_text(space.folder / "recipe.toml", recipe.toml())
+    if keep_recipe:
+        write_text(space.folder / "recipe.toml", recipe.toml())
     with _log_file(space) as log_path:
         outcome = _Runner(the_plan, chosen, on_progress, log_path).run()
-    write_text(space.folder / "last.json", json.dumps({"batch": last}) + "\n")  # decisions these results know of
+    if until is None or STAGES.index(until) >= STAGES.index("map"):
+        write_text(space.folder / "last.json", json.dumps({"batch": last}) + "\n")  # what these results know of
     return outcome
 
 

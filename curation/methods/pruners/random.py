@@ -21,6 +21,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/2204.08499",
     tags=("baseline", "label-free"),
     nested=True,
+    instant=True,
 )
 
 
