@@ -88,8 +88,8 @@ def run(
     space = Workspace(workspace)
     last = max((d.batch for d in DecisionLog(space.folder).all()), default=0)
     the_plan = plan(recipe, space, until)
-    chosen = pick(device)
     _preflight(the_plan)
+    chosen = pick(device) if the_plan.missing() else "cpu"  # finding a GPU means importing torch
     if keep_recipe:
         write_text(space.folder / "recipe.toml", recipe.toml())
     with _log_file(space) as log_path:
