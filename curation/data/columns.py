@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from curation.data.items import TEST, TRAIN, UNLABELED, VAL
@@ -29,7 +30,19 @@ def as_label(cell: Any) -> str | None:
         cell = int(cell)
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "replace")
-    return unicodedata.normalize("NFC", str(cell)).strip() or None
+    text = str(cell).encode("utf-8", "replace").decode()  # half a surrogate pair, as JSON can hold, fits no table
+    return unicodedata.normalize("NFC", text).strip() or None
+
+
+def as_class(cell: Any, names: Sequence[str] | None) -> str | None:
+    """A cell as a label where integers may stand for `names`; none for those that stand for nothing, as -1 does.
+
+    >>> as_class(1, ["cat", "dog"]), as_class(-1, ["cat", "dog"]), as_class(1, None)
+    ('dog', None, '1')
+    """
+    if names is not None and isinstance(cell, int):
+        return as_label(names[cell]) if 0 <= cell < len(names) else None
+    return as_label(cell)
 
 
 def as_split(cell: Any) -> str:

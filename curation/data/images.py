@@ -18,6 +18,14 @@ from curation.errors import SourceError
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # decoders a file may reach, whatever it is called
+MAGIC = {
+    b"\xff\xd8": ".jpg",
+    b"\x89PNG": ".png",
+    b"GIF8": ".gif",
+    b"BM": ".bmp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+}
 MAX_PIXELS = 100_000_000  # 300 MB decoded; larger files are listed as problems, not decoded
 
 ORIENTATION = 0x0112  # EXIF tag: 1 = upright, 5 to 8 = turned by a quarter
@@ -57,6 +65,17 @@ def measure(source: Path | bytes) -> tuple[int, int]:
             size = size[::-1]
         _to_rgb(_upright(image).crop((0, 0, 1, 1)))
         return size
+
+
+def suffix_of(data: bytes) -> str:
+    """The file suffix that fits the first bytes of an encoded image, ".bin" when none of the known formats does.
+
+    >>> suffix_of(b"GIF89a"), suffix_of(b"hello")
+    ('.gif', '.bin')
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    return next((suffix for magic, suffix in MAGIC.items() if data.startswith(magic)), ".bin")
 
 
 def from_array(array: np.ndarray) -> Image.Image:

@@ -21,7 +21,7 @@ from pathlib import Path
 from curation.data.columns import SPLIT_NAMES, as_label
 from curation.data.images import EXTENSIONS
 from curation.data.items import OK, TRAIN, UNLABELED, Items, make_items
-from curation.data.scan import Facts, examine
+from curation.data.scan import Facts, as_columns, examine
 from curation.errors import SourceError
 
 
@@ -104,9 +104,8 @@ def items_by_folder(
     sound = [path for path in paths if path not in problems]
     known = dict(zip(sound, examine(root, sound, progress), strict=True))
     facts = [known.get(path) or Facts(status=problems[path]) for path in paths]
-    status = [fact.status for fact in facts]
-    if all(s != OK for s in status):
-        first = f"the first, {paths[0]}: {status[0]}"
+    if all(fact.status != OK for fact in facts):
+        first = f"the first, {paths[0]}: {facts[0].status}"
         raise SourceError(f"none of the {len(paths):,} images in {where} can be used; {first}")
     names = [path.removeprefix(layout.prefix) for path in paths]
     return make_items(
@@ -114,11 +113,7 @@ def items_by_folder(
         paths=names,
         labels=layout.labels,
         splits=layout.splits,
-        widths=[fact.width for fact in facts],
-        heights=[fact.height for fact in facts],
-        sizes=[fact.size for fact in facts],
-        hashes=[fact.hash for fact in facts],
-        status=status,
+        **as_columns(facts),
         root=root / layout.prefix,
         notes=(*notes, *layout.notes),
     )

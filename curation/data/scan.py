@@ -13,7 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
 
-from curation.data.images import measure
+import numpy as np
+
+from curation.data.images import measure, suffix_of
 from curation.data.workers import cores, pool
 from curation.errors import RunError, SourceError
 
@@ -49,6 +51,24 @@ def examine(root: Path, paths: Sequence[str], progress: Callable[..., None], wor
             f"{len(paths):,} or soon after: {paths[len(found)]}"
         ) from None
     return found
+
+
+def examine_rows(array: np.ndarray, images: bool) -> list[Facts]:
+    """Facts of the rows of an array: uint8 [n, h, w] or [n, h, w, 3] when `images`, else features [n, d]."""
+    width, height = (array.shape[2], array.shape[1]) if images else (None, None)
+    size = array[:1].nbytes
+    return [Facts(width, height, size, content_hash(np.ascontiguousarray(row))) for row in array]
+
+
+def as_columns(facts: Sequence[Facts]) -> dict[str, list]:
+    """Facts as the columns `make_items` takes."""
+    return {
+        "widths": [fact.width for fact in facts],
+        "heights": [fact.height for fact in facts],
+        "sizes": [fact.size for fact in facts],
+        "hashes": [fact.hash for fact in facts],
+        "status": [fact.status for fact in facts],
+    }
 
 
 def content_hash(data) -> str:
@@ -87,9 +107,19 @@ def examine_bytes(data: bytes) -> Facts:
     return Facts(width, height, len(data), content_hash(data))
 
 
-def _chunk(work: tuple[str, Sequence[str]]) -> list[Facts]:
+def store_image(folder: Path, number: int, data: bytes) -> str:
+    """Write an encoded image that came without a file; returns its posix path below `folder`."""
+    name = f"{number // 1000:04d}/{number:07d}{suffix_of(data)}"
+    if number % 1000 == 0 or not (folder / name).parent.exists():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+    return name
+
+
+def _chunk(work: tuple[str, Sequence[str | None]]) -> list[Facts]:
     root, paths = Path(work[0]), work[1]
-    return [examine_file(root / path) for path in paths]
+    nothing = Facts(status="no image in this row")
+    return [examine_file(root / path) if path is not None else nothing for path in paths]
 
 
 def _gather(results: Iterator[list[Facts]], total: int, found: list[Facts], progress: Callable[..., None]) -> None:

@@ -1,0 +1,130 @@
+"""Write what a person asked for outside the workspace: whole or not at all, and never over somebody's files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+from curation.errors import InputError
+
+MARKER = ".winnow-export"  # in every folder Winnow exported; lists the files it wrote there
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names Windows cannot use
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path`; when the block ends without an error it is synced and takes its place.
+
+    Parent folders are created. Raises InputError when the place cannot be written.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "new" / "a.txt"
+    >>> with atomic(target) as beside:
+    ...     _ = beside.write_text("whole")
+    >>> target.read_text()
+    'whole'
+    """
+    path = Path(path).resolve()
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with _writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield beside
+            _sync(beside)
+            beside.replace(path)
+            _sync(path.parent)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its place when the block ends without an error.
+
+    `path` may be missing, empty, or an earlier export with nothing else in it, which is replaced; anything else
+    raises InputError. Single files are not synced: an export can be repeated.
+    """
+    path = Path(path).resolve()
+    beside, before = (path.with_name(f".{path.name}.{word}") for word in ("partial", "before"))
+    with _writing(path):
+        _refuse_foreign(path)
+        for left_over in (beside, before):  # of a run that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
+        try:
+            beside.mkdir(parents=True)
+            yield beside
+            written = sorted(file.relative_to(beside).as_posix() for file in beside.rglob("*") if file.is_file())
+            (beside / MARKER).write_text("Written by Winnow, which may replace these files:\n" + "\n".join(written))
+            if path.exists():
+                path.rename(before)
+            beside.rename(path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(before, ignore_errors=True)
+
+
+def safe_name(text: str) -> str:
+    """Text as one file or folder name that works everywhere and leads nowhere else.
+
+    >>> safe_name("../x"), safe_name("T-shirt/top"), safe_name(".."), safe_name("aux.png")
+    ('__x', 'T-shirt_top', '_', '_aux.png')
+    """
+    name = unicodedata.normalize("NFC", text)
+    name = "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)
+    name = re.sub(r"^\.+", "_", name).rstrip(". ")
+    if RESERVED.fullmatch(name):
+        name = "_" + name
+    stem, dot, suffix = name.rpartition(".") if len(name.rpartition(".")[2]) <= 10 else (name, "", "")
+    room = 200 - len((dot + suffix).encode())
+    return stem.encode()[:room].decode("utf-8", "ignore") + dot + suffix or "_"
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """`name`, numbered if it is taken, also in other letter case; it is taken from now on.
+
+    >>> taken = set()
+    >>> [free_name(name, taken) for name in ("a.png", "A.png", "a.png")]
+    ['a.png', 'A~2.png', 'a~3.png']
+    """
+    stem, dot, suffix = name.rpartition(".")
+    free, number = name, 1
+    while free.casefold() in taken:
+        number += 1
+        free = f"{stem}~{number}{dot}{suffix}" if dot else f"{suffix}~{number}"
+    taken.add(free.casefold())
+    return free
+
+
+def _refuse_foreign(path: Path) -> None:
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not path.is_dir():
+        raise InputError(f"{path} is a file, and the export is a folder; choose another path")
+    if not (path / MARKER).is_file():
+        raise InputError(f"{path} is not empty and was not written by Winnow; choose another folder")
+    ours = {MARKER, *(path / MARKER).read_text().splitlines()[1:]}
+    for file in sorted(path.rglob("*")):
+        if (name := file.relative_to(path).as_posix()) not in ours and not (file.is_dir() and not file.is_symlink()):
+            raise InputError(f"{path} holds {name}, which Winnow did not write; move it, or choose another folder")
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

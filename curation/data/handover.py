@@ -1,0 +1,48 @@
+"""What the exporters share: which rows leave, in which order, and an item as an encoded image."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from curation.data.items import Items, natural_order
+from curation.errors import InputError
+
+
+def kept_rows(manifest: pa.Table, split: str | None = None) -> np.ndarray:
+    """int64 rows that are kept (of one split): ranked ones first, in the order taken, then the rest in input order.
+
+    >>> table = pa.table({"kept": [True, True, True], "rank": [None, 2, 1], "split": ["test", "train", "train"]})
+    >>> kept_rows(table).tolist(), kept_rows(table, "test").tolist()
+    ([2, 1, 0], [0])
+    """
+    kept = manifest["kept"].to_numpy(zero_copy_only=False).astype(bool)
+    if split is not None:
+        kept &= manifest["split"].to_numpy(zero_copy_only=False) == split
+    rows = np.flatnonzero(kept)
+    rank = manifest["rank"].cast(pa.float64()).to_numpy(zero_copy_only=False)[rows]  # missing ranks become NaN
+    return rows[np.argsort(rank, kind="stable")]  # and NaN sorts last
+
+
+def class_list(manifest: pa.Table, items: Items) -> list[str]:
+    """The source's classes, then those a person added."""
+    added = set(manifest["label"].unique().to_pylist()) - {None, *items.classes}
+    return [*items.classes, *natural_order(added)]
+
+
+def encoded(items: Items, row: int) -> bytes:
+    """The image as the source stored it; a PNG where it is a row of an array."""
+    if items.images is not None:
+        out = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(items.images[row])).save(out, "PNG")  # grey stays grey
+        return out.getvalue()
+    return (items.root / items.column("path")[row]).read_bytes()
+
+
+def need_images(items: Items, exporter: str, instead: Sequence[str]) -> None:
+    if not items.has_images:
+        raise InputError(f"the {exporter} export writes images and this source brings none; use {' or '.join(instead)}")

@@ -1,0 +1,106 @@
+"""PyTorch index: the rows of the kept train items as a tensor file, and a snippet that makes them a `Subset`.
+
+The file holds a dict for `torch.load(path, weights_only=True)`: `rows` int64 [k] (item rows, in the order taken),
+`weights` float32 [k] (1 where the method gave none), `labels` int64 [k] (labels in force, positions in `classes`),
+`classes` and `ids` (lists of text). Beside it lies `<name>.snippet.py`, which loads it.
+
+Paszke et al., PyTorch: An Imperative Style, High-Performance Deep Learning Library, NeurIPS 2019.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from curation.card import Card
+from curation.data.files import atomic
+from curation.data.handover import class_list, kept_rows
+from curation.data.items import TRAIN, Items, encode_labels
+
+CARD = Card(
+    title="PyTorch index",
+    cost="n time",
+    blind_to="images: the data stays where it is",
+    paper="https://arxiv.org/abs/1912.01703",
+    tags=("index",),
+    requires=("torch",),
+    stochastic=False,
+)
+
+# For items that are rows of an array, in the order of the data set they came from.
+BY_ROW = '''"""The {count:,} train items Winnow kept, out of a data set of {n:,} items."""
+
+from pathlib import Path
+
+import torch
+from torch.utils.data import Subset
+
+index = torch.load(Path(__file__).with_name({name!r}), weights_only=True)  # rows, weights, labels, classes, ids
+
+
+def kept(dataset):
+    """The kept part of `dataset`, whose items must be in the order Winnow read them.
+
+    Labels a person changed are in index["labels"], not in `dataset`.
+    """
+    return Subset(dataset, index["rows"].tolist())
+'''
+
+# For items that are files: torchvision sorts them in its own way, so they are found by path.
+BY_PATH = '''"""The {count:,} train items Winnow kept, out of a data set of {n:,} items."""
+
+from pathlib import Path
+
+import torch
+from torch.utils.data import Subset
+
+root = Path({root!r})  # the folder that holds the images; change it when they have moved
+index = torch.load(Path(__file__).with_name({name!r}), weights_only=True)  # rows, weights, labels, classes, ids
+
+
+def kept(dataset):
+    """The kept part of a torchvision `ImageFolder` over `root` or a folder in it, in the order taken.
+
+    Labels a person changed are in index["labels"], not in `dataset`.
+    """
+    at = {{Path(path).resolve(): number for number, (path, _) in enumerate(dataset.samples)}}
+    return Subset(dataset, [at[(root / path).resolve()] for path in index["paths"]])
+'''
+
+
+def write(
+    manifest: pa.Table,
+    *,
+    path: Annotated[Path, Field(description="The file to write, such as out/kept.pt.")],
+    items: Items,
+) -> list[Path]:
+    """Write the index and its snippet; returns both files. Raises InputError where they cannot be written."""
+    import torch
+
+    rows = kept_rows(manifest, TRAIN)
+    chosen = manifest.take(rows)
+    classes = class_list(manifest, items)
+    weights = chosen["weight"].fill_null(1.0).to_numpy()
+    index = {
+        "rows": torch.from_numpy(rows.astype(np.int64)),
+        "weights": torch.from_numpy(weights.astype(np.float32)),
+        "labels": torch.from_numpy(encode_labels(chosen["label"].to_pylist(), classes)),
+        "classes": classes,
+        "ids": chosen["id"].to_pylist(),
+    }
+    by_path = items.root is not None and items.images is None
+    if by_path:
+        index["paths"] = chosen["path"].to_pylist()
+    snippet = path.with_suffix(".snippet.py")
+    text = (BY_PATH if by_path else BY_ROW).format(
+        count=len(rows), n=len(items), name=path.name, root=str(items.root.resolve()) if by_path else ""
+    )
+    with atomic(path) as beside:
+        torch.save(index, beside)
+    with atomic(snippet) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return [path, snippet]

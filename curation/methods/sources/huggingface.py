@@ -1,0 +1,164 @@
+"""Hugging Face data set of images: from the hub, or from a folder on this machine.
+
+`name` is what `datasets.load_dataset` takes ("cifar10", "user/flowers", or a folder), or a folder written by
+`save_to_disk`. Splits called train, validation, test and so on become Winnow's; others are left out and named in the
+notes. Encoded images are written to the workspace as they are, one file each, without being encoded again.
+
+Lhoest et al., Datasets: A Community Library for Natural Language Processing, EMNLP 2021 (system demonstrations).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from curation.card import Card
+from curation.data.columns import SPLIT_NAMES, as_class
+from curation.data.items import Items, make_items
+from curation.data.scan import as_columns, examine, store_image
+from curation.errors import SourceError, UnavailableError
+
+CARD = Card(
+    title="Hugging Face data set",
+    cost="a download, once; the images are written to the workspace and decoded once",
+    blind_to="columns other than the image and the label",
+    paper="https://arxiv.org/abs/2109.02846",
+    tags=("images", "download"),
+    requires=("datasets",),
+)
+
+BATCH = 500  # rows held in memory
+
+
+def read(
+    *,
+    name: Annotated[str, Field(min_length=1, description="Name on the hub, or a folder on this machine.")],
+    config: Annotated[str | None, Field(description="Configuration, where the data set has several.")] = None,
+    revision: Annotated[str | None, Field(description="Branch, tag or commit; fixes the data for ever.")] = None,
+    image: Annotated[str, Field(description="Column with the image.")] = "image",
+    label: Annotated[str, Field(description="Column with the label.")] = "label",
+    into: Path,
+    progress: Callable[..., None],
+) -> Items:
+    """Items in the order train, validation, test and of the rows; ids "train/0000000", ... Raises SourceError.
+
+    Raises UnavailableError when the hub cannot be reached and the data set is not in the local cache.
+
+    >>> read(name="cifar10", image="img", into=into, progress=progress)  # doctest: +SKIP
+    """
+    parts = _load(name, config, revision)
+    known = {part: SPLIT_NAMES[part.lower()] for part in parts if part.lower() in SPLIT_NAMES}
+    left_out = sorted(set(parts) - set(known))
+    if not known:
+        raise SourceError(f"{name} has no split of a known name; it has: {', '.join(left_out)}")
+    ids: list[str] = []
+    paths: list[str | None] = []
+    labels: list[str | None] = []
+    splits: list[str] = []
+    names: list[str] | None = None
+    total = sum(len(parts[part]) for part in known)
+    for part, split in known.items():
+        rows, names = _columns(parts[part], name, image, label)
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            for row, (cell, said) in enumerate(zip(batch[image], batch[label], strict=True), start=start):
+                data = _encoded(cell)
+                ids.append(f"{part}/{row:07d}")
+                paths.append(store_image(into / "files", len(paths), data) if data else None)
+                labels.append(as_class(said, names))
+                splits.append(split)
+            progress(len(ids), total, "writing images")
+    if not ids:
+        raise SourceError(f"{name} has no rows")
+    return make_items(
+        ids=ids,
+        paths=paths,
+        labels=labels,
+        splits=splits,
+        classes=[known_name for known_name in names if known_name in set(labels)] if names else None,
+        **as_columns(examine(into / "files", paths, progress)),
+        root=into / "files",
+        notes=[f"Splits of other names were left out: {', '.join(left_out)}."] if left_out else [],
+    )
+
+
+def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:
+    """Split -> `datasets.Dataset`."""
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    try:
+        if any((Path(name) / mark).is_file() for mark in ("dataset_dict.json", "state.json")):
+            loaded = datasets.load_from_disk(name)
+        else:
+            with contextlib.nullcontext() if Path(name).is_dir() or _hub_answers() else _from_the_cache():
+                loaded = datasets.load_dataset(name, config, revision=revision)
+    except ConnectionError as error:
+        raise UnavailableError(
+            f"the Hugging Face hub cannot be reached and {name} was not downloaded before ({_line(error)}); connect to the network, or give "
+            "the folder of a copy on this machine"
+        ) from None
+    except (DatasetsError, OSError, ValueError) as error:
+        raise SourceError(f"the Hugging Face data set {name} cannot be loaded ({_line(error)})") from None
+    return dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+
+
+def _hub_answers() -> bool:
+    """Asked before `datasets` does, which tries for half a minute before it gives up."""
+    from huggingface_hub.constants import ENDPOINT
+
+    try:
+        urllib.request.urlopen(ENDPOINT, timeout=3).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _from_the_cache() -> Iterator[None]:
+    """Both packages' offline switch, which takes what was downloaded before and does not wait for the rest."""
+    import datasets
+    import huggingface_hub
+
+    switches = (datasets.config, huggingface_hub.constants)
+    before = [switch.HF_HUB_OFFLINE for switch in switches]
+    try:
+        for switch in switches:
+            switch.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.HF_HUB_OFFLINE = value
+
+
+def _columns(rows: Any, name: str, image: str, label: str) -> tuple[Any, list[str] | None]:
+    """The two columns, images still encoded, and the class names."""
+    import datasets
+
+    for column in (image, label):
+        if column not in rows.column_names:
+            raise SourceError(f"{name} has no column {column!r}; its columns are: {', '.join(rows.column_names)}")
+    if not isinstance(rows.features[image], datasets.Image):
+        raise SourceError(f"the column {image!r} of {name} does not hold images but {rows.features[image]}")
+    named = rows.features[label]
+    names = named.names if isinstance(named, datasets.ClassLabel) else None
+    return rows.select_columns([image, label]).cast_column(image, datasets.Image(decode=False)), names
+
+
+def _encoded(cell: dict[str, Any] | None) -> bytes | None:
+    """The bytes of an image; those of folder data sets lie in a file."""
+    if cell is None:
+        return None
+    return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
