@@ -82,13 +82,19 @@ class DecisionLog:
     def __init__(self, workspace: Path):
         self.path = workspace / "decisions.sqlite"
 
-    def add(self, ids: Sequence[str], action: Action, value: str | None = None, why: str = "") -> int:
-        """Record one action on one or more items; durable on return. Returns the batch number, for undo."""
+    def add(
+        self, ids: Sequence[str], action: Action, value: str | Sequence[str] | None = None, why: str = ""
+    ) -> int:
+        """Record one action on one or more items; durable on return. Returns the batch number, for undo.
+
+        value: the same for all, or one for each of `ids`.
+        """
         if action not in get_args(Action):
             raise InputError(f"unknown action {action!r}; expected one of: {', '.join(get_args(Action))}")
-        if action == "relabel" and not (value or "").strip():
+        values = [value] * len(ids) if value is None or isinstance(value, str) else list(value)
+        if action == "relabel" and not all((v or "").strip() for v in values):
             raise InputError("a relabel needs the new label; the name given is empty")
-        return self._append([(id_, action, value, why) for id_ in ids])
+        return self._append([(id_, action, v, why) for id_, v in zip(ids, values, strict=True)])
 
     def undo(self) -> list[Decision]:
         """Take back the last batch that still stands; returns what it held, empty when there is nothing left."""

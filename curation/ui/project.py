@@ -7,7 +7,7 @@ module reads it and caches what is large; session state holds only the name of t
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -50,7 +50,8 @@ class Project:
         """Replace sections of the recipe and store it."""
         self.recipe = self.recipe.model_copy(update=sections)
         write_text(self.folder / "recipe.toml", self.recipe.toml())
-        self.__dict__.pop("plan", None)
+        for name in ("plan", "items"):
+            self.__dict__.pop(name, None)
 
     def start(self, title: str, until: str | None = None) -> Job:
         """Run the recipe as it is stored, in a process of its own."""
@@ -96,8 +97,9 @@ class Project:
         labels = tuple(sorted(self.plan.in_force.labels.items()))
         return _store(self.folder, step.key, labels, self.plan.in_force)
 
-    @property
+    @cached_property
     def items(self) -> Items | None:
+        """The items as read; no decision changes them, so deciding needs no new plan."""
         return self.store.items if self.store else None
 
     @property
@@ -129,6 +131,13 @@ class Project:
         if not self.plan.done(step):
             return None
         return np.asarray(results.load(self._path(step), "rows")), results.load_evidence(self._path(step))
+
+    def embeddings(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(item rows, vectors [m, d] as stored, memory-mapped); None until encoded."""
+        step = self.plan.find("encode")
+        if not self.plan.done(step):
+            return None
+        return np.asarray(results.load(self._path(step), "rows")), results.load(self._path(step), "embeddings")
 
     def predictions(self) -> np.ndarray | None:
         """Out-of-fold guess as int codes [n], -1 where there is none."""
@@ -173,8 +182,13 @@ class Project:
 
     # -- decisions -----------------------------------------------------------------------------------------
 
-    def decide(self, rows: Iterable[int], action: str, value: str | None = None, why: str = "") -> int:
-        """Record a decision on items; on the disk when this returns. Returns how many items it touched."""
+    def decide(
+        self, rows: Iterable[int], action: str, value: str | Sequence[str] | None = None, why: str = ""
+    ) -> int:
+        """Record a decision on items; on the disk when this returns. Returns how many items it touched.
+
+        value: the new label, or one for each item.
+        """
         ids = [str(self.items.column("id")[row]) for row in rows]
         if ids:
             self.log.add(ids, action, value, why)

@@ -1,0 +1,228 @@
+"""What the analysis found, laid over all items, and why an item is suspicious, in words.
+
+Gathered once per state of the analysis and shared by the map and the review; nothing here is computed per rerun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from curation.data.items import TRAIN, Items
+from curation.data.manifest import Flagged
+from curation.ui.project import ANALYSIS, Project
+from curation.ui.standing import Standing
+
+KINDS = ("mislabel", "outlier", "duplicate")  # what flags look for, as their cards tag it
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Arrays are over all n items unless said otherwise; codes are positions in `classes`, -1 for none.
+
+    suspicion: float [n], how likely the label is wrong: the share of items that are less suspicious, averaged over
+    the flags that look for wrong labels; NaN where they saw nothing. suggested: int64 [n], the label that would fit
+    better. titles: flag name -> what a person calls it. known: labels by id the analysis was made with, where they
+    differ from those given. probabilities, neighbours, embeddings: (item rows, value of those rows), as `Project` has.
+    """
+
+    items: Items
+    classes: tuple[str, ...]
+    scores: Mapping[str, np.ndarray]
+    flags: Mapping[str, Flagged]
+    titles: Mapping[str, str]
+    suspicion: np.ndarray
+    suggested: np.ndarray
+    known: Mapping[str, str]
+    xy: np.ndarray | None = None
+    predictions: np.ndarray | None = None
+    probabilities: tuple[np.ndarray, Any] | None = None
+    neighbours: tuple[np.ndarray, Any] | None = None
+    embeddings: tuple[np.ndarray, Any] | None = None
+
+    def of_kind(self, kind: str) -> dict[str, Flagged]:
+        """The flags that look for one of `KINDS`."""
+        return {name: flag for name, flag in self.flags.items() if kind in flag.tags}
+
+    def marked(self, *kinds: str) -> np.ndarray:
+        """bool [n]: some flag of these kinds (default all) speaks against the item."""
+        mask = np.zeros(len(self.items), bool)
+        for flag in self.flags.values():
+            if not kinds or set(kinds) & set(flag.tags):
+                mask |= flag.flagged
+        return mask
+
+    def suggestion(self, row: int, now: Standing) -> str | None:
+        """The label suggested for an item, unless it is the one it has."""
+        code = self.suggested[row]
+        return None if code < 0 or self.classes[code] == now.label(row) else self.classes[code]
+
+
+def findings(project: Project) -> Findings:
+    """The findings pages show now. The source must have been read."""
+    keys = tuple(s.key for s in project.plan.steps if s.stage in ANALYSIS and project.plan.done(s))
+    return _gather(str(project.folder), keys, tuple(sorted(project.plan.in_force.labels.items())), project)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _gather(folder: str, keys: tuple, labels: tuple, _project: Project) -> Findings:
+    project, n = _project, len(_project.items)
+    flags, predictions = project.flags(), project.predictions()
+    return Findings(
+        items=project.items,
+        classes=project.store.classes,
+        scores={name: project.score(name) for name in project.scores()},
+        flags=flags,
+        titles={s.name: s.method.card.title for s in project.plan.of("flag")},
+        suspicion=suspicion(flags, n),
+        suggested=suggested(flags, n, predictions),
+        known=dict(labels),
+        xy=project.xy(),
+        predictions=predictions,
+        probabilities=project.evidence("probabilities"),
+        neighbours=project.evidence("neighbours"),
+        embeddings=project.embeddings(),
+    )
+
+
+def suspicion(flags: Mapping[str, Flagged], n: int) -> np.ndarray:
+    """float [n]: share of items a flag finds less suspicious, averaged over the flags that look for wrong labels."""
+    shares = [_share_below(flag.score) for flag in flags.values() if "mislabel" in flag.tags]
+    if not shares:
+        return np.full(n, np.nan)
+    seen = np.isfinite(shares).sum(axis=0)
+    return np.where(seen > 0, np.nansum(shares, axis=0) / np.maximum(seen, 1), np.nan)
+
+
+def suggested(flags: Mapping[str, Flagged], n: int, predictions: np.ndarray | None = None) -> np.ndarray:
+    """int64 [n]: what the first flag that flags the item suggests, else the first that suggests anything, else the
+    prediction; -1 for none."""
+    found = np.full(n, -1, np.int64)
+    speaking = [flag for flag in flags.values() if "mislabel" in flag.tags and flag.suggested is not None]
+    sources = [np.where(flag.flagged, flag.suggested, -1) for flag in speaking]
+    sources += [flag.suggested for flag in speaking]
+    sources += [predictions] if predictions is not None else []
+    for codes in sources:
+        found = np.where(found < 0, codes, found)
+    return found.astype(np.int64)
+
+
+def reasons(found: Findings, now: Standing, row: int) -> list[tuple[str, str | None]]:
+    """Why an item is in question: (sentence, status of `theme.STATUS` or None), the most telling first."""
+    said: list[tuple[str, str | None]] = []
+    if now.queued[row]:
+        said.append(("Sent to review by hand", None))
+    label, suggestion = now.label(row), found.suggestion(row, now)
+    if (chances := _chances(found, row)) is not None:
+        given = chances.get(label, 0.0)
+        said.append((_chance_words(chances, label, given, suggestion), None))
+    if votes := neighbour_votes(found, now, row):
+        said.append((_vote_words(votes, label), None))
+    for name, flag in found.flags.items():
+        if flag.flagged[row]:
+            said.append((_flag_words(found, name, flag, row), "flagged"))
+    return said
+
+
+def neighbour_votes(found: Findings, now: Standing, row: int) -> dict[str, int]:
+    """Labels in force among the nearest neighbours of an item, most frequent first."""
+    if found.neighbours is None or (at := position(found.neighbours[0], row)) is None:
+        return {}
+    rows, graph = found.neighbours
+    near = graph.indices[at]
+    codes = now.labels[rows[near[near >= 0]]]
+    counts = np.bincount(codes[codes >= 0], minlength=len(now.classes))
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    return {now.classes[code]: int(counts[code]) for code in order}
+
+
+def nearest_of_class(found: Findings, now: Standing, row: int, name: str, k: int = 6) -> np.ndarray:
+    """The k items labelled `name` that are most alike by cosine, nearest first: item rows [<= k], never dropped ones.
+
+    Compares with every item of the class: the neighbour graph of a mislabelled item may hold none of them.
+    """
+    if found.embeddings is None or name not in now.classes:
+        return np.empty(0, np.int64)
+    rows, x = found.embeddings
+    if (at := position(rows, row)) is None:
+        return np.empty(0, np.int64)
+    wanted = (now.labels[rows] == now.classes.index(name)) & ~now.dropped[rows] & (rows != row)
+    candidates = np.flatnonzero(wanted & (found.items.column("split")[rows] == TRAIN))
+    part = np.asarray(x[candidates], dtype=np.float32)
+    length = np.sqrt(np.einsum("ij,ij->i", part, part))
+    alike = part @ np.asarray(x[at], dtype=np.float32) / np.maximum(length, 1e-12)
+    return rows[candidates[np.argsort(-alike, kind="stable")[:k]]]
+
+
+def position(rows: np.ndarray, row: int) -> int | None:
+    """Where an item stands in ascending item rows; None when it is not there."""
+    at = int(np.searchsorted(rows, row))
+    return at if at < len(rows) and rows[at] == row else None
+
+
+# -- words ---------------------------------------------------------------------------------------------------
+
+
+def ordinal(number: int) -> str:
+    """
+    >>> [ordinal(n) for n in (1, 2, 3, 4, 11, 22, 1013)]
+    ['1st', '2nd', '3rd', '4th', '11th', '22nd', '1,013th']
+    """
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def percent(share: float) -> str:
+    """
+    >>> percent(0.973), percent(0.9999), percent(0.0004), percent(0.0)
+    ('97 %', 'over 99 %', 'under 1 %', '0 %')
+    """
+    if 0 < share < 0.005:
+        return "under 1 %"
+    return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+
+
+def _chances(found: Findings, row: int) -> dict[str, float] | None:
+    if found.probabilities is None or (at := position(found.probabilities[0], row)) is None:
+        return None
+    return dict(zip(found.classes, np.asarray(found.probabilities[1][at], np.float64).tolist(), strict=False))
+
+
+def _chance_words(chances: Mapping[str, float], label: str, given: float, suggestion: str | None) -> str:
+    best = max(chances, key=chances.get)
+    start = f"A model that never saw it says {best} ({percent(chances[best])})"
+    if best == label:
+        more = f", {suggestion} gets {percent(chances[suggestion])}" if suggestion in chances else ""
+        return f"{start}, which is its label{more}"
+    return f"{start}; {label} gets {percent(given)}"
+
+
+def _vote_words(votes: Mapping[str, int], label: str) -> str:
+    total = sum(votes.values())
+    if set(votes) == {label}:
+        return f"All {total} nearest neighbours are labelled {label} too"
+    first = " and ".join(f"{count} are {name}" for name, count in list(votes.items())[:2] if name != label)
+    same = votes.get(label, 0)
+    return f"Of its {total} nearest neighbours {first}, {same or 'none'} {'is' if same < 2 else 'are'} {label}"
+
+
+def _flag_words(found: Findings, name: str, flag: Flagged, row: int) -> str:
+    title = found.titles.get(name, name)
+    if "duplicate" in flag.tags:
+        kept = flag.duplicate_of[row] if flag.duplicate_of is not None else -1
+        return f"{title}: the same as {found.items.column('id')[kept]}" if kept >= 0 else title
+    place = int((flag.score > flag.score[row]).sum()) + 1  # NaN compares as false
+    return f"{title}: {ordinal(place)} of {int(np.isfinite(flag.score).sum()):,}"
+
+
+def _share_below(values: np.ndarray) -> np.ndarray:
+    """float [n]: the share of finite values that are smaller, NaN where the value is not finite."""
+    finite = np.isfinite(values)
+    known = np.sort(values[finite])
+    share = np.full(len(values), np.nan)
+    share[finite] = np.searchsorted(known, values[finite]) / max(len(known) - 1, 1)
+    return share

@@ -1,0 +1,83 @@
+"""What every item is at this moment: its label in force and what was decided about it, as arrays over all items.
+
+The analysis may be older than the last decisions; this never is. No streamlit here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.data.decisions import InForce
+from curation.data.items import Items, natural_order
+
+# What can have been decided, in the order a tile or a map shows it when several are true.
+DECISIONS = ("dropped", "relabelled", "kept", "label confirmed", "in review", "undecided")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """classes: names, those a person added last. labels: int64 [n] codes into them, -1 for none.
+
+    dropped, relabelled, pinned, confirmed, queued: bool [n]. queued = sent to review by hand and not decided since.
+    """
+
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    dropped: np.ndarray
+    relabelled: np.ndarray
+    pinned: np.ndarray
+    confirmed: np.ndarray
+    queued: np.ndarray
+
+    @property
+    def decided(self) -> np.ndarray:
+        """bool [n]: a person had the last word. What is sent to review again is open again."""
+        return (self.dropped | self.relabelled | self.pinned | self.confirmed) & ~self.queued
+
+    @property
+    def decision(self) -> np.ndarray:
+        """int64 [n]: positions in `DECISIONS`."""
+        masks = (self.dropped, self.relabelled, self.pinned, self.confirmed, self.queued)
+        return np.select(masks, range(len(masks)), len(masks)).astype(np.int64)
+
+    def label(self, row: int) -> str:
+        """The label in force as a person reads it."""
+        code = self.labels[row]
+        return self.classes[code] if code >= 0 else "no label"
+
+    def badge(self, row: int) -> str | None:
+        """The `theme.STATUS` that tells what was decided about an item."""
+        if self.dropped[row]:
+            return "dropped"
+        if self.relabelled[row]:
+            return "relabelled"
+        return "kept" if self.pinned[row] or self.confirmed[row] else None
+
+
+def standing(items: Items, in_force: InForce) -> Standing:
+    """Lay the decisions over the items. Costs one pass over what was decided, not over the items."""
+    row_of, given = items.row_of, items.codes
+    classes = (*items.classes, *natural_order(set(in_force.labels.values()) - set(items.classes)))
+    code = {name: i for i, name in enumerate(classes)}
+    labels = given.copy()
+    for id_, name in in_force.labels.items():
+        if (row := row_of.get(id_)) is not None:
+            labels[row] = code[name]
+
+    def holds(ids) -> np.ndarray:
+        mask = np.zeros(len(items), bool)
+        mask[[row for id_ in ids if (row := row_of.get(id_)) is not None]] = True
+        return mask
+
+    relabelled = labels != given
+    return Standing(
+        classes,
+        labels,
+        dropped=holds(in_force.dropped),
+        relabelled=relabelled,
+        pinned=holds(in_force.pinned),
+        confirmed=holds(in_force.confirmed) | (holds(in_force.labels) & ~relabelled),  # given the label it had
+        queued=holds(in_force.queued),
+    )
