@@ -51,7 +51,7 @@ def digits(scratch: Path) -> list[tuple[str, str, str]]:
         ("digits, recipe to manifest with 12 trainings", f"{first['seconds']:.0f} s, {first['memory']:.1f} GiB", line),
         (
             "the same recipe again",
-            f"{second['seconds']:.1f} s, no work, manifest {'identical' if first['manifest'] == second['manifest'] else 'DIFFERS'}",
+            f"{second['seconds']:.1f} s, no work, manifest {_same(first, second)}",
             line,
         ),
         (
@@ -77,14 +77,13 @@ def cifar(scratch: Path, path: Path) -> list[tuple[str, str, str]]:
     second = run(str(recipe), scratch / "cifar10", scratch)
     steps = {f"{s['stage']} {s['name']}": s["seconds"] for s in first["json"]["steps"]}
     slowest = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in sorted(steps.items(), key=lambda s: -s[1])[:5])
-    same = "identical" if first["manifest"] == second["manifest"] else "DIFFERS"
     return [
         (
             "CIFAR-10, 60,000 JPEGs in a zip: read, encode, 5 scores, 4 flags, UMAP, CCS at 50 %, export",
             f"{first['seconds'] / 60:.1f} min, {first['memory']:.1f} GiB ({slowest})",
             line,
         ),
-        ("the same recipe again", f"{second['seconds']:.1f} s, no work, manifest {same}", line),
+        ("the same recipe again", f"{second['seconds']:.1f} s, no work, manifest {_same(first, second)}", line),
         ("linear accuracy of its `patches` features", f"{linear_accuracy(scratch / 'cifar10'):.1f} %", line),
     ]
 
@@ -162,6 +161,10 @@ def linear_accuracy(workspace: Path) -> float:
     step.step(loss)
     with torch.no_grad():
         return 100 * float((layer(x[~train]).argmax(1) == y[~train]).float().mean())
+
+
+def _same(first: dict, second: dict) -> str:
+    return "byte-identical" if first["manifest"] == second["manifest"] else "DIFFERENT"
 
 
 def machine() -> str:

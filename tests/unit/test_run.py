@@ -1,0 +1,212 @@
+"""The engine end to end on a small array dataset: contracts of run, cache, resume, manifest."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv as pc
+import pytest
+
+from curation.data.decisions import DecisionLog
+from curation.engine.recipe import parse_recipe
+from curation.engine.run import run
+from curation.errors import InputError, StepError, UnavailableError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def blobs(tmp_path):
+    """120 points in three classes with features of their own, 90 train and 30 test; two of class 2 are twins."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    features = (np.eye(3)[labels] * 4 + rng.normal(size=(120, 3))).astype(np.float32)
+    features[5] = features[2]
+    path = tmp_path / "blobs.npz"
+    np.savez(
+        path,
+        features=features,
+        labels=np.array(["ant", "bee", "cow"])[labels],
+        split=np.where(np.arange(120) < 90, "train", "test"),
+        ids=np.array([f"item-{i:03d}" for i in range(120)]),
+    )
+    return path
+
+
+def raw(path, out, **changes):
+    recipe = {
+        "source": {"use": "arrays", "path": str(path)},
+        "encode": {"use": "precomputed"},
+        "score": [{"use": "aum"}],
+        "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
+        "map": {"use": "pca"},
+        "prune": [{"name": "third", "use": "by_score", "by": "aum", "order": "easy", "keep": 1 / 3, "balance": True}],
+        "export": [{"use": "csv", "path": str(out)}],
+    }
+    return {k: v for k, v in {**recipe, **changes}.items() if v is not None}
+
+
+def test_a_run_gives_the_manifest_and_a_second_run_does_no_work(blobs, tmp_path):
+    out = tmp_path / "out" / "pruned.csv"
+    recipe = parse_recipe(raw(blobs, out))
+    first = run(recipe, tmp_path / "w")
+    assert not any(step["cached"] for step in first.steps)
+    manifest = out.read_bytes()
+    table = pc.read_csv(out)
+    assert table.num_rows == 120
+    assert table["id"].to_pylist()[:2] == ["item-000", "item-001"]
+    kept = [k for k, s in zip(table["kept"].to_pylist(), table["split"].to_pylist(), strict=True) if s == "train"]
+    assert sum(kept) == 30
+    second = run(recipe, tmp_path / "w")
+    assert all(step["cached"] for step in second.steps)
+    assert out.read_bytes() == manifest
+    assert second.exports == first.exports
+
+
+def test_every_card_says_where_its_numbers_come_from(blobs, tmp_path):
+    run(parse_recipe(raw(blobs, tmp_path / "m.csv")), tmp_path / "w")
+    cards = [json.loads(p.read_text()) for p in (tmp_path / "w").glob("[!.]*/*/card.json")]
+    assert {c["stage"] for c in cards} == {"source", "encode", "evidence", "score", "flag", "map", "prune", "export"}
+    for card in cards:
+        wanted = {"stage", "use", "version", "params", "inputs", "seconds", "device", "seed", "versions", "created"}
+        assert wanted <= set(card)
+
+
+def test_the_recipe_beside_an_export_replays_it_elsewhere_decisions_included(blobs, tmp_path):
+    from curation.engine.recipe import load_recipe
+
+    recipe = parse_recipe(raw(blobs, tmp_path / "a" / "m.csv"))
+    log = DecisionLog(tmp_path / "w")
+    run(recipe, tmp_path / "w", until="source")
+    log.add(["item-004"], "relabel", "cow", why="clearly a cow")
+    log.add(["item-010"], "drop", why="blurred")
+    log.add(["item-011"], "keep")
+    run(recipe, tmp_path / "w")
+    text = (tmp_path / "a" / "m.recipe.toml").read_text().replace(str(tmp_path / "a"), str(tmp_path / "b"))
+    (tmp_path / "replay.toml").write_text(text)
+    run(load_recipe(tmp_path / "replay.toml"), tmp_path / "elsewhere")
+    assert (tmp_path / "b" / "m.csv").read_bytes() == (tmp_path / "a" / "m.csv").read_bytes()
+    row = dict(zip(*[pc.read_csv(tmp_path / "b" / "m.csv")[c].to_pylist() for c in ("id", "reason")], strict=True))
+    assert row["item-010"] == "dropped by hand: blurred"
+    assert row["item-011"].startswith("kept by hand")
+    assert "relabelled by hand from bee" in row["item-004"]
+
+
+def test_dropped_rows_are_never_taken_and_pinned_ones_always(blobs, tmp_path):
+    log = DecisionLog(tmp_path / "w")
+    log.add([f"item-{i:03d}" for i in range(0, 30, 3)], "drop")
+    log.add(["item-001"], "keep")
+    prune = [{"use": "by_score", "by": "aum", "order": "hard", "keep": 0.1}]
+    run(parse_recipe(raw(blobs, tmp_path / "m.csv", prune=prune)), tmp_path / "w")
+    table = pc.read_csv(tmp_path / "m.csv").to_pylist()
+    taken = [row for row in table if row["rank"]]
+    assert len(taken) == 8  # a tenth of the 80 train rows that are left
+    assert {r["id"] for r in taken if r["rank"] == 1} == {"item-001"}
+    assert not {r["id"] for r in taken} & {f"item-{i:03d}" for i in range(0, 30, 3)}
+
+
+def test_rows_a_flag_speaks_against_can_be_left_out_and_the_manifest_says_why(blobs, tmp_path):
+    prune = [{"use": "random", "keep": 1.0, "without": ["duplicates"]}]
+    run(parse_recipe(raw(blobs, tmp_path / "m.csv", prune=prune)), tmp_path / "w")
+    rows = {r["id"]: r for r in pc.read_csv(tmp_path / "m.csv").to_pylist()}
+    twins = [rows["item-002"], rows["item-005"]]
+    assert sorted(t["kept"] for t in twins) == [False, True]
+    gone, stays = sorted(twins, key=lambda t: t["kept"])
+    assert gone["reason"] == f"duplicate of {stays['id']}"
+    assert gone["duplicate_of"] == stays["id"]
+
+
+def test_a_file_somebody_deleted_is_written_again_from_the_stored_manifest(blobs, tmp_path):
+    out = tmp_path / "m.csv"
+    recipe = parse_recipe(raw(blobs, out))
+    run(recipe, tmp_path / "w")
+    before = out.read_bytes()
+    out.write_text("spoilt")
+    again = run(recipe, tmp_path / "w")
+    assert [s["cached"] for s in again.steps if s["stage"] == "export"] == [False]
+    assert out.read_bytes() == before
+
+
+def test_verification_shows_every_subset_beside_random_and_full(blobs, tmp_path):
+    verify = {"use": "head", "seeds": 3, "keeps": [0.2]}
+    outcome = run(parse_recipe(raw(blobs, tmp_path / "m.csv", verify=verify)), tmp_path / "w")
+    assert len(outcome.verify) == 9
+    assert {row["method"] for row in outcome.verify} == {"third", "random", "full"}
+    for row in outcome.verify:
+        assert {"method", "keep", "seed", "student", "accuracy", "worst_class", "passes", "seconds"} <= set(row)
+        assert 0 <= row["worst_class"] <= row["accuracy"] <= 1
+    full = [row["accuracy"] for row in outcome.verify if row["method"] == "full"]
+    assert np.mean(full) > 0.9  # the blobs are well apart
+    again = run(parse_recipe(raw(blobs, tmp_path / "m.csv", verify=verify)), tmp_path / "w")
+    assert all(step["cached"] for step in again.steps)
+
+
+def test_one_class_is_refused_before_anything_is_trained(tmp_path):
+    np.savez(tmp_path / "one.npz", features=np.eye(8, dtype=np.float32), labels=np.array(["cat"] * 8))
+    with pytest.raises(InputError, match=r"needs train rows of at least two classes; found: cat"):
+        run(parse_recipe(raw(tmp_path / "one.npz", tmp_path / "m.csv")), tmp_path / "w")
+
+
+def test_verify_without_test_rows_says_what_to_do(tmp_path):
+    np.savez(tmp_path / "few.npz", features=np.eye(8, dtype=np.float32), labels=np.array(["cat", "dog"] * 4))
+    source = {"use": "arrays", "path": str(tmp_path / "few.npz"), "holdout": 0.0}
+    recipe = raw(tmp_path, tmp_path / "m.csv", source=source, verify={"use": "head"})
+    with pytest.raises(InputError, match="needs test rows and the source has none"):
+        run(parse_recipe(recipe), tmp_path / "w")
+
+
+def test_a_step_that_fails_names_itself_and_the_log_and_keeps_what_was_finished(blobs, tmp_path, monkeypatch):
+    from curation.engine import registry
+
+    def broken(view, **_):
+        raise ZeroDivisionError("no luck")
+
+    method = registry.get("scores", "aum")
+    monkeypatch.setitem(method.__dict__, "call", broken)
+    with pytest.raises(StepError, match=r"score aum failed: ZeroDivisionError: no luck; the log is .*\.log") as caught:
+        run(parse_recipe(raw(blobs, tmp_path / "m.csv")), tmp_path / "w")
+    log = Path(str(caught.value).rsplit(" ", 1)[1])
+    assert "Traceback" in log.read_text()
+    assert list((tmp_path / "w" / "encode").glob("*/card.json"))
+    assert not list((tmp_path / "w" / "score").glob("[!.]*"))
+
+
+def test_what_cannot_run_here_is_said_before_anything_starts(blobs, tmp_path, monkeypatch):
+    from curation.engine import registry
+
+    method = registry.get("flags", "confident_learning")
+    monkeypatch.setattr(type(method), "missing", lambda self: ["cleanlab"] if self.kind == "flags" else [])
+    with pytest.raises(UnavailableError, match=r"confident_learning needs the package cleanlab: pip install cleanlab"):
+        run(parse_recipe(raw(blobs, tmp_path / "m.csv")), tmp_path / "w")
+    assert not (tmp_path / "w" / "source").exists()
+
+
+def test_killed_at_any_moment_the_next_run_gives_the_same_manifest(blobs, tmp_path):
+    """SIGKILL after random delays until a run gets through; its manifest equals that of an undisturbed run."""
+
+    def start(name):
+        recipe = parse_recipe(raw(blobs, tmp_path / name / "m.csv"))
+        (tmp_path / f"{name}.toml").write_text(recipe.toml())
+        command = [sys.executable, "-m", "curation", "run", str(tmp_path / f"{name}.toml"), "-w", str(tmp_path / name)]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tmp_path)
+
+    calm = start("calm")
+    started = time.perf_counter()
+    assert calm.wait() == 0, calm.stderr.read()
+    whole = time.perf_counter() - started
+    delays = random.Random(1)
+    for _ in range(4):
+        process = start("killed")
+        time.sleep(delays.uniform(0.3, 0.95) * whole)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    last = start("killed")
+    assert last.wait() == 0, last.stderr.read()
+    assert (tmp_path / "killed" / "m.csv").read_bytes() == (tmp_path / "calm" / "m.csv").read_bytes()
