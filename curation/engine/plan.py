@@ -97,9 +97,7 @@ class Plan:
         return [s for s in self.steps if not self.done(s)]
 
 
-def plan(
-    recipe: Recipe, workspace: Workspace, until: str | None = None, in_force: InForce | None = None
-) -> Plan:
+def plan(recipe: Recipe, workspace: Workspace, until: str | None = None, in_force: InForce | None = None) -> Plan:
     """Work out every step of a recipe. Raises RecipeError or SourceError, before any work is done.
 
     until: the last stage wanted, out of `STAGES`.

@@ -15,9 +15,9 @@ import streamlit as st
 from curation.data.budget import budget, quotas
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
+from curation.engine.compute import compute
 from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Prune, Recipe, parse_recipe
-from curation.engine.run import compute
 from curation.ui.project import Project
 
 
