@@ -4,9 +4,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from curation.ui.frame import frame
-from curation.ui.routes import ROUTES
+from curation.ui.routes import routes
 
 if get_script_run_ctx(suppress_warning=True) is None:  # the server imports this file once, to find the app
-    app = st.App(__file__, routes=ROUTES)
+    app = st.App(__file__, routes=routes())
 else:
     frame()

@@ -7,25 +7,39 @@ WINNOW_ROOTS: folders a server-side path may point into, separated by ':'; defau
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
 import shutil
+import time
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from curation.errors import SourceError
+from curation.errors import InputError, SourceError
 
 UPLOADS = ".uploads"  # under the home folder; one folder per upload
+KEEP_UPLOADS = 2 * 24 * 3600  # seconds an upload may lie there without becoming a project
+EXPORTS = "exports"  # under a project's folder; what the app writes unless told otherwise
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 
 
 @dataclass(frozen=True)
 class ProjectInfo:
-    """A project in the list of recent ones. opened: seconds since the epoch of its last change."""
+    """A project in the list of recent ones.
+
+    opened: seconds since the epoch of its last change. items: how many it has, None until its source was read.
+    """
 
     name: str
     folder: Path
     opened: float
+    items: int | None = None
 
 
 def home() -> Path:
@@ -61,7 +75,8 @@ def projects() -> list[ProjectInfo]:
     for about in home().glob("*/winnow.json"):
         recipe = about.with_name("recipe.toml")
         if recipe.exists():
-            found.append(ProjectInfo(about.parent.name, about.parent, recipe.stat().st_mtime))
+            folder = about.parent
+            found.append(ProjectInfo(folder.name, folder, recipe.stat().st_mtime, _items(folder)))
     return sorted(found, key=lambda p: -p.opened)
 
 
@@ -84,7 +99,72 @@ def new_folder(title: str) -> Path:
 def delete_project(folder: Path) -> None:
     """Remove a project and what was uploaded for it. Source files elsewhere are not touched."""
     if folder.parent == home() and (folder / "winnow.json").exists():
+        uploaded = _upload_of(folder)
         shutil.rmtree(folder)
+        if uploaded is not None and not any(_upload_of(other.folder) == uploaded for other in projects()):
+            shutil.rmtree(uploaded, ignore_errors=True)
+
+
+# -- what a person points at -----------------------------------------------------------------------------------
+
+
+def kind_of(path: Path) -> str:
+    """The source that reads a path: folder, archive, table or arrays. Raises SourceError for anything else.
+
+    >>> kind_of(Path("flowers.tar.gz")), kind_of(Path("labels.CSV")), kind_of(Path("run.npz"))
+    ('archive', 'table', 'arrays')
+    """
+    if path.is_dir():
+        return "folder"
+    name = path.name.lower()
+    for kind, endings in (("archive", ARCHIVES), ("table", TABLES), ("arrays", (".npz",))):
+        if name.endswith(endings):
+            return kind
+    raise SourceError(
+        f"{path.name!r} is no kind of dataset known here; expected a folder, an archive ({', '.join(ARCHIVES)}), "
+        f"a table ({', '.join(TABLES)}) or .npz"
+    )
+
+
+def title_of(path: Path) -> str:
+    """A project's title out of a path: its last part, without the ending that told its kind.
+
+    >>> title_of(Path("/data/flowers.v2.tar.gz")), title_of(Path("/data/flowers.v2"))
+    ('flowers.v2', 'flowers.v2')
+    """
+    endings = sorted((*ARCHIVES, *TABLES, ".npz"), key=len, reverse=True)
+    ending = next((e for e in endings if path.name.lower().endswith(e)), "")
+    return path.name[: len(path.name) - len(ending)] or path.name
+
+
+def check_paths(params: Mapping[str, Any]) -> None:
+    """Raise SourceError when a parameter typed into the app names something outside the folders it may read."""
+    for value in params.values():
+        if isinstance(value, Path) or (isinstance(value, str) and os.sep in value and Path(value).exists()):
+            allowed(str(value))
+
+
+def target(text: str) -> Path:
+    """A path an export may write to, made absolute. Raises InputError when it lies outside the folders the app may
+    use, or among a project's own files (its `exports` folder apart)."""
+    if not text.strip():
+        raise InputError("give the path of the file to write")
+    real = Path(text.strip()).expanduser().resolve()
+    if not any(real.is_relative_to(root) and real != root for root in roots()):
+        inside = ", ".join(str(root) for root in roots())
+        raise InputError(
+            f"{text!r} lies outside the folders this app may write to ({inside}); start it with WINNOW_ROOTS to allow "
+            "more"
+        )
+    own = home().resolve()
+    if real.is_relative_to(own):
+        parts = real.relative_to(own).parts
+        if len(parts) < 3 or parts[1] != EXPORTS:
+            raise InputError(f"{text!r} lies among Winnow's own files; write to the project's folder {EXPORTS!r}")
+    return real
+
+
+# -- uploads ---------------------------------------------------------------------------------------------------
 
 
 def upload_folder(token: str) -> Path:
@@ -95,4 +175,28 @@ def upload_folder(token: str) -> Path:
 
 
 def new_upload() -> str:
+    """A token for one visitor's uploads. On the way, uploads of days ago that became no project are cleared."""
+    for folder in (home() / UPLOADS).glob("*"):
+        if folder.stat().st_mtime < time.time() - KEEP_UPLOADS and not any(
+            _upload_of(project.folder) == folder for project in projects()
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
     return secrets.token_hex(16)
+
+
+def _upload_of(folder: Path) -> Path | None:
+    """The folder of the upload a project was made from, None when it was made from something else."""
+    try:
+        path = Path(tomllib.loads((folder / "recipe.toml").read_text())["source"]["path"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    uploads = home() / UPLOADS
+    return uploads / path.relative_to(uploads).parts[0] if path.is_relative_to(uploads) and path != uploads else None
+
+
+def _items(folder: Path) -> int | None:
+    cards = sorted((folder / "source").glob("[!.]*/card.json"), key=lambda card: card.stat().st_mtime)
+    try:
+        return int(json.loads(cards[-1].read_text())["rows"]) if cards else None
+    except (OSError, ValueError, KeyError):
+        return None

@@ -182,9 +182,7 @@ class Project:
 
     # -- decisions -----------------------------------------------------------------------------------------
 
-    def decide(
-        self, rows: Iterable[int], action: str, value: str | Sequence[str] | None = None, why: str = ""
-    ) -> int:
+    def decide(self, rows: Iterable[int], action: str, value: str | Sequence[str] | None = None, why: str = "") -> int:
         """Record a decision on items; on the disk when this returns. Returns how many items it touched.
 
         value: the new label, or one for each item.
@@ -244,6 +242,11 @@ def create_project(title: str, recipe: dict[str, Any]) -> Project:
 def set_open(name: str) -> None:
     st.session_state["project"] = name
     st.query_params["project"] = name
+
+
+def close_project() -> None:
+    st.session_state.pop("project", None)
+    st.query_params.pop("project", None)
 
 
 # -- caches: bounded, shared by all sessions -----------------------------------------------------------------

@@ -3,8 +3,9 @@
 PUT /winnow/upload/{token}/{path}   one file of an upload; `path` may name folders
 GET /winnow/download/{project}/{key}/{number}   one file an export wrote
 
-Streamlit's XSRF protection does not cover own routes: uploads need an `X-Winnow` header, which another site
-cannot send without a CORS preflight that is never granted, and an Origin that is this server's own.
+Streamlit's XSRF protection and its list of hosts do not cover own routes: uploads need an `X-Winnow` header, which
+another site cannot send without a CORS preflight that is never granted, and an Origin that is this server's own; both
+routes answer under the names of `server.allowedHosts` only, so that no site can point a name of its own here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+import streamlit as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -27,7 +29,7 @@ MAX_UPLOAD = int(os.environ.get("WINNOW_MAX_UPLOAD_MB", "20000")) * 1_000_000  #
 
 async def upload(request: Request) -> Response:
     """Stream one file to disk. 201 with its size, or one sentence and 4xx."""
-    if problem := _cross_site(request):
+    if problem := _strange_host(request) or _cross_site(request):
         return JSONResponse({"error": problem}, 403)
     try:
         folder = home.upload_folder(request.path_params["token"])
@@ -62,6 +64,8 @@ async def download(request: Request) -> Response:
     """One file an export wrote, by its number on the export's card; never a path from the address."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return Response("downloads start from the app's own pages", 403)
+    if problem := _strange_host(request):
+        return Response(problem, 403)
     folder = home.project_folder(request.path_params["project"])
     key = request.path_params["key"]
     card = folder / "export" / key / "card.json" if folder and key.isalnum() else None
@@ -75,10 +79,25 @@ async def download(request: Request) -> Response:
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")
 
 
-ROUTES = [
-    Route("/winnow/upload/{token}/{path:path}", upload, methods=["PUT"]),
-    Route("/winnow/download/{project}/{key}/{number:int}", download, methods=["GET"]),
-]
+def prefix() -> str:
+    """What stands before every path of the app: "" or "/base" (server.baseUrlPath)."""
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}" if base else ""
+
+
+def routes() -> list[Route]:
+    return [
+        Route(f"{prefix()}/winnow/upload/{{token}}/{{path:path}}", upload, methods=["PUT"]),
+        Route(f"{prefix()}/winnow/download/{{project}}/{{key}}/{{number:int}}", download, methods=["GET"]),
+    ]
+
+
+def _strange_host(request: Request) -> str:
+    """The same rule Streamlit has for its websocket; an empty list allows every name."""
+    names = [str(name).strip().lower() for name in st.get_option("server.allowedHosts") or ()]
+    host = (request.url.hostname or "").lower()
+    known = any(name in ("*", host) or (name.startswith("*.") and host.endswith(name[1:])) for name in names)
+    return "" if known or not names else "this name is not in server.allowedHosts"
 
 
 def _cross_site(request: Request) -> str:
