@@ -13,6 +13,7 @@ unpickling runs code of whoever wrote the file.
 
 from __future__ import annotations
 
+import math
 import shutil
 import zipfile
 import zlib
@@ -109,19 +110,23 @@ def _read(path: Path, archive: zipfile.ZipFile, into: Path, progress: Callable[.
 
 def _header(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     """(shape, in Fortran order, dtype) of a member, without reading its data."""
-    with archive.open(f"{name}.npy") as member:
+    info = archive.getinfo(f"{name}.npy")
+    if info.flag_bits & 0x1:
+        raise SourceError(f"{path} is protected by a password; save it without one")
+    with archive.open(info) as member:
         try:
-            version = np.lib.format.read_magic(member)
-            shape, fortran, dtype = HEADERS[version](member)
-        except (ValueError, KeyError) as error:
+            shape, fortran, dtype = HEADERS[np.lib.format.read_magic(member)](member)
+        except (zipfile.BadZipFile, zlib.error):
+            raise
+        except Exception as error:  # the header is Python text; hostile ones raise whatever a parser can
             raise SourceError(f"{path}: {name} is not a numpy array ({error})") from None
     if dtype.hasobject:
         raise SourceError(
             f"{path}: {name} holds pickled Python objects, which are never loaded since they can run code; "
             "save it as numbers or with dtype=str"
         )
-    if archive.getinfo(f"{name}.npy").file_size < int(np.prod(shape, dtype=object)) * dtype.itemsize:
-        raise SourceError(f"{path}: {name} is cut short: its header says {shape}")
+    if min(shape, default=0) < 0 or info.file_size < math.prod(shape) * dtype.itemsize:
+        raise SourceError(f"{path}: {name} does not hold what its header says, shape {list(shape)}")
     return shape, fortran, dtype
 
 

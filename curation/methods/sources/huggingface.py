@@ -99,10 +99,10 @@ def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]
         else:
             with contextlib.nullcontext() if Path(name).is_dir() or _hub_answers() else _from_the_cache():
                 loaded = datasets.load_dataset(name, config, revision=revision)
-    except ConnectionError as error:
+    except ConnectionError:
         raise UnavailableError(
-            f"the Hugging Face hub cannot be reached and {name} was not downloaded before ({_line(error)}); connect to the network, or give "
-            "the folder of a copy on this machine"
+            f"the Hugging Face hub cannot be reached and {name} was not downloaded before; connect to the network, "
+            "or give the folder of a copy on this machine"
         ) from None
     except (DatasetsError, OSError, ValueError) as error:
         raise SourceError(f"the Hugging Face data set {name} cannot be loaded ({_line(error)})") from None

@@ -92,12 +92,17 @@ def _load(dataset: str, root: Path, split: str) -> Any:
         with _timeout(TIMEOUT):
             return kind(root, download=True, **which)
     except (OSError, RuntimeError) as error:
-        address = getattr(kind, "url", None) or getattr(kind, "mirrors", ["its server"])[0]
         said = str(getattr(error, "reason", None) or error).splitlines()[0]
         raise UnavailableError(
-            f"{dataset} is not in {root} and could not be downloaded from {address} ({said}); "
+            f"{dataset} is not in {root} and could not be downloaded from {_address(kind)} ({said}); "
             f"connect to the network, or copy torchvision's files of it into {root}"
         ) from None
+
+
+def _address(kind: Any) -> str:
+    if hasattr(kind, "mirrors"):
+        return kind.mirrors[0]
+    return kind.url if hasattr(kind, "url") else kind.split_list["train"][0]
 
 
 def _images(data: Any) -> np.ndarray:

@@ -1,0 +1,218 @@
+"""The source `table`: paths or bytes, and rows that cannot be used without the others suffering."""
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from curation.errors import SourceError
+from curation.methods.sources import table
+
+
+def png(shade=0):
+    out = io.BytesIO()
+    Image.new("L", (4, 3), shade).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def here(tmp_path):
+    """A folder with images a/1.png ... a/3.png."""
+    (tmp_path / "a").mkdir()
+    for shade in (1, 2, 3):
+        (tmp_path / "a" / f"{shade}.png").write_bytes(png(shade))
+    return tmp_path
+
+
+def read(path, **how):
+    into = path.parent / "into"
+    into.mkdir()
+    return table.read(path=path, into=into, progress=lambda *_: None, **how)
+
+
+def written(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(path, match, **how):
+    with pytest.raises(SourceError, match=match) as caught:
+        read(path, **how)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_csv_keeps_its_order_and_its_labels_as_they_are_written(here):
+    text = 'path,label,split,id\na/3.png,007,train,x\na/1.png,"NA",Test,y\na/2.png,,valid,z\n'
+    items = read(written(here / "t.csv", text))
+    assert items.column("id").tolist() == ["x", "y", "z"]
+    assert items.column("label").tolist() == ["007", "NA", None]
+    assert items.column("split").tolist() == ["train", "test", "unlabeled"]
+    assert items.column("path").tolist() == ["a/3.png", "a/1.png", "a/2.png"]
+    assert items.image(0).getpixel((0, 0))[0] == 3
+
+
+def test_columns_of_other_names_can_be_given_with_the_truth_and_a_root(here):
+    (here / "sub").mkdir()
+    path = written(here / "sub" / "t.csv", "file,y,clean\na/1.png,cat,dog\na/2.png,dog,dog\n")
+    items = read(path, image="file", label="y", truth="clean", root=here)
+    assert items.column("id").tolist() == ["a/1.png", "a/2.png"]
+    assert items.column("truth").tolist() == ["dog", "dog"]
+    assert items.ok.all()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "tsv", "parquet"])
+def test_the_other_kinds_of_table_read_alike(here, kind):
+    rows = [{"path": "a/1.png", "label": "cat"}, {"path": "a/2.png", "label": None}]
+    path = here / f"t.{kind}"
+    if kind == "jsonl":
+        path.write_text("\n\n".join(json.dumps(row) for row in rows))
+    elif kind == "tsv":
+        path.write_text("path\tlabel\na/1.png\tcat\na/2.png\t\n")
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    items = read(path)
+    assert items.column("label").tolist() == ["cat", None]
+    assert items.ok.all()
+
+
+def test_a_parquet_of_hugging_face_has_bytes_and_class_names(tmp_path):
+    rows = [
+        {"image": {"bytes": png(7), "path": "x.png"}, "label": 1},
+        {"image": {"bytes": png(8), "path": None}, "label": -1},
+        {"image": None, "label": 0},
+        {"image": {"bytes": b"not an image", "path": None}, "label": 0},
+        {"image": {"bytes": png(9), "path": None}, "label": 0},
+    ]
+    names = {"info": {"features": {"label": {"_type": "ClassLabel", "names": ["cat", "dog", "unused"]}}}}
+    found = pa.Table.from_pylist(rows).replace_schema_metadata({"huggingface": json.dumps(names)})
+    pq.write_table(found, tmp_path / "t.parquet")
+    items = read(tmp_path / "t.parquet", image="image")
+    assert items.column("label").tolist() == ["dog", None, "cat", "cat", "cat"]
+    assert items.classes == ("cat", "dog")
+    assert items.column("status").tolist()[1:4] == [
+        "ok",
+        "no image in this row",
+        "not an image in a format that can be read",
+    ]
+    assert items.image(0).getpixel((0, 0))[0] == 7
+    assert items.root == tmp_path / "into" / "files"
+    assert items.column("id")[0] == "0000/0000000.png"
+
+
+def test_a_plain_column_of_bytes_works_and_more_rows_than_a_batch_keep_their_order(tmp_path):
+    n = 1203
+    column = [png(row % 251) for row in range(n)]
+    pq.write_table(pa.table({"image": column, "label": [str(row % 2) for row in range(n)]}), tmp_path / "t.parquet")
+    items = read(tmp_path / "t.parquet", image="image")
+    assert [items.image(row).getpixel((0, 0))[0] for row in (0, 500, 1202)] == [0, 500 % 251, 1202 % 251]
+
+
+def test_a_path_beside_bytes_is_that_rows_problem(here):
+    rows = [
+        {"image": {"bytes": png(), "path": None}, "label": "a"},
+        {"image": {"bytes": None, "path": "a/1.png"}, "label": "a"},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), here / "t.parquet")
+    assert read(here / "t.parquet", image="image").column("status").tolist() == [
+        "ok",
+        "a path, in a table that holds image bytes",
+    ]
+
+
+def test_paths_that_lead_out_of_the_root_are_that_rows_problem(here):
+    top = here / "a"
+    (here / "secret.png").write_bytes(png())
+    (top / "link.png").symlink_to(here / "secret.png")
+    text = (
+        f"path,label\n1.png,x\n../secret.png,x\n{here}/secret.png,x\nlink.png,x\n{top}/2.png,x\nsub\\..\\3.png,x\n,x\n"
+    )
+    items = read(written(top / "t.csv", text))
+    assert [status.replace(str(top), "ROOT") for status in items.column("status")] == [
+        "ok",
+        "its path leads out of ROOT",
+        "its path leads out of ROOT",
+        "its path leads out of ROOT",
+        "ok",
+        "ok",
+        "no image in this row",
+    ]
+    assert items.column("path").tolist()[4:] == ["2.png", "3.png", None]
+
+
+def test_the_same_path_on_two_rows_gives_two_items(here):
+    items = read(written(here / "t.csv", "path,label\na/1.png,cat\na/1.png,dog\na/1.png,cat\n"))
+    assert items.column("id").tolist() == ["a/1.png", "a/1.png#2", "a/1.png#3"]
+    assert len(set(items.column("hash"))) == 1
+
+
+def test_missing_files_stay_as_rows(here):
+    items = read(written(here / "t.csv", "path,label\na/1.png,cat\ngone.png,dog\n"))
+    assert items.column("status").tolist() == ["ok", "the file is missing"]
+
+
+@pytest.mark.parametrize("parameter", ["image", "label", "split", "id", "truth"])
+def test_a_named_column_that_is_not_there_lists_those_that_are(here, parameter):
+    path = written(here / "t.csv", "path,label,colour\na/1.png,cat,red\n")
+    refused(path, f"there is no column 'nope' in .*t.csv; its columns are: path, label, colour; .* {parameter} = ",
+            **{parameter: "nope"})  # fmt: skip
+
+
+def test_a_table_of_text_says_that_it_cannot_be_read_yet(tmp_path):
+    path = written(tmp_path / "t.csv", "text,label\nhello,greeting\n")
+    refused(path, "there is no column 'path' .* tables of text cannot be read yet")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("t.csv", "", "cannot be read as a table"),
+        ("t.csv", "path,label\n", "has no rows"),
+        ("t.csv", "path,label\na.png,cat,extra\n", "cannot be read as a table .*Expected 2 columns, got 3"),
+        ("t.csv", "path,path,label\na,b,c\n", "has two columns 'path'"),
+        ("t.csv", "path,label,split\na/1.png,cat,monday\n", "'monday' is not a split; expected one of: train"),
+        ("t.csv", "path,label,id\na/1.png,cat,\n", "row 1 of .* has no id"),
+        ("t.csv", "path,label,id\na/1.png,cat,x\na/2.png,cat,x\n", "the id 'x' stands on more than one row"),
+        ("t.jsonl", '{"path": "a"}\n{broken', "line 2 of .* is not JSON"),
+        ("t.jsonl", "[1, 2]\n", "line 1 of .* is not a JSON object"),
+        ("t.parquet", "text", "cannot be read as a table"),
+        ("t.xlsx", "text", "is not a table by its name; expected one of: .csv"),
+        (
+            "t.csv",
+            "path,label\ngone.png,cat\n",
+            "none of the 1 items can be used; the first problem: the file is missing",
+        ),
+    ],
+)
+def test_every_bad_table_is_one_sentence(here, name, text, match):
+    refused(written(here / name, text), match)
+
+
+def test_a_number_where_an_image_should_be_is_one_sentence(tmp_path):
+    pq.write_table(pa.table({"path": [1, 2], "label": ["a", "b"]}), tmp_path / "t.parquet")
+    refused(tmp_path / "t.parquet", "holds 1, neither a path nor image bytes")
+
+
+def test_a_csv_that_is_not_utf8_is_one_sentence(tmp_path):
+    (tmp_path / "t.csv").write_bytes("path,label\na.png,café\n".encode("latin-1"))
+    refused(tmp_path / "t.csv", "is not text in UTF-8")
+
+
+def test_half_a_surrogate_in_json_does_not_stop_the_table(here):
+    items = read(
+        written(here / "t.jsonl", '{"path": "a/1.png", "label": "\\ud800x"}\n{"path": "\\ud800", "label": "y"}')
+    )
+    assert items.column("label").tolist() == ["?x", "y"]
+    assert items.column("status").tolist() == ["ok", "the file is missing"]
+
+
+def test_missing_tables_folders_and_roots_are_one_sentence_each(here):
+    for path, match, how in (
+        (here / "gone.csv", "the table .* does not exist", {}),
+        (here, "is a folder, not a table", {}),
+        (written(here / "t.csv", "path,label\n"), "root = .* is not a folder", {"root": here / "nowhere"}),
+    ):
+        with pytest.raises(SourceError, match=match):
+            table.read(path=path, into=here, progress=lambda *_: None, **how)
