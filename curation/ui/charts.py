@@ -76,7 +76,7 @@ def map_figure(
     hover: Mapping[str, np.ndarray] | None = None,
     rows: np.ndarray | None = None,
     dark: bool = False,
-    height: int = 640,
+    height: int = 660,
 ) -> go.Figure:
     """Every item a point: place = xy [n, 2], size = difficulty [n], colour as told, flagged [n] = outlined diamond.
 
@@ -87,78 +87,64 @@ def map_figure(
     """
     rows = np.arange(len(xy)) if rows is None else np.asarray(rows)
     xy = np.asarray(xy, dtype=np.float32)
-    sizes = marker_sizes(difficulty if difficulty is not None else np.zeros(len(xy)), drawn=len(rows))
-    marked = np.zeros(len(xy), bool) if flagged is None else np.asarray(flagged, bool)
-    line = "#F2F5F8" if dark else "#141B22"
+    flagged = np.zeros(len(xy), bool) if flagged is None else np.asarray(flagged, bool)
+    sizes = marker_sizes(np.zeros(len(xy)) if difficulty is None else difficulty, drawn=len(rows)).astype(np.float32)
+    many = len(rows) > 5_000
+    ink = "#F2F5F8" if dark else "#141B22"
+    edge = "#F0562B" if isinstance(colour, Ramp) else ink  # a ramp may end in the colour of the ink
     traces: list[go.Scattergl] = []
-
-    def add(part: np.ndarray, mark: bool, name: str, marker: dict, group: str) -> None:
-        if len(part) == 0:
-            return
-        size = np.maximum(sizes[part] * 1.15, 8) if mark else sizes[part]
-        outline = {"width": 1.6, "color": line} if mark else {"width": 0}
-        traces.append(
-            go.Scattergl(
-                x=xy[part, 0],
-                y=xy[part, 1],
-                mode="markers",
-                customdata=part.astype(np.int32)[:, None],
-                name=_escaped(name),
-                legendgroup=group,
-                showlegend=isinstance(colour, Categories) and all(t.legendgroup != group for t in traces),
-                marker={
-                    "size": size.astype(np.float32),
-                    "symbol": "diamond" if mark else "circle",
-                    "opacity": 1 if mark else 0.8,
-                    "line": outline,
-                    **marker,
-                },
-                selected={"marker": {"opacity": 1}},
-                unselected={"marker": {"opacity": 0.1}},
-                hovertext=_hover_lines(hover, part),
-                hovertemplate="%{hovertext}<extra></extra>" if hover else None,
-                hoverinfo=None if hover else "skip",
-            )
-        )
-
     for mark in (False, True):  # flagged ones are drawn last, on top
-        part = rows[marked[rows] == mark]
-        if isinstance(colour, Ramp):
-            values = np.asarray(colour.values, dtype=np.float32)
-            add(part, mark, "flagged" if mark else "", {"color": values[part], "coloraxis": "coloraxis"}, "all")
-            continue
-        colours = dict(colour.colours or colour_map(colour.names))
-        codes = np.asarray(colour.codes)[part]
-        own = [code for code, name in enumerate(colour.names) if colours[name] != OTHER]
-        for code in own:
-            name = colour.names[code]
-            add(part[codes == code], mark, name, {"color": colours[name]}, f"c{code}")
-        rest = len(colour.names) - len(own)
-        others = f"{rest} other classes" if rest > 1 else colour.names[-1] if rest else ""
-        add(part[(codes >= 0) & ~np.isin(codes, own)], mark, others, {"color": OTHER}, "other")
-        add(part[codes < 0], mark, colour.none, {"color": OTHER, "opacity": 0.45}, "none")
+        for group, (name, members, marker) in enumerate(_groups(colour, rows)):
+            part = members[flagged[members] == mark]
+            if len(part) == 0:
+                continue
+            looks = {
+                "size": np.maximum(sizes[part], 5.5 if many else 8) if mark else sizes[part],
+                "symbol": "diamond" if mark else "circle",
+                "opacity": 1 if mark else 0.8,
+                "line": {"width": (1 if many else 1.5) if mark else 0, "color": edge},
+            }
+            values = {"color": np.asarray(colour.values, np.float32)[part]} if isinstance(colour, Ramp) else {}
+            traces.append(
+                go.Scattergl(
+                    x=xy[part, 0],
+                    y=xy[part, 1],
+                    mode="markers",
+                    customdata=part.astype(np.int32)[:, None],
+                    name=_escaped(name),
+                    legendgroup=str(group),
+                    legendrank=2000 if marker.get("color") == OTHER else 1000,
+                    showlegend=all(trace.legendgroup != str(group) for trace in traces),
+                    marker={**looks, **marker, **values},
+                    selected={"marker": {"opacity": 1}},
+                    unselected={"marker": {"opacity": 0.1}},
+                    hovertext=_hover_lines(hover, part),
+                    hovertemplate="%{hovertext}<extra></extra>" if hover else None,
+                    hoverinfo=None if hover else "skip",
+                )
+            )
 
     layout = _layout(dark, height)
     layout.update(
         dragmode="lasso",
         hovermode="closest",
         uirevision="map",
-        xaxis={"visible": False, "constrain": "domain"},
-        yaxis={"visible": False, "scaleanchor": "x"},
+        # Fixed ranges: leaving one class in the legend must not move the map.
+        xaxis={"visible": False, "range": _span(xy[:, 0])},
+        yaxis={"visible": False, "range": _span(xy[:, 1]), "scaleanchor": "x"},
         margin={"l": 0, "r": 0, "t": 30, "b": 0},
-        newselection={"line": {"color": line, "width": 1.2, "dash": "dot"}},
-        selectionrevision=0,
+        newselection={"line": {"color": ink, "width": 1.2, "dash": "dot"}},
         showlegend=isinstance(colour, Categories),
+        legend={**layout["legend"], "y": 0, "yanchor": "top"},
+        annotations=_key(ink, flagged[rows].any(), difficulty is not None),
     )
     if isinstance(colour, Ramp):
-        ramp = _RAMP[2:] if dark else tuple(reversed(_RAMP[:8]))
-        bar = {
-            "title": {"text": _escaped(colour.title), "side": "right"},
-            "thickness": 10,
-            "len": 0.7,
-            "outlinewidth": 0,
+        ramp = _RAMP[2:] if dark else _RAMP[7::-1]
+        title = {"text": _escaped(colour.title), "side": "right"}
+        layout["coloraxis"] = {
+            "colorscale": [[i / (len(ramp) - 1), shade] for i, shade in enumerate(ramp)],
+            "colorbar": {"title": title, "thickness": 10, "len": 0.7, "outlinewidth": 0},
         }
-        layout["coloraxis"] = {"colorscale": _scale(ramp), "colorbar": bar}
     return go.Figure(traces, layout)
 
 
@@ -279,7 +265,9 @@ def class_bars(names: Sequence[str], total: np.ndarray, kept: np.ndarray, *, dar
         cliponaxis=False,
         **bar,
     )
-    figure.update_layout(barmode="stack", bargap=0.3, margin={"l": 0, "r": 90, "t": 28, "b": 0})
+    figure.update_layout(
+        barmode="stack", bargap=0.3, legend_traceorder="normal", margin={"l": 0, "r": 90, "t": 28, "b": 0}
+    )
     figure.update_xaxes(visible=False, range=[0, max(int(total.max(initial=0)), 1) * 1.02])
     figure.update_yaxes(autorange="reversed", ticks="", automargin=True, type="category")
     return figure
@@ -300,11 +288,13 @@ def accuracy_figure(
     full = [value for values in groups.pop("full", {}).values() for value in values]
     shares = sorted({share for group in groups.values() for share in group}) or [1.0]
     step = 0.012 * max(shares[-1] - shares[0], 0.25)
-    order = sorted(groups, key=lambda name: name == "random")  # random is dodged and listed last
+    order = sorted(groups, key=lambda name: name == "random")  # random is listed last
+    ends: list[float] = []  # of the error bars
     for i, name in enumerate(order):
         group = sorted(groups[name].items())
         mean = [float(np.mean(values)) for _, values in group]
         spread = [float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for _, values in group]
+        ends += [m + sign * sd for m, sd in zip(mean, spread, strict=True) for sign in (-1, 1)]
         random = name == "random"
         colour = OTHER if random else CLASS_COLOURS[i % len(CLASS_COLOURS)]
         figure.add_scatter(
@@ -322,18 +312,23 @@ def accuracy_figure(
     if full:
         level, sd = float(np.mean(full)), float(np.std(full, ddof=1)) if len(full) > 1 else 0.0
         ink = "#E3E8ED" if dark else "#1B2733"
+        ends += [level - sd, level + sd]
         figure.add_hrect(y0=level - sd, y1=level + sd, fillcolor=ink, opacity=0.1, line_width=0, layer="below")
-        figure.add_hline(
-            y=level, line={"color": ink, "width": 1, "dash": "dot"}, layer="below",
-            annotation={"text": f"everything: {level:.1%}", "xanchor": "left", "x": 0, "yanchor": "bottom"},
+        figure.add_hline(y=level, line={"color": ink, "width": 1, "dash": "dot"}, layer="below")
+        figure.add_annotation(
+            text=f"everything: {level:.1%}", x=0, xref="paper", xanchor="left", y=level + sd, yanchor="bottom",
+            showarrow=False, font={"size": 12},
         )  # fmt: skip
+    room = 0.08 * max(max(ends, default=1) - min(ends, default=0), 0.02)
     figure.update_xaxes(
         title="share of the training items kept", tickvals=shares, tickformat=".0%", showgrid=False, zeroline=False,
         range=[shares[0] - 4 * step, shares[-1] + 4 * step],
     )  # fmt: skip
     figure.update_yaxes(
-        title=_escaped(measure.replace("_", " ")), tickformat=".0%", gridcolor=_faint(dark), zeroline=False
-    )
+        title=_escaped(measure.replace("_", " ")), tickformat=".0%", gridcolor=_faint(dark), zeroline=False,
+        range=[min(ends, default=0) - room, max(ends, default=1) + 1.5 * room],
+    )  # fmt: skip
+    figure.update_layout(legend_itemsizing="trace")
     return figure
 
 
@@ -369,6 +364,38 @@ def _layout(dark: bool, height: int) -> dict:
     }
 
 
+def _groups(colour: Categories | Ramp, rows: np.ndarray) -> list[tuple[str, np.ndarray, dict]]:
+    """The rows of each entry of the legend: (name, rows, marker). A ramp is one group."""
+    if isinstance(colour, Ramp):
+        return [("items", rows, {"coloraxis": "coloraxis"})]
+    codes = np.asarray(colour.codes)
+    counts = np.bincount(codes[codes >= 0], minlength=len(colour.names))
+    colours = colour.colours or colour_map(colour.names, counts)
+    own = [code for code, name in enumerate(colour.names) if colours[name] != OTHER]
+    rest = [code for code in range(len(colour.names)) if code not in own]
+    others = colour.names[rest[0]] if len(rest) == 1 else f"{len(rest)} other classes"
+    return [  # grey lies below the colours
+        (colour.none, rows[codes[rows] < 0], {"color": OTHER, "opacity": 0.45}),
+        (others, rows[np.isin(codes[rows], rest)], {"color": OTHER, "opacity": 0.6}),
+        *((colour.names[c], rows[codes[rows] == c], {"color": colours[colour.names[c]]}) for c in own),
+    ]
+
+
+def _span(values: np.ndarray) -> list[float]:
+    values = values[np.isfinite(values)]
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    room = 0.04 * (high - low) or 0.5
+    return [low - room, high + room]
+
+
+def _key(ink: str, flagged: bool, sized: bool) -> list[dict]:
+    """What symbol and size mean, in the strip above the map."""
+    words = ["◇ flagged"] * bool(flagged) + ["● larger = harder"] * bool(sized)
+    place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "xref": "paper", "yref": "paper"}
+    font = {"size": 12, "color": ink}
+    return [{**place, "text": "     ".join(words), "showarrow": False, "opacity": 0.7, "font": font}] if words else []
+
+
 def _accent(dark: bool) -> str:
     return "#5A9FE0" if dark else "#2F74B8"
 
@@ -379,10 +406,6 @@ def _grey(dark: bool) -> str:
 
 def _faint(dark: bool) -> str:
     return "rgba(227,232,237,0.12)" if dark else "rgba(27,39,51,0.10)"
-
-
-def _scale(colours: Sequence[str]) -> list[list]:
-    return [[i / (len(colours) - 1), colour] for i, colour in enumerate(colours)]
 
 
 def _escaped(text: object) -> str:

@@ -123,5 +123,8 @@ def _component():
         f".{name} {{ --status: light-dark({s.light}, {s.dark}); --line: {s.outline}; }}" for name, s in STATUS.items()
     )
     return st.components.v2.component(
-        "winnow_gallery", html="<div></div>", css=(here / "gallery.css").read_text("utf-8") + looks, js=script
+        "winnow_gallery",
+        html='<div class="grid"></div>',
+        css=(here / "gallery.css").read_text("utf-8") + looks,
+        js=script,
     )

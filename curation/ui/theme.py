@@ -7,6 +7,7 @@ and on a dark page alike. `.streamlit/config.toml` holds the rest of the look.
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Iterable, Sequence
@@ -44,7 +45,8 @@ STATUS = {
 
 
 def is_dark() -> bool:
-    """Whether this visitor looks at the dark theme."""
+    """Whether this visitor looks at the dark theme, as of this run. Only charts need it: style sheets say
+    `light-dark()` and follow the browser at once."""
     return st.context.theme.type == "dark"
 
 
@@ -70,11 +72,8 @@ _AFTERWARDS = re.compile(r"(?<=:)(?=[\w+/-])|(?<=@)(?=\w)|(?<=\bwww)(?=\.)|(?<=[
 
 
 def page_css() -> str:
-    """The one style sheet beside the theme, as a `<style>` block; written once by app.py."""
-    dark = is_dark()
-    colours = "".join(f"--wn-{name}:{s.dark if dark else s.light};" for name, s in STATUS.items())
-    accent = "#6FB1F0" if dark else "#0F5FA8"
-    return f"<style>:root{{{colours}--wn-accent:{accent}}}{_CSS}</style>"
+    """The one style sheet beside the theme, as a `<style>` block; written once by the frame."""
+    return f"<style>{_CSS}</style>"
 
 
 def header(title: str, subtitle: str = "") -> st.delta_generator.DeltaGenerator:
@@ -115,8 +114,7 @@ def chip(text: str, status: str | None = None) -> str:
     """One reason as HTML, its text escaped."""
     if status is None:
         return f'<span class="wn-chip">{html.escape(text)}</span>'
-    icon = f'<svg viewBox="0 0 16 16" aria-hidden="true"><path fill-rule="evenodd" d="{STATUS[status].icon}"/></svg>'
-    return f'<span class="wn-chip wn-{status}">{icon}{html.escape(text)}</span>'
+    return f'<span class="wn-chip wn-{status}"><i></i>{html.escape(text)}</span>'
 
 
 def picture(src: str, alt: str, *, side: int = 420) -> None:
@@ -129,29 +127,42 @@ def picture(src: str, alt: str, *, side: int = 420) -> None:
     )
 
 
+def _status_css(name: str, status: Status) -> str:
+    # A mask, since st.html keeps no <svg>.
+    path = f"<path fill-rule='evenodd' d='{status.icon}'/>"
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>{path}</svg>"
+    icon = base64.b64encode(svg.encode()).decode()
+    return (
+        f".wn-{name} {{ color: light-dark({status.light}, {status.dark}); border: 1px {status.outline} currentColor; "
+        f"--icon: url(data:image/svg+xml;base64,{icon}); }}\n"
+    )
+
+
 _FAINT = "color-mix(in srgb, currentColor 14%, transparent)"
 _CSS = f"""
 [data-testid="stMainBlockContainer"] {{ padding-left: 1.75rem; padding-right: 1.75rem; max-width: 1760px; }}
-[data-testid="stVerticalBlock"] {{ gap: 0.75rem; }}
+[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] {{ gap: 0.75rem; }}
 .wn-header h1 {{ font-size: 1.35rem; font-weight: 650; padding: 0; margin: 0; line-height: 1.3; }}
 .wn-header p {{ margin: 0.1rem 0 0; opacity: 0.68; font-size: 0.9rem; }}
-.wn-metrics {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr)); gap: 0.5rem; margin: 0; }}
+.wn-metrics {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr)); gap: 0.5rem; }}
+dl.wn-metrics.wn-metrics {{ margin: 0; padding: 0; }}
 .wn-metrics > div {{ border: 1px solid {_FAINT}; border-radius: 6px; padding: 0.45rem 0.7rem; }}
 .wn-metrics dt {{ font-size: 0.8rem; opacity: 0.68; font-weight: 400; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis; }}
-.wn-metrics dd {{ font-size: 1.3rem; font-weight: 600; margin: 0; line-height: 1.35;
+.wn-metrics dd {{ font-size: 1.3rem; font-weight: 600; margin: 0; padding: 0; line-height: 1.35;
   font-variant-numeric: tabular-nums; }}
 .wn-empty {{ text-align: center; }}
 .wn-empty h2 {{ font-size: 1.15rem; padding: 0; margin: 0; }}
 .wn-empty p {{ max-width: 34rem; margin: 0.35rem auto 0; opacity: 0.75; }}
 [class*="st-key-wn-empty-"] {{ padding: 3.5rem 1rem; border: 1px dashed {_FAINT}; border-radius: 8px; }}
 [class*="st-key-wn-empty-"] [data-testid="stIconMaterial"], [class*="st-key-wn-empty-"] [data-testid="stMarkdown"] span
-  {{ font-size: 2.2rem; opacity: 0.7; }}
+  {{ font-size: 2.6rem; line-height: 1; opacity: 0.7; }}
 .wn-chips {{ display: flex; flex-wrap: wrap; gap: 0.35rem; }}
 .wn-chip {{ display: inline-flex; align-items: center; gap: 0.35rem; padding: 0.1rem 0.55rem; border-radius: 99px;
   border: 1px solid {_FAINT}; font-size: 0.85rem; line-height: 1.5; overflow-wrap: anywhere; }}
-.wn-chip svg {{ width: 0.75rem; height: 0.75rem; flex: none; fill: currentColor; }}
-{"".join(f".wn-{n} {{ color: var(--wn-{n}); border: 1px {s.outline} currentColor; }}" for n, s in STATUS.items())}
+.wn-chip i {{ width: 0.75rem; height: 0.75rem; flex: none; background: currentColor;
+  mask: var(--icon) center / contain; }}
+{"".join(_status_css(name, status) for name, status in STATUS.items())}
 .wn-picture {{ display: block; border-radius: 6px; height: auto; }}
 .wn-pixels {{ image-rendering: pixelated; }}
 """

@@ -11,7 +11,7 @@ const galleries = new WeakMap(); // where it is drawn -> Gallery
 
 export default function (component) {
   const place = component.parentElement;
-  if (!galleries.has(place)) galleries.set(place, new Gallery(place.querySelector("div")));
+  if (!galleries.has(place)) galleries.set(place, new Gallery(place.querySelector(".grid")));
   const gallery = galleries.get(place);
   gallery.update(component);
   return () => clearTimeout(gallery.timer);
@@ -24,7 +24,6 @@ class Gallery {
     this.order = [];
     this.at = 0; // the tile that holds the keyboard focus
     this.anchor = 0; // where a range starts
-    grid.className = "grid";
     grid.setAttribute("role", "listbox");
     grid.setAttribute("aria-multiselectable", "true");
     grid.addEventListener("click", (event) => this.click(event));
