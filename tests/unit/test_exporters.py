@@ -5,6 +5,7 @@ import io
 import json
 import os
 import runpy
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -314,6 +315,18 @@ def test_the_torch_index_holds_the_kept_train_rows_in_the_order_taken(table, arr
     assert index["ids"] == ["c", "a"]
     assert index["weights"].tolist() == [1.0, 1.0]
     assert index["weights"].dtype == pytorch.float32
+
+
+def test_the_same_manifest_gives_the_same_bytes_in_every_export(table, arrays, tmp_path):
+    for exporter in (torch, folder, huggingface):
+        names = ("one", "two")
+        for name in names:
+            (tmp_path / name).mkdir(exist_ok=True)
+            exporter.write(table, path=tmp_path / name / "out", items=arrays)
+        one, two = ({p: (tmp_path / name / p).read_bytes() for p in tree(tmp_path / name)} for name in names)
+        assert one == two
+        for name in names:
+            shutil.rmtree(tmp_path / name)
 
 
 def test_the_snippet_runs_and_makes_a_subset_of_rows(table, arrays, tmp_path):

@@ -9,6 +9,7 @@ Paszke et al., PyTorch: An Imperative Style, High-Performance Deep Learning Libr
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Annotated
 
@@ -99,8 +100,10 @@ def write(
     text = (BY_PATH if by_path else BY_ROW).format(
         count=len(rows), n=len(items), name=path.name, root=str(items.root.resolve()) if by_path else ""
     )
+    out = io.BytesIO()  # into a file, the file's temporary name would become part of its content
+    torch.save(index, out)
     with atomic(path) as beside:
-        torch.save(index, beside)
+        beside.write_bytes(out.getvalue())
     with atomic(snippet) as beside:
         beside.write_text(text, encoding="utf-8")
     return [path, snippet]
