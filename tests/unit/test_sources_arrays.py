@@ -159,6 +159,14 @@ def test_a_file_that_is_no_npz_is_one_sentence(tmp_path, data):
     refused(tmp_path / "x.npz", "is not an .npz file, or is damaged")
 
 
+def test_a_directory_that_points_before_the_file_is_one_sentence(tmp_path):
+    path = saved(tmp_path, features=FEATURES, labels=[0, 1, 2])
+    raw = bytearray(path.read_bytes())
+    raw[-6:-2] = (2**31).to_bytes(4, "little")  # where the zip's directory is said to begin
+    path.write_bytes(raw)
+    refused(path, "is not an .npz file, or is damaged")
+
+
 def test_an_npz_with_a_damaged_member_is_one_sentence(tmp_path):
     np.savez(tmp_path / "x.npz", features=np.full((3, 4), 1.5), labels=[0, 1, 2])
     raw = (tmp_path / "x.npz").read_bytes()

@@ -63,7 +63,7 @@ def read(
             return _read(path, archive, into, progress)
     except IsADirectoryError:
         raise SourceError(f"{path} is a folder, not an .npz file; use the source folder") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise SourceError(f"{path} is not an .npz file, or is damaged ({error})") from None
 
 
