@@ -102,11 +102,11 @@ class Upload {
       await Promise.all(Array.from({ length: Math.min(AT_ONCE, files.length) }, worker));
       if (signal.aborted) throw new Stopped();
       this.say(`${number(files.length)} ${files.length > 1 ? "files" : "file"}, ${megabytes(total)} MB uploaded`);
-      this.tell("done", { token, attempt, files: files.length });
+      this.tell("done", { attempt, files: files.length });
     } catch (error) {
       this.running.abort();
       const stopped = error instanceof Stopped;
-      this.say(stopped ? "Stopped; nothing was kept. " + this.data.hint : `Upload failed: ${error.message}.`, !stopped);
+      this.say(stopped ? `Stopped. ${this.data.hint}` : `Upload failed: ${error.message}.`, !stopped);
     }
     this.running = null;
     this.busy(false);
