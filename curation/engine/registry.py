@@ -103,18 +103,27 @@ class Method:
 
     def check(self, params: Mapping[str, Any], device: str = "cpu") -> None:
         """Raise UnavailableError, with the command that fixes it, if this cannot run with these parameters."""
+        self._check_packages()
+        if self.preflight is not None:
+            self.preflight(**params)
+
+    def _check_packages(self) -> None:
         if missing := self.missing():
             raise UnavailableError(
                 f"{self.id} needs the package{'s' if len(missing) > 1 else ''} {', '.join(missing)}: "
                 f"pip install {' '.join(missing)}"
             )
-        if self.preflight is not None:
-            self.preflight(**params)
 
     def unavailable(self, params: Mapping[str, Any] | None = None) -> str | None:
-        """Why this cannot run, in words; None when it can. `params` default to the method's own."""
+        """Why this cannot run, in words; None when it can. `params` default to the method's own; a method that
+        requires some, such as a path, is then judged by its packages alone."""
         try:
-            self.check(params if params is not None else self.params().model_dump())
+            if params is not None:
+                self.check(params)
+            elif any(field.is_required() for field in self.params.model_fields.values()):
+                self._check_packages()
+            else:
+                self.check(self.params().model_dump())
         except UnavailableError as error:
             return str(error)
         return None
