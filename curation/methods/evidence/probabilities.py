@@ -1,0 +1,75 @@
+"""Probabilities: what a student thinks of every item when it was not trained on it.
+
+Stratified k-fold: k students, each trained on k-1 folds and asked about the one left out. In-sample probabilities
+would hide mistakes, because a student learns wrong labels by heart. Exact copies share a fold, or one copy would give
+the other's label away. Blind to mistakes a student makes on its own: a probability is only as good as the student.
+A class with fewer different items than folds is absent from some student's training; that student gives it next to
+no probability.
+
+Northcutt, Jiang & Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021, section 3.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from curation.card import Card, Ref
+from curation.data.view import View
+from curation.errors import InputError
+from curation.training.folds import assign
+
+CARD = Card(
+    title="Out-of-fold probabilities",
+    cost="folds * the student's training time, n * C memory",
+    blind_to="errors of the student itself",
+    needs=("labels", "groups"),
+    paper="https://arxiv.org/abs/1911.00068",
+    tags=("student",),
+)
+
+
+def gather(
+    view: View,
+    *,
+    rng: np.random.Generator,
+    progress=None,
+    student: Annotated[str, Ref("students"), Field(description="Who predicts; fresh for every fold.")] = "head",
+    folds: Annotated[int, Field(ge=2, le=50, description="Number of parts, each predicted by the others.")] = 5,
+) -> tuple[np.ndarray, dict]:
+    """float64 [m, C], rows sum to 1, and notes: folds used, share predicted as labelled.
+
+    >>> from functools import partial
+    >>> from curation.methods.students import head
+    >>> x = np.repeat(np.eye(2, dtype=np.float32), 4, axis=0)
+    >>> y, content = np.repeat([0, 1], 4), np.arange(8)
+    >>> students = {"head": partial(head.train, device="cpu")}
+    >>> view = View.of(embeddings=x, labels=y, groups=content, students=students)
+    >>> p, notes = gather(view, rng=np.random.default_rng(0), folds=2)
+    >>> (p.argmax(axis=1) == y).all(), notes["accuracy"]
+    (np.True_, 1.0)
+    """
+    labels = view.labels
+    if len(present := np.unique(labels)) < 2:
+        only = view.classes[present[0]] if len(present) else "none"
+        raise InputError(f"out-of-fold probabilities need items of at least two classes; found: {only}")
+    fold = assign(labels, view.groups, folds, rng)
+    used = int(fold.max()) + 1
+    train = view.student(student)
+    probabilities = np.empty((len(view), len(view.classes)))
+    for k in range(used):
+        if progress is not None:
+            progress(k, used, f"student {k + 1} of {used}")
+        held = np.flatnonzero(fold == k)
+        fitted = train(view.subset(np.flatnonzero(fold != k)), seed=int(rng.integers(2**31)))
+        probabilities[held] = _softmax(fitted.logits(view.subset(held)))
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    return probabilities, {"folds": used, "accuracy": round(accuracy, 4)}
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    from scipy.special import softmax
+
+    return softmax(logits.astype(np.float64), axis=1)

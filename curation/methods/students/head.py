@@ -1,0 +1,103 @@
+"""Head: softmax regression, or one hidden layer, on frozen embeddings.
+
+The quick student: seconds where a network on pixels takes minutes, and with good embeddings often the better one.
+Trained with minibatch Adam and a cosine schedule to (nearly) the optimum of mean cross-entropy + l2 ||W||^2 / (2 m),
+scikit-learn's logistic regression with C = 1 / l2. Blind to everything the embeddings leave out: it cannot learn a
+new feature, so items that are hard for the encoder stay hard. Passes: epochs * m, more only for tiny sets.
+
+Alain & Bengio, Understanding Intermediate Layers Using Linear Classifier Probes, ICLR 2017 workshop.
+Kingma & Ba, Adam: A Method for Stochastic Optimization, ICLR 2015.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from curation.card import Card
+from curation.data.view import View
+from curation.errors import InputError
+from curation.training import loop, nets
+from curation.training.student import Predictor, Record
+
+CARD = Card(
+    title="Head on embeddings",
+    cost="epochs * m * d * C time, m * d memory",
+    blind_to="whatever the embeddings leave out",
+    needs=("embeddings", "labels"),
+    paper="https://arxiv.org/abs/1610.01644",
+    tags=("linear", "fast"),
+    requires=("torch",),
+)
+
+BATCH = 512
+LEAST_STEPS = 300  # a set of 20 items gets this many updates, whatever `epochs` says
+
+
+def train(
+    view: View,
+    *,
+    seed: int,
+    device: str,
+    record: Record | None = None,
+    progress=None,
+    hidden: Annotated[
+        int, Field(ge=0, le=8192, description="Units of the hidden layer; 0 is softmax regression without one.")
+    ] = 0,
+    epochs: Annotated[
+        int, Field(ge=1, le=1000, description="Times every item is seen; sets of a few batches are seen more often.")
+    ] = 20,
+    lr: Annotated[float, Field(gt=0, le=10, description="Adam's peak learning rate.")] = 0.01,
+    l2: Annotated[
+        float, Field(ge=0, le=1e6, description="Weight penalty, as 1 / C of a logistic regression; less = freer.")
+    ] = 1.0,
+) -> Predictor:
+    """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
+
+    features: the standardised embeddings, or the hidden layer where there is one.
+
+    >>> x = np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.1]], dtype=np.float32)
+    >>> view = View.of(embeddings=x, labels=np.array([0, 0, 1, 1]))
+    >>> train(view, seed=0, device="cpu").logits(view).argmax(axis=1).tolist()
+    [0, 0, 1, 1]
+    """
+    import torch
+
+    codes = loop.checked_labels(view)
+    inputs, labels = _load(view, device), loop.tensor(codes, device)
+    m = len(labels)
+    net = nets.mlp(*_statistics(inputs), hidden, len(view.classes), seed).to(device)
+    weights, biases = ([p for p in net.parameters() if (p.ndim > 1) == matrix] for matrix in (True, False))
+    groups = [{"params": weights, "weight_decay": l2 / m}, {"params": biases}]
+    epochs = loop.epochs_for(m, BATCH, epochs, LEAST_STEPS)
+    with loop.one_thread(BATCH * sum(w.numel() for w in weights) < loop.SMALL):
+        loop.fit(
+            net,
+            inputs,
+            labels,
+            optimiser=torch.optim.Adam(groups, lr=lr),
+            epochs=epochs,
+            batch=BATCH,
+            seed=seed,
+            schedule=loop.cosine,
+            record=record,
+            progress=progress,
+        )
+    return loop.predictor(net, lambda other: _load(other, device), passes=epochs * m)
+
+
+def _load(view: View, device: str):
+    return loop.tensor(view.embeddings, device)
+
+
+def _statistics(inputs) -> tuple:
+    """Mean [d], and one scale [d] for all columns: dividing each by its own spread would blow up the ones that
+    carry little (measured on patch features of 500 items: 31 % right, against 43 % with one scale)."""
+    import torch
+
+    var, mean = torch.var_mean(inputs, dim=0, correction=0)
+    if not torch.isfinite(var).all():
+        raise InputError("the embeddings hold NaN or infinite values; no student can be trained on them, encode again")
+    scale = var.mean().sqrt()
+    return mean, torch.full_like(mean, scale if scale > 0 else 1.0)

@@ -1,0 +1,152 @@
+"""The one training loop. Every student goes through `fit`; there is no second one to keep in step.
+
+The whole set lies on the device, batches are cut from it by index, augmentation happens on the device, and nothing
+is read from disk: a small set trains as fast as its arithmetic. Every epoch visits every row exactly once.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from curation.data.view import View
+from curation.errors import InputError, RunError
+from curation.training.device import autocast
+from curation.training.student import Predictor, Record
+
+SMALL = 2e8  # multiplications per step below which one CPU thread is the quickest
+
+
+def fit(
+    net,
+    inputs,
+    labels,
+    *,
+    optimiser,
+    epochs: int,
+    batch: int,
+    seed: int,
+    schedule: Callable[[float], float],
+    augment: Callable | None = None,
+    record: Record | None = None,
+    progress: Callable | None = None,
+) -> None:
+    """Train `net` in place on inputs [m, ...] and labels int64 [m], all on one device, by cross-entropy.
+
+    optimiser: carries the peak learning rate; schedule: share of the training done (0..1) -> share of that peak.
+    batch: the most rows per step; an epoch is split evenly, so no step is left with a handful of rows.
+    augment: (rows of inputs, generator) -> the same rows, altered.
+    Deterministic for a seed on the CPU. Raises RunError when the loss stops being a number.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    device = labels.device
+    generator = torch.Generator(device).manual_seed(seed)
+    steps = math.ceil(len(labels) / batch)
+    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: schedule(step / (epochs * steps)))
+    for epoch in range(epochs):
+        net.train()
+        total = torch.zeros((), device=device)
+        for rows in torch.randperm(len(labels), generator=generator, device=device).tensor_split(steps):
+            x = inputs[rows]
+            if augment is not None:
+                x = augment(x, generator)
+            with autocast(device):
+                logits = net(x)
+            if record is not None:  # before the update: what the student knew when it met these rows
+                record.batch(rows.cpu().numpy(), to_numpy(logits))
+            loss = cross_entropy(logits.float(), labels[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rates.step()
+            total += loss.detach()
+        if not torch.isfinite(total):  # asked once an epoch: asking every step would make a GPU wait
+            raise RunError(
+                f"the student diverged: its loss was no longer a number in epoch {epoch + 1} of {epochs}; "
+                "train it with a lower learning rate (lr)"
+            )
+        if record is not None:
+            record.epoch(lambda: forward(net, inputs))
+        if progress is not None:
+            progress(epoch + 1, epochs, f"epoch {epoch + 1} of {epochs}")
+
+
+def predictor(net, load: Callable[[View], object], passes: int) -> Predictor:
+    """The finished student. net: has `body` and `head`. load: View -> its inputs, a tensor on the net's device."""
+    return Predictor(
+        logits=lambda view: forward(net, load(view)),
+        features=lambda view: forward(net.body, load(view)),
+        passes=passes,
+    )
+
+
+def forward(net, inputs, block: int = 2048) -> np.ndarray:
+    """float32 [m, ...], the net's output in evaluation mode, block by block."""
+    import torch
+
+    net.eval()
+    with torch.inference_mode(), autocast(inputs.device):
+        return np.concatenate([to_numpy(net(inputs[i : i + block])) for i in range(0, len(inputs), block)])
+
+
+def epochs_for(m: int, batch: int, epochs: int, least_steps: int) -> int:
+    """`epochs`, or as many as it takes for a small set to get `least_steps` updates.
+
+    >>> epochs_for(50_000, 500, 10, 300), epochs_for(20, 500, 10, 300)
+    (10, 300)
+    """
+    return max(epochs, math.ceil(least_steps / math.ceil(m / batch)))
+
+
+def checked_labels(view: View) -> np.ndarray:
+    """The view's labels, or an InputError that says why no student can learn from them."""
+    if len(view) == 0:
+        raise InputError("there are no rows to train a student on; keep at least one")
+    if len(view.classes) < 2:
+        raise InputError(
+            f"a student tells classes apart, and there is only {len(view.classes)}; at least two are needed"
+        )
+    return view.labels
+
+
+@contextmanager
+def one_thread(when: bool = True) -> Iterator[None]:
+    """Keep torch to one CPU thread: sharing steps of under a millisecond costs more than it saves, most of all
+    on a busy machine (measured: 3 s alone, 60 s with two threads on two busy cores)."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if when else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def cosine(done: float) -> float:
+    """From 1 to 0 along half a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def triangle(done: float, peak: float = 0.25) -> float:
+    """Up to 1 in the first quarter, then straight down to 0: large steps without a rough start."""
+    return min(0.1 + 0.9 * done / peak, (1 - done) / (1 - peak))
+
+
+def tensor(array: np.ndarray, device):
+    """A tensor on the device; on the CPU it shares the array's memory and must not be written to."""
+    import torch
+
+    with warnings.catch_warnings():  # views are read-only, and so are we
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.as_tensor(array).to(device)
+
+
+def to_numpy(x) -> np.ndarray:
+    return x.detach().float().cpu().numpy()

@@ -1,0 +1,56 @@
+"""Records one student run: logits per epoch and item, in the order of the view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from curation.errors import RunError
+
+LARGEST = float(np.finfo(np.float16).max)
+
+
+class Recorder:
+    """A `Record` that keeps float16 logits in memory: 2 * E * m * C bytes, 30 MB for 50,000 items, 10 classes and 30
+    epochs. Half precision is enough for ranks; what would not fit into it is clipped, never infinite.
+
+    mode: "train" keeps the logits every item had when its batch came up, "eval" a clean pass after each epoch.
+
+    >>> recorder = Recorder(2, 2, "train")
+    >>> recorder.batch(np.array([1]), np.array([[0.0, 1e9]]))
+    >>> recorder.batch(np.array([0]), np.array([[2.0, 3.0]]))
+    >>> recorder.epoch(lambda: None)
+    >>> recorder.logits.tolist()
+    [[[2.0, 3.0], [0.0, 65504.0]]]
+    """
+
+    def __init__(self, m: int, classes: int, mode: Literal["train", "eval"]):
+        self.mode = mode
+        self._shape = (m, classes)
+        self._epochs: list[np.ndarray] = []
+        self._current = self._empty()
+
+    def batch(self, positions: np.ndarray, logits: np.ndarray) -> None:
+        if self.mode == "train":
+            self._current[positions] = np.clip(logits, -LARGEST, LARGEST)
+
+    def epoch(self, predict: Callable[[], np.ndarray]) -> None:
+        if self.mode == "eval":
+            self._current[:] = np.clip(predict(), -LARGEST, LARGEST)
+        if unseen := int(np.isnan(self._current).any(axis=1).sum()):
+            raise RunError(
+                f"epoch {len(self._epochs) + 1} of the recorded run has no logits for {unseen:,} of "
+                f"{len(self._current):,} items; a student must show every item once per epoch, with finite logits"
+            )
+        self._epochs.append(self._current)
+        self._current = self._empty()
+
+    @property
+    def logits(self) -> np.ndarray:
+        """float16 [E, m, C]."""
+        return np.stack(self._epochs)
+
+    def _empty(self) -> np.ndarray:
+        return np.full(self._shape, np.nan, dtype=np.float16)
