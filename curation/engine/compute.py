@@ -143,8 +143,8 @@ def _students(step: Step, device: str) -> Callable[[str], Callable]:
         method = registry.get("students", name)
         params = method.validated({**step.students[name], **override}, f"student {name}")
 
-        def train(view, *, seed: int, record=None):
-            offer = {"seed": seed, "device": device, "record": record}
+        def train(view, *, seed: int, record=None, progress=None):
+            offer = {"seed": seed, "device": device, "record": record, "progress": progress}
             return method.call(view, **params, **{k: v for k, v in offer.items() if k in method.injected})
 
         return train
