@@ -20,12 +20,14 @@ PAGES = {
     "methods": ("Methods", ":material/menu_book:"),
 }
 
-# Winnowing: the grain falls, the chaff is blown away. `{ink}` is the colour of the word.
+# Winnowing: the grain falls, the chaff is blown away. The blue reads on a light and on a dark page.
 MARK = """<svg xmlns="http://www.w3.org/2000/svg" width="132" height="28" viewBox="0 0 132 28">
-<g fill="#2874BD"><circle cx="7" cy="21" r="4.2"/><circle cx="17" cy="23" r="3.4"/><circle cx="13.5" cy="13.5" r="3.4"/></g>
-<g fill="#97A3AF"><circle cx="21.5" cy="9.5" r="2.1"/><circle cx="27" cy="5" r="1.5"/><circle cx="26" cy="12.5" r="1.1"/></g>
+<g fill="#3A82C4"><circle cx="7" cy="21" r="4.2"/><circle cx="17" cy="23" r="3.4"/>
+<circle cx="13.5" cy="13.5" r="3.4"/></g>
+<g fill="#97A3AF"><circle cx="21.5" cy="9.5" r="2.1"/><circle cx="27" cy="5" r="1.5"/>
+<circle cx="26" cy="12.5" r="1.1"/></g>
 <text x="38" y="21" font-family="Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif" font-size="20"
- font-weight="650" fill="{ink}">Winnow</text></svg>"""
+ font-weight="650" fill="#3A82C4">Winnow</text></svg>"""
 
 CLOSE = "\0close"  # no folder has this name
 
@@ -34,7 +36,7 @@ def frame() -> None:
     """Draw one page inside the frame; whatever Winnow raises on purpose is shown as its one sentence."""
     st.set_page_config(page_title="Winnow", page_icon="🌾", layout="wide", initial_sidebar_state="expanded")
     st.html(theme.page_css())
-    st.logo(MARK.format(ink="#E3E8ED" if theme.is_dark() else "#1B2733"), size="large")
+    st.logo(MARK, size="large")
     pages = [
         st.Page(f"pages/{name}.py", title=title, icon=icon, default=name == "data")
         for name, (title, icon) in PAGES.items()

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curation.engine.jobs import Jobs
 from curation.errors import InputError, SourceError
 
-UPLOADS = ".uploads"  # under the home folder; one folder per upload
+UPLOADS = ".uploads"  # under the home folder: <a visitor's token>/<upload>/...
 KEEP_UPLOADS = 2 * 24 * 3600  # seconds an upload may lie there without becoming a project
 EXPORTS = "exports"  # under a project's folder; what the app writes unless told otherwise
 
@@ -97,9 +98,11 @@ def new_folder(title: str) -> Path:
 
 
 def delete_project(folder: Path) -> None:
-    """Remove a project and what was uploaded for it. Source files elsewhere are not touched."""
+    """Remove a project, stop its job, and remove what was uploaded for it. Other files are not touched."""
     if folder.parent == home() and (folder / "winnow.json").exists():
-        uploaded = _upload_of(folder)
+        uploaded, jobs = _upload_of(folder), Jobs(folder)
+        if (job := jobs.current()) is not None:
+            jobs.cancel(job.number)
         shutil.rmtree(folder)
         if uploaded is not None and not any(_upload_of(other.folder) == uploaded for other in projects()):
             shutil.rmtree(uploaded, ignore_errors=True)
@@ -168,7 +171,7 @@ def target(text: str) -> Path:
 
 
 def upload_folder(token: str) -> Path:
-    """The folder of one upload. Tokens are made by `new_upload`; anything else is refused."""
+    """The folder of one visitor's uploads. Tokens are made by `new_upload`; anything else is refused."""
     if not re.fullmatch(r"[0-9a-f]{32}", token):
         raise SourceError("this upload is unknown; reload the page and try again")
     return home() / UPLOADS / token
@@ -176,22 +179,22 @@ def upload_folder(token: str) -> Path:
 
 def new_upload() -> str:
     """A token for one visitor's uploads. On the way, uploads of days ago that became no project are cleared."""
-    for folder in (home() / UPLOADS).glob("*"):
-        if folder.stat().st_mtime < time.time() - KEEP_UPLOADS and not any(
-            _upload_of(project.folder) == folder for project in projects()
-        ):
+    used = {_upload_of(project.folder) for project in projects()}
+    for folder in (home() / UPLOADS).glob("*/*"):
+        if folder not in used and folder.stat().st_mtime < time.time() - KEEP_UPLOADS:
             shutil.rmtree(folder, ignore_errors=True)
     return secrets.token_hex(16)
 
 
 def _upload_of(folder: Path) -> Path | None:
-    """The folder of the upload a project was made from, None when it was made from something else."""
+    """The upload a project was made from, <uploads>/<token>/<upload>; None when it was made from something else."""
     try:
         path = Path(tomllib.loads((folder / "recipe.toml").read_text())["source"]["path"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     uploads = home() / UPLOADS
-    return uploads / path.relative_to(uploads).parts[0] if path.is_relative_to(uploads) and path != uploads else None
+    parts = path.relative_to(uploads).parts if path.is_relative_to(uploads) else ()
+    return uploads.joinpath(*parts[:2]) if len(parts) >= 2 else None
 
 
 def _items(folder: Path) -> int | None:

@@ -5,6 +5,7 @@ to disk. One component: drop files, a folder or an archive; it shows progress an
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,16 +52,13 @@ def upload(key: str) -> Uploaded | None:
     token = st.session_state[f"{key}:token"]
     data = {"token": token, "hint": HINT, "route": f"{prefix()}/winnow/upload"}
     done = _component()(key=key, data=data, on_done_change=lambda: None).done
-    if not done or done["token"] != token:
-        return None
-    st.session_state[f"{key}:token"] = home.new_upload()
-    return uploaded(token, str(done["attempt"]))
+    return uploaded(token, str(done["attempt"])) if done else None
 
 
 def uploaded(token: str, attempt: str) -> Uploaded:
     """Recognise what one attempt stored. Several files are one folder, read as a table when exactly one is with them.
 
-    Raises SourceError when nothing is there or a single file is of no known kind.
+    Raises SourceError when nothing is there or a single file is of no known kind; that file is removed.
     """
     folder = home.upload_folder(token) / attempt
     if not re.fullmatch(r"[0-9a-z]{1,20}", attempt) or not folder.is_dir():
@@ -69,7 +67,11 @@ def uploaded(token: str, attempt: str) -> Uploaded:
     if len(entries) == 1:
         only = entries[0]
         if only.is_dir() or only.suffix.lower() not in EXTENSIONS:
-            return Uploaded(only, home.kind_of(only), home.title_of(only))
+            try:
+                return Uploaded(only, home.kind_of(only), home.title_of(only))
+            except SourceError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
     tables = [path for path in entries if path.is_file() and path.name.lower().endswith(home.TABLES)]
     if len(tables) == 1:
         return Uploaded(tables[0], "table", home.title_of(tables[0]))

@@ -1,0 +1,270 @@
+"""Data: the way in. Without a project: choose a dataset. With one: a first look at it, and one button to analyse it."""
+
+import html
+
+import numpy as np
+import streamlit as st
+
+from curation.engine import registry
+from curation.errors import InputError, SourceError
+from curation.ui import defaults, firstlook, home, theme
+from curation.ui.actions import announce
+from curation.ui.findings import Findings, findings
+from curation.ui.forms import form
+from curation.ui.frontdoor import confirm_delete, front_door
+from curation.ui.gallery import gallery
+from curation.ui.project import Project, close_project, open_project
+from curation.ui.queue import caught
+from curation.ui.standing import Standing, standing
+from curation.ui.tiles import tiles
+
+PAGE = 48  # thumbnails
+
+
+def main() -> None:
+    project = open_project()
+    if project is None:
+        front_door()
+        return
+    try:
+        there = project.items is not None
+    except SourceError as error:  # the folder or file has gone since
+        st.error(theme.plain(error), icon=":material/error:")
+        there = False
+    if there:
+        _look(project)
+    elif (job := project.jobs.current()) is not None:
+        _reading(project, job.number)
+    else:
+        _unread(project)
+
+
+def _reading(project: Project, number: int) -> None:
+    """Until the source is read; then, or when the job ends, the whole page is drawn again."""
+    theme.header(project.name)
+    theme.empty_state("hourglass_top", "Reading the data", "Every file is opened once. The first look appears here.")
+
+    @st.fragment(run_every=0.7)
+    def wait() -> None:
+        step = project.plan.find("source")
+        if project.plan.done(step) or not project.jobs.get(number).active:
+            st.rerun()
+
+    wait()
+
+
+def _unread(project: Project) -> None:
+    """Reading failed or was stopped: the strip above says why."""
+    theme.header(project.name)
+    text = "Put right what stands in the way and try again, or delete this project and choose other data."
+    again = theme.empty_state("folder_off", "This dataset has not been read", text, "Try again", key="data_unread")
+    if again:
+        project.start(f"Read {project.name}", until="source")
+        st.rerun()
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("Delete this project", key="data_delete", icon=":material/delete:"):
+            confirm_delete(project.name)
+        if st.button("Choose other data", key="data_close"):
+            close_project()
+            st.rerun()
+
+
+# -- the first look --------------------------------------------------------------------------------------------
+
+
+def _look(project: Project) -> None:
+    announce()
+    found, now = findings(project), standing(project.items, project.in_force)
+    facts = firstlook.facts(project.items, now.labels, now.classes)
+    theme.header(project.name, _origin(project))
+    _numbers(facts, len(now.classes))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _thumbnails(project, found, now)
+    with right:
+        with st.container(border=True, key="analysis"):
+            _analysis(project, found, now, facts)
+        _remarks(project, facts)
+        if now.classes:
+            with st.container(border=True, key="classes", height="content" if len(now.classes) <= 20 else 420):
+                train = facts.counts[:, 0]
+                st.markdown(f"**Items per class**: {train.min():,} to {train.max():,} to train on")
+                st.html(firstlook.class_bars(now.classes, facts.counts))
+
+
+def _origin(project: Project) -> str:
+    """What was read, in words."""
+    section = project.recipe.source
+    title, path = registry.get("sources", section.use).card.title, section.params.get("path")
+    if path is None:
+        return title
+    uploaded = home.UPLOADS in path.parts
+    return f"{title}: {path.name}, uploaded" if uploaded else f"{title}: {path}"
+
+
+def _numbers(facts: firstlook.Facts, classes: int) -> None:
+    words = {"train": "To train on", "val": "Validation", "test": "Test", "unlabeled": "Without a label"}
+    numbers = [("Items", f"{facts.items:,}"), ("Classes", f"{classes:,}")]
+    numbers += [(words[name], f"{count:,}") for name, count in facts.splits.items()]
+    numbers.append(("Size", firstlook.bytes_words(facts.bytes)))
+    if facts.sides:
+        short, full = firstlook.size_words(facts.sides)
+        numbers.append(("Pixels", short, full))
+    numbers.append(("Unusable", f"{len(facts.problems):,}", "Items that cannot be read; each with its reason below"))
+    theme.metrics(numbers)
+
+
+@st.fragment
+def _thumbnails(project: Project, found: Findings, now: Standing) -> None:
+    """A page of images, mixed by chance and always in the same order."""
+    usable = np.random.default_rng(0).permutation(np.flatnonzero(project.items.ok))
+    if not project.items.has_images:
+        st.info("This source brings features and no images.", icon=":material/hide_image:")
+        return
+    choose, pages = st.columns([2, 3], vertical_alignment="bottom")
+    names = list(now.classes)
+    code = choose.selectbox(
+        "Show",
+        range(-1, len(names)),
+        format_func=lambda c: "All classes, mixed" if c < 0 else names[c],
+        key="look_class",
+        label_visibility="collapsed",
+    )
+    rows = usable if code < 0 else usable[now.labels[usable] == code]
+    with pages.container(horizontal=True, horizontal_alignment="right"):
+        page = st.pagination(max(-(-len(rows) // PAGE), 1), key=f"look_page_{code}", max_visible_pages=5)
+    rows = rows[(page - 1) * PAGE : page * PAGE]
+    shown = tiles(found, now, rows, flagged=found.marked())
+    chosen = gallery(shown, key="look", selected={str(r) for r in project.selected}, size=82, name="Images")
+    project.selected = [int(row) for row in chosen.selected]
+    word = f"See {len(chosen.selected):,} selected on the map"
+    shown_there = bool(chosen.selected) and project.analysed
+    if shown_there and st.button(word, key="look_map", icon=":material/scatter_plot:"):
+        st.switch_page("pages/map.py")
+
+
+def _remarks(project: Project, facts: firstlook.Facts) -> None:
+    """What was said while reading, and what could not be read."""
+    if project.items.notes:
+        lines = "".join(f"<p>{html.escape(note)}</p>" for note in project.items.notes)
+        st.html(f"<style>{_NOTES}</style><div class='wn-notes'>{lines}</div>")
+    if not len(facts.problems):
+        return
+    table = firstlook.problems_table(project.items, facts.problems)
+    with st.expander(f"{len(facts.problems):,} items that cannot be used", key="problems", icon=":material/report:"):
+        st.dataframe(table, hide_index=True, height=min(36 * (len(facts.problems) + 1), 320), key="problems_table")
+        name = f"{project.name}-problems.csv"
+        csv = firstlook.as_csv(table)
+        st.download_button("Download as csv", csv, name, "text/csv", key="problems_csv", on_click="ignore")
+
+
+_NOTES = """
+.wn-notes { border-left: 3px solid color-mix(in srgb, currentColor 25%, transparent); padding: 0.1rem 0 0.1rem 0.8rem; }
+.wn-notes p { margin: 0.25rem 0; font-size: 0.88rem; line-height: 1.45; opacity: 0.8; }
+"""
+
+
+# -- the analysis ----------------------------------------------------------------------------------------------
+
+
+def _analysis(project: Project, found: Findings, now: Standing, facts: firstlook.Facts) -> None:
+    """What was found; or the choice of what to compute, with the one button that starts it."""
+    if not project.analysed:
+        st.markdown("**Analysis**")
+        _choose(project, facts, "primary")
+        return
+    st.markdown("**What the analysis found**")
+    theme.chips(_result(found, now))
+    if st.button("Open the map", type="primary", key="open_map", icon=":material/scatter_plot:"):
+        st.switch_page("pages/map.py")
+    if project.stale:
+        again, button = st.columns([3, 2], vertical_alignment="center")
+        again.caption(f"{project.stale:,} relabelled items are not in the scores yet")
+        if button.button("Update the analysis", key="update_analysis", width="stretch"):
+            project.start("Update the analysis", until="map")
+            st.rerun()
+    with st.expander("Analyse in another way", key="other_analysis"):
+        _choose(project, facts, "secondary")
+
+
+def _result(found: Findings, now: Standing) -> list:
+    said = [
+        (f"{found.titles[name]}: {int(flag.flagged.sum()):,} flagged", "flagged") for name, flag in found.flags.items()
+    ]
+    for name, values in list(found.scores.items())[:1]:
+        if (hardest := firstlook.hardest_class(now.labels, now.classes, values)) is not None:
+            said.append(f"Hardest class by {name}: {hardest}")
+    if (mistakes := caught(found)) is not None:
+        said.append((str(mistakes), "kept"))
+    return said
+
+
+@st.cache_data(ttl=300, show_spinner="Looking for encoders and their weights")
+def _encoders() -> list[defaults.Option]:
+    return defaults.options("encoders")
+
+
+def _choose(project: Project, facts: firstlook.Facts, kind: str) -> None:
+    items, now = project.items, project.recipe
+    train = facts.splits.get("train", 0)
+    if np.count_nonzero(facts.counts[:, 0]) < 2:
+        found = "one class" if train else "no item with a label"
+        st.warning(f"There is {found} to train on; an analysis needs at least two classes. Put images into one "
+                   "folder per class, or bring a table with a column of labels.")  # fmt: skip
+        return
+    options = defaults.suited(_encoders(), images=items.has_images, features=items.features is not None)
+    gpu = defaults.gpu_name()
+    pick, why = defaults.best(options, side=facts.side, n=facts.usable, gpu=bool(gpu))
+    ready = {o.id: o.title for o in options if not o.problem}
+    if not ready:
+        st.error(theme.plain(why))
+    use = now.encode.use if now.encode and now.encode.use in ready else pick
+    chosen = st.selectbox(
+        "Encoder", list(ready), list(ready).index(use) if ready else None, format_func=ready.get, key="encoder"
+    )
+    if chosen == pick:
+        st.caption(theme.plain(why))
+    params = None
+    if chosen:
+        with st.expander("Parameters of the encoder", key="encoder_more"):
+            given = now.encode.params if now.encode and now.encode.use == chosen else {}
+            params = form(registry.get("encoders", chosen), given, key="encoder")
+            if away := [o for o in options if o.problem]:
+                st.caption("Not available here: " + "; ".join(theme.plain(f"{o.title}: {o.problem}") for o in away))
+    with st.expander("Scores, flags and map", key="analysis_more"):
+        scores = _several("Scores", "scores", [s.use for s in now.score] or defaults.SCORES)
+        flags = _several("Flags", "flags", [f.use for f in now.flag] or defaults.FLAGS)
+        places = [m for m in registry.methods("maps").values() if not m.missing()]
+        start = next((i for i, m in enumerate(places) if m.id == (now.map.use if now.map else defaults.MAP)), 0)
+        place = st.selectbox("Map", places, start, format_func=lambda m: m.card.title, key="place")
+    device = gpu or "no GPU found, so this machine's processor"
+    cost = defaults.roughly(defaults.seconds(chosen or "", facts.usable, bool(gpu)))
+    st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them to train on · {device} · roughly {cost}"))
+    word = f"Analyse {facts.usable:,} {'images' if items.has_images else 'items'}"
+    blocked = not chosen or params is None or project.jobs.current() is not None
+    if st.button(word, type=kind, key="analyse", icon=":material/play_arrow:", disabled=blocked, width="stretch"):
+        _start(project, chosen, params, scores, flags, place.id if place else None)
+
+
+def _several(label: str, kind: str, start: list[str] | tuple[str, ...]) -> list[str]:
+    there = {m.id: m.card.title for m in registry.methods(kind).values() if not m.missing()}
+    return st.multiselect(
+        label, list(there), [s for s in dict.fromkeys(start) if s in there], format_func=there.get, key=f"choose_{kind}"
+    )
+
+
+def _start(project: Project, use: str, params: dict, scores: list[str], flags: list[str], place: str | None) -> None:
+    try:
+        home.check_paths(params)
+        asked = defaults.with_analysis(
+            project.recipe, encode={"use": use, **params}, scores=scores, flags=flags, place=place
+        )
+    except InputError as error:
+        st.error(theme.plain(error), icon=":material/error:")
+        return
+    project.save(encode=asked.encode, score=asked.score, flag=asked.flag, map=asked.map)
+    project.start("Analyse", until="map")
+    st.rerun()
+
+
+main()

@@ -1,0 +1,156 @@
+"""Export: what will be written and why, the recipe that replays it, and the files to take away."""
+
+import html
+import time
+
+import streamlit as st
+
+from curation.engine import registry
+from curation.errors import InputError
+from curation.ui import charts, exporting, firstlook, home, theme
+from curation.ui.forms import form
+from curation.ui.project import Project, open_project
+
+DARK = theme.is_dark()
+ROWS = 200  # of the manifest, as a preview
+
+
+def main() -> None:
+    project = open_project()
+    if project is None or project.items is None:
+        text = "Choose a dataset first. What is kept of it, and why, is written here."
+        if theme.empty_state("ios_share", "Nothing to export yet", text, "Go to the data", key="export_empty"):
+            st.switch_page("pages/data.py")
+        return
+    theme.header("Export", "A manifest with a reason for every item, and a recipe that replays the whole curation.")
+    controls, result = st.columns([2, 3], gap="large")
+    with controls:
+        asked = _controls(project)
+    with result:
+        made = _result(project, asked) if asked else None
+    _written(project)
+    if asked is None:
+        return
+    preview, recipe, command = st.tabs(["Manifest", "Recipe", "Command line"], key="export_tabs")
+    with preview:
+        _preview(made)
+    with recipe:
+        st.code(asked.text, language="toml", height=420)
+    with command:
+        st.caption("Once exported, this line does the same without the app:")
+        st.code(asked.command(project.folder), language="bash", wrap_lines=True)
+
+
+def _controls(project: Project) -> exporting.Wanted | None:
+    prunes = [p.name for p in project.recipe.prune]
+    prune = st.selectbox(
+        "What",
+        [*prunes, None],
+        format_func=lambda name: name or "Everything that is not dropped",
+        key="export_prune",
+        help="A subset saved on the Prune page, or all items without those dropped by hand.",
+    )
+    exporters = registry.methods("exporters")
+    use = st.selectbox("Format", list(exporters), format_func=lambda e: exporters[e].card.title, key="export_format")
+    method = exporters[use]
+    st.caption(theme.plain(method.summary))
+    if missing := method.missing():
+        st.warning(theme.plain(f"Needs {', '.join(missing)}: pip install {' '.join(missing)}"))
+        return None
+    default = exporting.default_path(project, prune, use)
+    text = st.text_input(
+        "Write to", str(default), key=f"export_path_{prune}_{use}", help="On the machine the app runs on."
+    )
+    try:
+        path = home.target(text)
+    except InputError as error:
+        st.error(theme.plain(error), icon=":material/error:")
+        return None
+    params = form(method, {"path": path}, key="export", exclude=("path",))
+    if params is None:
+        return None
+    asked = exporting.wanted(project, prune, use, params)
+    _start(project, asked)
+    return asked
+
+
+def _start(project: Project, asked: exporting.Wanted) -> None:
+    if asked.missing:
+        names = ", ".join(dict.fromkeys(step.label for step in asked.missing))
+        st.caption(theme.plain(f"Has to be computed first, in the same job: {names}"))
+    if exporting.foreign(project, asked.path):
+        st.warning(
+            theme.plain(f"{asked.path.name} is there already and was not written from here: it will be replaced.")
+        )
+    busy = project.jobs.current() is not None
+    if st.button("Export", type="primary", key="export", icon=":material/ios_share:", disabled=busy, width="stretch"):
+        exporting.start(project, asked)
+        st.rerun()
+
+
+def _result(project: Project, asked: exporting.Wanted) -> exporting.Made | None:
+    made = exporting.made(project, asked)
+    if made is None:
+        st.info("The numbers appear here once this subset is computed.", icon=":material/hourglass_empty:")
+        return None
+    tally = made.tally
+    numbers = [
+        ("Kept", f"{tally.kept:,}", f"of {int(tally.before.sum()):,} usable train items"),
+        ("Pruned", f"{tally.pruned:,}", "Not taken by the method"),
+        ("Flagged out", f"{tally.left_out:,}", "Left out by flags before the method chose"),
+        ("Dropped", f"{tally.dropped:,}", "Dropped by hand"),
+        ("Relabelled", f"{tally.relabelled:,}", "Kept or not; the manifest says from what"),
+        ("Test", f"{tally.held:,}", "Test and validation items are never pruned"),
+    ]
+    numbers += [("No label", f"{tally.unlabelled:,}", "Items without a label are left out")] if tally.unlabelled else []
+    numbers += [("Unusable", f"{tally.unusable:,}", "Items that cannot be read")] if tally.unusable else []
+    theme.metrics(numbers)
+    with st.container(height=310 if len(tally.classes) > 10 else "content", border=False):
+        figure = charts.class_bars(tally.classes, tally.before, tally.kept_of, dark=DARK)
+        st.plotly_chart(figure, key="export_classes", config=charts.QUIET)
+    return made
+
+
+def _preview(made: exporting.Made | None) -> None:
+    if made is None:
+        st.caption("The manifest appears here once this subset is computed.")
+        return
+    st.caption(f"The first {min(ROWS, made.table.num_rows):,} of {made.table.num_rows:,} rows")
+    st.dataframe(made.table.slice(0, ROWS).to_pandas(), hide_index=True, height=420, key="export_manifest")
+
+
+def _written(project: Project) -> None:
+    done = exporting.written(project)
+    if not done:
+        return
+    rows = []
+    for export in done:
+        state = theme.chip("as things stand now", "kept") if export.fresh else theme.chip("before later changes")
+        when = firstlook.ago_words(time.time() - export.created)
+        head = f"{export.prune or 'everything'} · {export.use} · {when}"
+        rows.append(f"<dt>{html.escape(head)} {state}</dt>")
+        rows += [f"<dd>{_file(file)}</dd>" for file in export.files]
+    with st.container(border=True, key="written", gap=None):
+        st.markdown("**Written files**")
+        st.html(f'<style>{_FILES}</style><dl class="wn-files">{"".join(rows)}</dl>')
+
+
+def _file(file: exporting.File) -> str:
+    where = html.escape(str(file.path))
+    if not file.there:
+        return f"<span>{html.escape(file.path.name)}</span><em>gone from {where}</em>"
+    if file.size is None:
+        return f"<span>{html.escape(file.path.name)}/</span><em>a folder at {where}</em>"
+    size = firstlook.bytes_words(file.size)
+    name = html.escape(file.path.name)
+    return f'<a href="{html.escape(file.link)}" download="{name}">{name}</a><em title="{where}">{size}</em>'
+
+
+_FILES = """
+.wn-files { margin: 0.4rem 0 0; font-size: 0.9rem; }
+.wn-files dt { font-weight: 400; margin-top: 0.35rem; display: flex; gap: 0.6rem; align-items: center; }
+.wn-files dd { margin: 0.15rem 0 0 0.9rem; display: flex; gap: 0.7rem; }
+.wn-files em { font-style: normal; opacity: 0.65; }
+"""
+
+main()
