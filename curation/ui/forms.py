@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Collection, Mapping, Sequence
@@ -131,7 +132,7 @@ def _step(start: float | None) -> float:
     """A tenth of the magnitude a number starts at, so that its buttons are of use."""
     if not start:
         return 0.1
-    return 10.0 ** (len(f"{abs(start):.0f}") - 2) if abs(start) >= 1 else float(f"1e{f'{abs(start):e}'[-3:]}")
+    return 10.0 ** (math.floor(math.log10(abs(start))) - (abs(start) >= 1))
 
 
 def _lines(kind: type, start: Any, optional: bool, about: dict) -> list | None:

@@ -249,6 +249,23 @@ def test_a_choice_survives_leaving_the_page(kept_by_page):
     assert person.there == {"a"}
 
 
+def _page_with_a_gallery():
+    import streamlit as st
+
+    from curation.ui.gallery import Tile, gallery
+
+    wanted = {"a"} if st.checkbox("choose a") else set()
+    st.session_state.out = gallery([Tile("a", "", "A"), Tile("b", "", "B")], key="g", selected=wanted)
+
+
+def test_a_page_with_a_gallery_runs_without_a_browser():
+    app = _run(_page_with_a_gallery)
+    assert not app.exception
+    assert app.session_state.out == gallery.Choice(frozenset())
+    app.checkbox[0].check().run()
+    assert app.session_state.out.selected == {"a"}
+
+
 # -- charts ------------------------------------------------------------------------------------------------
 
 XY = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [2, 2]], dtype=float)

@@ -169,7 +169,7 @@ function build(row) {
   const element = make("div", `tile ${row.badge ?? ""}`);
   element.setAttribute("role", "option");
   element.setAttribute("aria-label", [row.label, row.note, row.badge].filter(Boolean).join(", "));
-  element.title = row.title;
+  element.title = row.title || [row.label, row.note].filter(Boolean).join("\n"); // what is cut off can be read
   const frame = make("div", "frame");
   const image = make("img");
   image.alt = row.label;
