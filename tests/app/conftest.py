@@ -1,0 +1,62 @@
+"""One small analysed project for all tests of the app: digits with planted mistakes, computed once, copied per test."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from curation.engine.recipe import parse_recipe
+from curation.engine.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = {
+    "source": {"use": "sample", "mistakes": 0.05},
+    "encode": {"use": "pixels"},
+    "score": [{"use": "aum"}],
+    "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
+    "map": {"use": "pca"},
+    "prune": [{"use": "random", "name": "half", "keep": 0.5}],
+}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """The project as it was computed; nobody writes here."""
+    folder = tmp_path_factory.mktemp("built") / "digits"
+    run(parse_recipe(RECIPE), folder, device="cpu")
+    return folder
+
+
+@pytest.fixture
+def empty_home(tmp_path, monkeypatch) -> Path:
+    """A home folder without projects; paths under the test's own folder are allowed."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("WINNOW_HOME", str(folder))
+    monkeypatch.setenv("WINNOW_ROOTS", str(tmp_path))
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    return folder
+
+
+@pytest.fixture
+def project_home(built, empty_home) -> Path:
+    """A home folder with the project "digits", free to be written to."""
+    shutil.copytree(built, empty_home / "digits")
+    return empty_home
+
+
+@pytest.fixture
+def app():
+    """`app("export", project="digits")`: the app on one of its pages, run once."""
+
+    def opened(page: str = "data", project: str | None = None) -> AppTest:
+        test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+        if project is not None:
+            test.query_params["project"] = project
+        test.run()
+        return test if page == "data" else test.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
+
+    return opened
