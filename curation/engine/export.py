@@ -68,7 +68,7 @@ def gather(step: Step, store: Store) -> manifest.Outcome:
             folder = store.folder("prune", key)
             more["taken"] = np.asarray(results.load(folder, "rows"))
             more["weights"] = results.load(folder, "weights")
-            more["pruned_by"] = step.extra["prune"]
+            more["pruned_by"] = card["use"]
             more["keep"] = card["params"]["keep"]
             more["left_out"] = {int(row): why for row, why in results.read_json(folder / "left_out.json").items()}
             more["difficulty"] = next((s for s in (card["params"].get("by"),) if s in scores), None)
