@@ -158,6 +158,34 @@ def nearest_of_class(found: Findings, now: Standing, row: int, name: str, k: int
     return rows[candidates[np.argsort(-alike, kind="stable")[:k]]]
 
 
+def nearest(found: Findings, row: int, k: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Item rows and cosine distances of the nearest neighbours of an item; empty when there are none."""
+    if found.neighbours is None or (at := position(found.neighbours[0], row)) is None:
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    rows, graph = found.neighbours
+    near = graph.indices[at][:k]
+    return rows[near[near >= 0]], graph.distances[at][:k][near >= 0]
+
+
+def kept_for(duplicate_of: np.ndarray) -> np.ndarray:
+    """int64 [n]: the item kept for each item in the end, following copies of copies; itself where it is no copy."""
+    kept = np.where(duplicate_of >= 0, duplicate_of, np.arange(len(duplicate_of)))
+    for _ in range(64):  # each round doubles the steps followed
+        kept = kept[kept]
+    return kept
+
+
+def twins(found: Findings, row: int) -> np.ndarray:
+    """Item rows of what is the same as an item, as the flags for duplicates see it; without the item itself."""
+    same = np.zeros(len(found.items), bool)
+    for flag in found.of_kind("duplicate").values():
+        if flag.duplicate_of is not None:
+            kept = kept_for(flag.duplicate_of)
+            same |= kept == kept[row]
+    same[row] = False
+    return np.flatnonzero(same)
+
+
 def position(rows: np.ndarray, row: int) -> int | None:
     """Where an item stands in ascending item rows; None when it is not there."""
     at = int(np.searchsorted(rows, row))
@@ -205,9 +233,8 @@ def _vote_words(votes: Mapping[str, int], label: str) -> str:
     total = sum(votes.values())
     if set(votes) == {label}:
         return f"All {total} nearest neighbours are labelled {label} too"
-    first = " and ".join(f"{count} are {name}" for name, count in list(votes.items())[:2] if name != label)
-    same = votes.get(label, 0)
-    return f"Of its {total} nearest neighbours {first}, {same or 'none'} {'is' if same < 2 else 'are'} {label}"
+    parts = [f"{count} labelled {name}" for name, count in votes.items() if name != label][:2]
+    return f"Of {total} nearest neighbours {', '.join(parts)}, {votes.get(label, 'none')} labelled {label}"
 
 
 def _flag_words(found: Findings, name: str, flag: Flagged, row: int) -> str:
@@ -216,7 +243,8 @@ def _flag_words(found: Findings, name: str, flag: Flagged, row: int) -> str:
         kept = flag.duplicate_of[row] if flag.duplicate_of is not None else -1
         return f"{title}: the same as {found.items.column('id')[kept]}" if kept >= 0 else title
     place = int((flag.score > flag.score[row]).sum()) + 1  # NaN compares as false
-    return f"{title}: {ordinal(place)} of {int(np.isfinite(flag.score).sum()):,}"
+    most = "most" if place == 1 else f"{ordinal(place)} most"
+    return f"{title}: {most} suspicious of {int(np.isfinite(flag.score).sum()):,}"
 
 
 def _share_below(values: np.ndarray) -> np.ndarray:

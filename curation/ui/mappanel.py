@@ -1,0 +1,158 @@
+"""What stands beside the map: the items chosen there as a gallery, one of them from close by, and the actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from curation.ui import actions, itemview, mapping, theme, thumbs
+from curation.ui.charts import Categories, points
+from curation.ui.findings import Findings, nearest, twins
+from curation.ui.gallery import gallery
+from curation.ui.project import Project
+from curation.ui.standing import Standing, standing
+from curation.ui.tiles import tiles
+
+PAGE = 60  # tiles
+
+
+@st.fragment(key="map_side")
+def side(project: Project, found: Findings, shown: np.ndarray, look: mapping.Look) -> None:
+    """Gallery and actions; a lasso reruns this and nothing else. shown: item rows the map's filters let through."""
+    actions.announce()
+    state = st.session_state
+    now = standing(found.items, project.in_force)
+    opened = f"map:opened:{project.name}"
+    for key in ("map_tiles", "map_near"):  # a tile opened in the run that is just starting
+        if (wanted := (state.get(key) or {}).get("opened")) is not None:
+            state[opened] = int(wanted)
+    with st.container(key="map_side", gap="small"):
+        if state.get(opened) is not None:
+            targets = _close(project, found, now, state[opened])
+        else:
+            targets = _many(project, found, now, shown, look)
+        actions.action_bar(project, targets, now.classes, key="map", after=lambda: _forget_choice(project))
+        recoloured = _recoloured(project, found, now, look)
+        actions.stale_line(project, found.known, key="map", more=partial(_redraw, project) if recoloured else None)
+
+
+def _many(project: Project, found: Findings, now: Standing, shown: np.ndarray, look: mapping.Look) -> Sequence[int]:
+    """The gallery. Returns the items the actions apply to."""
+    state = st.session_state
+    selected = np.array(project.selected, np.int64)
+    rows = selected if len(selected) else shown
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="map_head"):
+        if len(selected):
+            label = f"{len(selected):,} selected"
+            if st.button(label, key="map_clear", icon=":material/close:", icon_position="right", help="Clear"):
+                clear(project)
+        else:
+            itemview.note(f"All {len(rows):,}", width="content")
+        order = st.selectbox(
+            "Order", list(mapping.ORDERS), format_func=mapping.ORDERS.get, key="map_order",
+            label_visibility="collapsed", width=200, persist_state="session", on_change=first_page,
+        )  # fmt: skip
+    rows = mapping.ordered(found, rows, order, look.size)
+    _about(found, now, rows)
+    # A key of its own for every set of items, so that each starts at its first page.
+    pages, key = -(-len(rows) // PAGE), f"map_page_{state.get('map:set', 0)}"
+    start = PAGE * (min(state.get(key, 1), max(pages, 1)) - 1)
+    colour = mapping.colouring(found, now, look, theme.is_dark())
+    colours = colour.colours if isinstance(colour, Categories) and look.colour == "label" else None
+    chosen = f"map:chosen:{project.name}"
+    with st.container(key="map_scroll", border=False):
+        choice = gallery(
+            tiles(found, now, rows[start : start + PAGE], colours=colours, flagged=found.marked()),
+            key="map_tiles",
+            selected=state.get(chosen, frozenset()),
+            size=78,
+            name="Selected items" if len(selected) else "Items on the map",
+        )
+    state[chosen] = choice.selected
+    if pages > 1:
+        st.pagination(pages, key=key)
+    return sorted(int(id_) for id_ in choice.selected) or selected.tolist()
+
+
+def _about(found: Findings, now: Standing, rows: np.ndarray) -> None:
+    """What is among them, in one line."""
+    flagged = int(found.marked()[rows].sum())
+    parts = [f"{name} · {count:,}" for name, count in mapping.composition(now, rows)]
+    theme.chips([(f"{flagged:,} flagged", "flagged")] * bool(flagged) + parts)
+
+
+def _close(project: Project, found: Findings, now: Standing, row: int) -> Sequence[int]:
+    """One item from close by, with its neighbours. Returns the items the actions apply to."""
+    state, items, ids = st.session_state, found.items, found.items.column("id")
+
+    def back() -> None:
+        state[f"map:opened:{project.name}"] = None
+
+    with st.container(horizontal=True, vertical_alignment="center", key="map_head"):
+        st.button("Back", key="map_back", icon=":material/arrow_back:", type="tertiary", on_click=back)
+        itemview.note(str(ids[row]))
+    with st.container(key="map_scroll", border=False):
+        left, right = st.columns([2, 3], gap="small")
+        with left:
+            theme.picture(thumbs.large(items, row), now.label(row), side=320)
+        with right:
+            itemview.facts(found, now, row)
+        itemview.why(found, now, row)
+        if len(same := twins(found, row)):
+            st.caption("The same picture")
+            itemview.strip(tiles(found, now, same[:8], note=lambda twin: str(ids[twin])))
+        near, distances = nearest(found, row)
+        if not len(near):
+            return [row]
+        st.caption("Nearest neighbours")
+        note = dict(zip(near.tolist(), (f"distance {d:.2f}" for d in distances), strict=True))
+        chosen = f"map:near:{project.name}:{row}"
+        choice = gallery(
+            tiles(found, now, near, note=note.get, flagged=found.marked()),
+            key="map_near",
+            selected=state.get(chosen, frozenset()),
+            size=78,
+            name="Nearest neighbours",
+        )
+        state[chosen] = choice.selected
+    return sorted(int(id_) for id_ in choice.selected) or [row]
+
+
+def _recoloured(project: Project, found: Findings, now: Standing, look: mapping.Look) -> bool:
+    """Whether decisions changed the colours the map was drawn with."""
+    drawn = st.session_state.get(f"map:drawn:{project.name}")
+    if drawn is None or look.colour not in ("label", "decision"):
+        return False
+    return not np.array_equal(mapping.colouring(found, now, look, theme.is_dark()).codes, drawn["codes"])
+
+
+def _redraw(project: Project) -> None:
+    """Offer a new map; not done unasked, for it loses zoom and lasso."""
+    if st.button("Redraw the map", key="map_redraw", type="tertiary", help="With what was decided since"):
+        st.session_state[f"map:redraw:{project.name}"] += 1
+        st.rerun()
+
+
+def clear(project: Project) -> None:
+    """Nothing is selected any more; the map is drawn afresh when it still shows a lasso."""
+    state = st.session_state
+    project.selected = []
+    _forget_choice(project)
+    first_page()
+    if points(state.get("map_chart")) or state[f"map:drawn:{project.name}"]["marked"]:
+        state[f"map:redraw:{project.name}"] += 1
+    st.rerun()
+
+
+def first_page() -> None:
+    """The gallery is about to show another set of items."""
+    st.session_state["map:set"] = st.session_state.get("map:set", 0) + 1
+
+
+def _forget_choice(project: Project) -> None:
+    """Nothing is chosen in the galleries any more."""
+    for key in [key for key in st.session_state if str(key).startswith(("map:chosen:", "map:near:"))]:
+        st.session_state[key] = frozenset()

@@ -1,0 +1,56 @@
+"""Review: what the flags doubt, one at a time or many at once; every decision is on the disk when the click returns."""
+
+import streamlit as st
+
+from curation.ui import queue, reviewing, theme
+from curation.ui.findings import Findings, findings
+from curation.ui.itemview import STYLE
+from curation.ui.project import Project, open_project
+
+MODES = {"one": "One by one", "grid": "Grid", "duplicates": "Duplicates", "outliers": "Outliers"}
+DRAW = {
+    "one": reviewing.one_by_one,
+    "grid": reviewing.label_grid,
+    "duplicates": reviewing.duplicates,
+    "outliers": reviewing.outlier_grid,
+}
+
+
+def main() -> None:
+    project = open_project()
+    if project is None or project.items is None:
+        text = "Choose a dataset first; what is suspicious in it is shown here once it is analysed."
+        if theme.empty_state("rule", "No dataset is open", text, "Choose a dataset", key="review_empty"):
+            st.switch_page("pages/data.py")
+        return
+    found = findings(project)
+    if not found.flags and not queue.sent_by_hand(project.decisions):
+        text = "Flags look for wrong labels, duplicates and outliers; they are part of the analysis."
+        if theme.empty_state("rule", "Nothing is flagged yet", text, "Go to the analysis", key="review_empty"):
+            st.switch_page("pages/data.py")
+        return
+    st.html(f"{STYLE}<style>{reviewing.CSS}</style>")
+    counts = _counts(project, found)
+    caught = queue.caught(found)
+    with theme.header("Review", f"{caught}" if caught else "Most suspicious first; nothing is lost, every step can be undone"):
+        mode = st.segmented_control(
+            "What to review",
+            [name for name in MODES if name == "one" or counts[name]],
+            format_func=lambda name: f"{MODES[name]} {counts[name]:,}" if name != "one" else MODES[name],
+            default="one",
+            required=True,
+            key="review_mode",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+    DRAW[mode](project, found)
+
+
+def _counts(project: Project, found: Findings) -> dict[str, int]:
+    labels = len(queue.mislabel_queue(found, queue.sent_by_hand(project.decisions)))
+    copies = sum(int((flag.flagged & (flag.duplicate_of >= 0)).sum()) for flag in found.of_kind("duplicate").values()
+                 if flag.duplicate_of is not None)
+    return {"one": labels, "grid": labels, "duplicates": copies, "outliers": len(queue.outlier_queue(found))}
+
+
+main()
