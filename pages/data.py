@@ -18,7 +18,7 @@ from curation.ui.queue import caught
 from curation.ui.standing import Standing, standing
 from curation.ui.tiles import tiles
 
-PAGE = 48  # thumbnails
+PAGE = 36  # thumbnails: whole rows on a laptop and on a desk
 
 
 def main() -> None:
@@ -135,7 +135,7 @@ def _thumbnails(project: Project, found: Findings, now: Standing) -> None:
         page = st.pagination(max(-(-len(rows) // PAGE), 1), key=f"look_page_{code}", max_visible_pages=5)
     rows = rows[(page - 1) * PAGE : page * PAGE]
     shown = tiles(found, now, rows, flagged=found.marked())
-    chosen = gallery(shown, key="look", selected={str(r) for r in project.selected}, size=82, name="Images")
+    chosen = gallery(shown, key="look", selected={str(r) for r in project.selected}, size=74, name="Images")
     project.selected = [int(row) for row in chosen.selected]
     word = f"See {len(chosen.selected):,} selected on the map"
     shown_there = bool(chosen.selected) and project.analysed
@@ -188,12 +188,11 @@ def _analysis(project: Project, found: Findings, now: Standing, facts: firstlook
 
 
 def _result(found: Findings, now: Standing) -> list:
-    said = [
-        (f"{found.titles[name]}: {int(flag.flagged.sum()):,} flagged", "flagged") for name, flag in found.flags.items()
-    ]
+    counts = {found.titles[name]: int(flag.flagged.sum()) for name, flag in found.flags.items()}
+    said = [(f"{title}: {n:,} flagged", "flagged") if n else f"{title}: none" for title, n in counts.items()]
     for name, values in list(found.scores.items())[:1]:
         if (hardest := firstlook.hardest_class(now.labels, now.classes, values)) is not None:
-            said.append(f"Hardest class by {name}: {hardest}")
+            said.append(f"Hardest class ({name}): {hardest}")
     if (mistakes := caught(found)) is not None:
         said.append((str(mistakes), "kept"))
     return said

@@ -26,9 +26,9 @@ def main() -> None:
     controls, result = st.columns([2, 3], gap="large")
     with controls:
         asked = _controls(project)
+        _written(project)
     with result:
         made = _result(project, asked) if asked else None
-    _written(project)
     if asked is None:
         return
     preview, recipe, command = st.tabs(["Manifest", "Recipe", "Command line"], key="export_tabs")
@@ -95,16 +95,19 @@ def _result(project: Project, asked: exporting.Wanted) -> exporting.Made | None:
         return None
     tally = made.tally
     numbers = [
-        ("Kept", f"{tally.kept:,}", f"of {int(tally.before.sum()):,} usable train items"),
-        ("Pruned", f"{tally.pruned:,}", "Not taken by the method"),
-        ("Flagged out", f"{tally.left_out:,}", "Left out by flags before the method chose"),
-        ("Dropped", f"{tally.dropped:,}", "Dropped by hand"),
-        ("Relabelled", f"{tally.relabelled:,}", "Kept or not; the manifest says from what"),
-        ("Test", f"{tally.held:,}", "Test and validation items are never pruned"),
+        ("Kept", tally.kept, f"of {int(tally.before.sum()):,} usable train items"),
+        ("Pruned", tally.pruned, "Not taken by the method"),
+        ("Test", tally.held, "Test and validation items are never pruned"),
     ]
-    numbers += [("No label", f"{tally.unlabelled:,}", "Items without a label are left out")] if tally.unlabelled else []
-    numbers += [("Unusable", f"{tally.unusable:,}", "Items that cannot be read")] if tally.unusable else []
-    theme.metrics(numbers)
+    more = [
+        ("Flagged out", tally.left_out, "Left out by flags before the method chose"),
+        ("Dropped", tally.dropped, "Dropped by hand"),
+        ("Relabelled", tally.relabelled, "Kept or not; the manifest says from what"),
+        ("No label", tally.unlabelled, "Items without a label are left out"),
+        ("Unusable", tally.unusable, "Items that cannot be read"),
+    ]
+    numbers += [number for number in more if number[1]]
+    theme.metrics([(name, f"{count:,}", about) for name, count, about in numbers])
     with st.container(height=310 if len(tally.classes) > 10 else "content", border=False):
         figure = charts.class_bars(tally.classes, tally.before, tally.kept_of, dark=DARK)
         st.plotly_chart(figure, key="export_classes", config=charts.QUIET)
@@ -147,10 +150,11 @@ def _file(file: exporting.File) -> str:
 
 
 _FILES = """
-.wn-files { margin: 0.4rem 0 0; font-size: 0.9rem; }
-.wn-files dt { font-weight: 400; margin-top: 0.35rem; display: flex; gap: 0.6rem; align-items: center; }
-.wn-files dd { margin: 0.15rem 0 0 0.9rem; display: flex; gap: 0.7rem; }
-.wn-files em { font-style: normal; opacity: 0.65; }
+.wn-files.wn-files { margin: 0.2rem 0 0; padding: 0; font-size: 0.9rem; line-height: 1.5; }
+.wn-files dt { font-weight: 400; padding: 0; margin-top: 0.5rem; display: flex; flex-wrap: wrap; gap: 0.2rem 0.6rem;
+  align-items: center; }
+.wn-files dd { padding: 0; margin: 0.15rem 0 0; display: flex; flex-wrap: wrap; gap: 0 0.7rem; }
+.wn-files a { color: light-dark(#0F5FA8, #6FB1F0); } .wn-files em { font-style: normal; opacity: 0.65; }
 """
 
 main()

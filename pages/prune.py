@@ -184,20 +184,21 @@ def _save(project: Project, section: Prune, side: str) -> None:
 
 
 def _saved(project: Project, saved: dict[str, Prune]) -> None:
-    """The recipe's subsets, one line each, with the way out and the way on."""
-    with st.container(border=True, key="prune_saved"):
+    """The recipe's subsets as one row of menus, and the way on."""
+    with st.container(horizontal=True, vertical_alignment="center", key="prune_saved"):
+        st.markdown("Saved subsets", width="content")
         for name, section in saved.items():
-            text, drop = st.columns([9, 1], vertical_alignment="center")
             words = [registry.get("pruners", section.use).card.title, f"{100 * section.keep:.4g} % kept"]
             words += ["same share of every class"] if section.balance else []
-            words += [f"without {', '.join(section.without)}"] if section.without else []
-            text.markdown(f"**{theme.plain(name)}** · " + theme.plain(" · ".join(words)))
-            if drop.button("Remove", key=f"prune_remove_{name}", type="tertiary"):
-                rest = [p for p in project.recipe.prune if p.name != name]
-                exports = [e for e in project.recipe.export if e.prune != name]
-                project.save(prune=rest, export=exports)
-                st.rerun()
-        if st.button("Verify these subsets", key="prune_verify", icon=":material/monitoring:"):
+            words += [f"without what {', '.join(section.without)} flags"] if section.without else []
+            with st.popover(theme.plain(name), icon=":material/bookmark:", key=f"prune_saved_{name}"):
+                st.markdown("  \n".join(theme.plain(word) for word in words))
+                if st.button("Remove this subset", key=f"prune_remove_{name}", icon=":material/delete:"):
+                    rest = [p for p in project.recipe.prune if p.name != name]
+                    exports = [e for e in project.recipe.export if e.prune != name]
+                    project.save(prune=rest, export=exports)
+                    st.rerun()
+        if st.button("Verify", key="prune_verify", icon=":material/monitoring:"):
             st.switch_page("pages/verify.py")
 
 

@@ -2,17 +2,17 @@
 
 import streamlit as st
 
-from curation.ui import queue, reviewing, theme
+from curation.ui import queue, reviewmany, reviewone, theme
 from curation.ui.findings import Findings, findings
 from curation.ui.itemview import STYLE
 from curation.ui.project import Project, open_project
 
 MODES = {"one": "One by one", "grid": "Grid", "duplicates": "Duplicates", "outliers": "Outliers"}
 DRAW = {
-    "one": reviewing.one_by_one,
-    "grid": reviewing.label_grid,
-    "duplicates": reviewing.duplicates,
-    "outliers": reviewing.outlier_grid,
+    "one": reviewone.one_by_one,
+    "grid": reviewmany.label_grid,
+    "duplicates": reviewmany.duplicates,
+    "outliers": reviewmany.outlier_grid,
 }
 
 
@@ -29,10 +29,11 @@ def main() -> None:
         if theme.empty_state("rule", "Nothing is flagged yet", text, "Go to the analysis", key="review_empty"):
             st.switch_page("pages/data.py")
         return
-    st.html(f"{STYLE}<style>{reviewing.CSS}</style>")
+    st.html(f"{STYLE}<style>{reviewone.CSS}</style>")
     counts = _counts(project, found)
     caught = queue.caught(found)
-    with theme.header("Review", f"{caught}" if caught else "Most suspicious first; nothing is lost, every step can be undone"):
+    about = str(caught) if caught else "Most suspicious first; every decision is kept at once and can be undone."
+    with theme.header("Review", about):
         mode = st.segmented_control(
             "What to review",
             [name for name in MODES if name == "one" or counts[name]],
@@ -48,8 +49,11 @@ def main() -> None:
 
 def _counts(project: Project, found: Findings) -> dict[str, int]:
     labels = len(queue.mislabel_queue(found, queue.sent_by_hand(project.decisions)))
-    copies = sum(int((flag.flagged & (flag.duplicate_of >= 0)).sum()) for flag in found.of_kind("duplicate").values()
-                 if flag.duplicate_of is not None)
+    copies = sum(
+        int((flag.flagged & (flag.duplicate_of >= 0)).sum())
+        for flag in found.of_kind("duplicate").values()
+        if flag.duplicate_of is not None
+    )
     return {"one": labels, "grid": labels, "duplicates": copies, "outliers": len(queue.outlier_queue(found))}
 
 

@@ -73,8 +73,11 @@ def _start(project: Project, wanted: Verify) -> None:
     if wanted.seeds < 3:
         st.caption(":orange[Fewer than 3 seeds say little: the spread is part of the answer.]")
     busy = project.jobs.current() is not None
+    word = (
+        "All are trained" if left <= 0 else f"Train {total} students" if left == total else f"Train the {left} missing"
+    )
     if st.button(
-        f"Train {total} students" if left == total else f"Train the {left} missing",
+        word,
         type="primary",
         width="stretch",
         key="verify_run",
@@ -95,7 +98,7 @@ def _result(project: Project, wanted: Verify | None) -> None:
     tested = f"{runs[0]['test_rows']:,} test items · student {runs[0]['student']}"
     tolerance = st.segmented_control(
         "Enough means within", [0.005, 0.01, 0.02, 0.05], default=0.01, required=True,
-        format_func=lambda t: f"{100 * t:g} points", key="verify_tolerance",
+        format_func=lambda t: f"{100 * t:g} point{'s' * (t != 0.01)}", key="verify_tolerance",
     )  # fmt: skip
     _words(made, tolerance)
     figure = charts.accuracy_figure(runs, dark=DARK, height=400)
@@ -122,7 +125,7 @@ def _words(made: list[verdict.Cell], tolerance: float) -> None:
         )
     elif full:
         st.warning(
-            f"No subset comes within {100 * tolerance:g} points of training on everything "
+            f"No subset comes within {100 * tolerance:g} point{'s' * (tolerance != 0.01)} of training on everything "
             f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
             icon=":material/info:",
         )

@@ -28,6 +28,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/2107.07075",
     tags=("score",),
     nested=True,
+    instant=True,
 )
 
 

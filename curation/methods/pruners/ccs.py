@@ -29,6 +29,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/2210.15809",
     tags=("score", "coverage"),
     nested=True,
+    instant=True,
 )
 
 
