@@ -76,7 +76,7 @@ class Project:
         pages show the last one, and `stale` says how many relabelled items it does not know yet.
         """
         full = _plan(self.folder, self.recipe.toml(), self.in_force)
-        if self._analysed(full) or not self._ran_until:
+        if self._analysed(full) or self._ran_until is None:
             return full
         then = fold(d for d in self.decisions if d.batch <= self._ran_until)
         last = _plan(self.folder, self.recipe.toml(), replace(self.in_force, labels=then.labels))
@@ -176,9 +176,10 @@ class Project:
         return any(s.stage != "source" for s in wanted) and all(the_plan.done(s) for s in wanted)
 
     @cached_property
-    def _ran_until(self) -> int:
+    def _ran_until(self) -> int | None:
+        """The last decision the last run knew of, 0 where there was none yet; None before the first run."""
         path = self.folder / "last.json"
-        return int(results.read_json(path)["batch"]) if path.exists() else 0
+        return int(results.read_json(path)["batch"]) if path.exists() else None
 
     # -- decisions -----------------------------------------------------------------------------------------
 

@@ -104,6 +104,16 @@ def labels_differ(group: np.ndarray, now: Standing) -> bool:
     return len(np.unique(now.labels[group])) > 1
 
 
+def kept_because(group: np.ndarray, now: Standing) -> str:
+    """Why the first of a group is the one that is kept, in words, as far as the items themselves tell."""
+    labels = now.labels[group]
+    same = int((labels == labels[0]).sum())
+    others = np.bincount(labels[labels != labels[0]] + 1).max(initial=0)
+    if others and same > others:
+        return f"kept: {same} of {len(group)} have its label"
+    return "kept: the first of them" if group[0] == group.min() else "kept by the flag"
+
+
 def open_copies(group: np.ndarray, now: Standing) -> np.ndarray:
     """What is left to drop of a group: its copies, without those a person decided on."""
     copies = group[1:]

@@ -1,29 +1,24 @@
-"""The review's ways to look at what is flagged: one by one, in a grid, duplicates side by side, outliers in a grid.
+"""Review one by one: the item large, why it is in question, what both labels look like, and a key for every answer.
 
-Each is a fragment that reads what is decided and never asks for a plan, so a key press is answered at once.
+A fragment that reads what is decided and never asks for a plan, so that a key press is answered at once.
 """
 
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from curation.ui import actions, itemview, queue, theme, thumbs
 from curation.ui.findings import Findings, nearest, nearest_of_class
-from curation.ui.gallery import gallery
 from curation.ui.project import Project
 from curation.ui.standing import DECISIONS, Standing, standing
 from curation.ui.theme import plain
 from curation.ui.tiles import tiles
 
-PAGE = 60  # tiles
 COMING = 10  # items shown below the one on the desk
-GROUPS = 10  # groups of duplicates on a page
-
-
-# -- one by one ----------------------------------------------------------------------------------------------
 
 
 @st.fragment(key="review_one")
@@ -37,7 +32,8 @@ def one_by_one(project: Project, found: Findings) -> None:
     if queue.position(rows, at) is None:
         at = queue.next_open(rows, decided, None)
     if at is None:
-        _finished(project, found, rows)
+        title = f"All {len(rows):,} are decided" if len(rows) else "No label is in doubt"
+        finished(project, found, rows, title)
         return
     desk = _Desk(project, found, now, rows, at)
     done = int(decided[rows].sum())
@@ -198,9 +194,9 @@ def _coming(desk: _Desk) -> None:
         itemview.strip(tiles(desk.found, desk.now, following, flagged=desk.found.marked("mislabel")), size=84)
 
 
-def _finished(project: Project, found: Findings, rows: np.ndarray) -> None:
-    title = f"All {len(rows):,} are decided" if len(rows) else "No label is in doubt"
-    text = "What was relabelled and dropped is in force already. Next, keep the part worth training on."
+def finished(project: Project, found: Findings, rows: Sequence[int], title: str) -> None:
+    """Nothing is left to decide. rows: what may be looked at again."""
+    text = "What was decided is in force already. Next, keep the part worth training on."
     if theme.empty_state("task_alt", title, text, "Go on to prune", key="review_done"):
         st.switch_page("pages/prune.py")
     if len(rows):
@@ -212,170 +208,11 @@ def _finished(project: Project, found: Findings, rows: np.ndarray) -> None:
     actions.stale_line(project, found.known, key="review")
 
 
-# -- many at once --------------------------------------------------------------------------------------------
-
-
-@st.fragment(key="review_grid")
-def label_grid(project: Project, found: Findings) -> None:
-    """The queue as a gallery: suggestions accepted, labels kept or items dropped for many at once."""
-    rows = queue.mislabel_queue(found, queue.sent_by_hand(project.decisions))
-    _grid(project, found, rows, "labels")
-
-
-@st.fragment(key="review_outliers")
-def outlier_grid(project: Project, found: Findings) -> None:
-    """Outliers as a gallery, most isolated first."""
-    _grid(project, found, queue.outlier_queue(found), "outliers")
-
-
-def _grid(project: Project, found: Findings, rows: np.ndarray, kind: str) -> None:
-    actions.announce()
-    state, now = st.session_state, standing(found.items, project.in_force)
-    key, chosen = f"review_{kind}", f"review:{kind}:{project.name}"
-    if (opened := (state.get(f"{key}_tiles") or {}).get("opened")) is not None and kind == "labels":
-        state[f"review:at:{project.name}"] = int(opened)
-        state["review_mode"] = "one"
-        st.rerun()
-    open_ = rows[~now.decided[rows]]
-    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_head"):
-        everything = st.toggle(
-            f"Show the {len(rows) - len(open_):,} decided too", key=f"{key}_all", persist_state="session"
-        )
-        place = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
-    shown = rows if everything else open_
-    if not len(shown):
-        _finished(project, found, rows)
-        return
-    pages = max(1, -(-len(shown) // PAGE))
-    state[f"{key}_page"] = min(state.get(f"{key}_page", 1), pages)
-    part = shown[(state[f"{key}_page"] - 1) * PAGE :][:PAGE]
-    choice = gallery(
-        tiles(found, now, part, note=lambda row: _note(found, now, row, kind), flagged=found.marked()),
-        key=f"{key}_tiles",
-        selected=state.get(chosen, frozenset()),
-        size=112,
-        name="Items in doubt",
-    )
-    state[chosen] = choice.selected
-    if pages > 1:
-        st.pagination(pages, key=f"{key}_page")
-    picked = np.array(sorted(int(id_) for id_ in choice.selected), np.int64)
-    with place:
-        _bulk(project, found, now, picked if len(picked) else part, bool(len(picked)), kind, chosen)
-    actions.stale_line(project, found.known, key=key)
-
-
-def _note(found: Findings, now: Standing, row: int, kind: str) -> str:
-    if kind == "outliers":
-        place = {r: i for i, r in enumerate(queue.outlier_queue(found)[:0])}
-        return str(place.get(row, ""))
-    suggestion = found.suggestion(row, now)
-    return f"→ {suggestion}" if suggestion else ""
-
-
-def _bulk(
-    project: Project, found: Findings, now: Standing, rows: np.ndarray, picked: bool, kind: str, chosen: str
-) -> None:
-    """Actions on the chosen tiles, or on all that are shown when none is chosen."""
-    count = f"{len(rows):,}" if picked else f"all {len(rows):,} shown"
-    suggested = {int(row): name for row in rows if (name := found.suggestion(row, now))}
-
-    def do(action: str) -> None:
-        if action == "relabel":
-            actions.act(project, list(suggested), action, list(suggested.values()))
-        else:
-            actions.act(project, rows, action)
-        st.session_state[chosen] = frozenset()
-
-    if kind == "labels":
-        st.button(
-            f"Accept {len(suggested):,} suggestions", key="review_bulk_accept", type="primary",
-            icon=":material/check:", on_click=do, args=("relabel",), disabled=not suggested,
-        )  # fmt: skip
-    st.button(
-        f"Keep {count}", key=f"review_bulk_keep_{kind}", icon=":material/thumb_up:", on_click=do, args=("confirm",),
-        help="The labels are right",
-    )  # fmt: skip
-    st.button(f"Drop {count}", key=f"review_bulk_drop_{kind}", icon=":material/delete:", on_click=do, args=("drop",))
-    st.button(
-        "Undo", key=f"review_bulk_undo_{kind}", icon=":material/undo:", type="tertiary",
-        on_click=actions.undo, args=(project,),
-    )  # fmt: skip
-
-
-# -- duplicates ----------------------------------------------------------------------------------------------
-
-
-@st.fragment(key="review_duplicates")
-def duplicates(project: Project, found: Findings) -> None:
-    """Groups of the same picture side by side: what is kept, and the copies that can go."""
-    actions.announce()
-    state, now = st.session_state, standing(found.items, project.in_force)
-    groups = queue.duplicate_groups(found, now)
-    open_groups = [group for group in groups if len(queue.open_copies(group, now))]
-    copies = {int(group[0]): queue.open_copies(group, now) for group in open_groups}
-    total = sum(len(rows) for rows in copies.values())
-    with st.container(horizontal=True, vertical_alignment="center", key="review_dup_head"):
-        everything = st.toggle(
-            f"Show the {len(groups) - len(open_groups):,} decided too", key="review_dup_all", persist_state="session"
-        )
-        with st.container(horizontal=True, horizontal_alignment="right"):
-            st.button(
-                f"Drop all duplicates ({actions.items(total)})", key="review_dup_drop_all", type="primary",
-                icon=":material/delete:", disabled=not total, on_click=_drop_copies, args=(project, found, copies),
-            )  # fmt: skip
-            st.button(
-                "Undo", key="review_dup_undo", icon=":material/undo:", type="tertiary",
-                on_click=actions.undo, args=(project,),
-            )  # fmt: skip
-    shown = groups if everything else open_groups
-    if not shown:
-        _finished(project, found, np.empty(0, np.int64))
-        return
-    pages = max(1, -(-len(shown) // GROUPS))
-    state["review_dup_page"] = min(state.get("review_dup_page", 1), pages)
-    for group in shown[(state["review_dup_page"] - 1) * GROUPS :][:GROUPS]:
-        _group(project, found, now, group)
-    if pages > 1:
-        st.pagination(pages, key="review_dup_page")
-
-
-def _group(project: Project, found: Findings, now: Standing, group: np.ndarray) -> None:
-    kept, copies, ids = int(group[0]), queue.open_copies(group, now), found.items.column("id")
-    with st.container(border=True, key=f"review_dup_{kept}"):
-        left, right = st.columns([4, 1], gap="medium", vertical_alignment="center")
-        with left:
-            itemview.strip(tiles(found, now, group[:12], note=lambda row: "is kept" if row == kept else str(ids[row])), size=96)
-        with right:
-            if queue.labels_differ(group, now):
-                theme.chips([("the labels differ", "flagged")])
-            if not len(copies):
-                st.caption("decided")
-                return
-            these = "copy" if len(copies) == 1 else f"{len(copies)} copies"
-            st.button(
-                f"Drop the {these}", key=f"review_dup_drop_{kept}", width="stretch",
-                on_click=_drop_copies, args=(project, found, {kept: copies}),
-            )  # fmt: skip
-            st.button(
-                "Keep all", key=f"review_dup_keep_{kept}", type="tertiary", width="stretch",
-                on_click=actions.act, args=(project, copies.tolist(), "confirm"),
-            )  # fmt: skip
-
-
-def _drop_copies(project: Project, found: Findings, copies: dict[int, np.ndarray]) -> None:
-    ids = found.items.column("id")
-    if len(copies) == 1:
-        ((kept, rows),) = copies.items()
-        actions.act(project, rows, "drop", why=f"duplicate of {ids[kept]}")
-    else:
-        actions.act(project, np.concatenate(list(copies.values())), "drop", why="duplicate")
-
-
 CSS = """
 .wn-labels { display: flex; align-items: center; gap: 1rem; }
 .wn-labels div { min-width: 0; } .wn-labels i { opacity: 0.5; font-style: normal; }
 .wn-labels small { display: block; font-size: 0.8rem; opacity: 0.65; }
 .wn-labels b { font-size: 1.5rem; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; }
-.st-key-review_picture img { width: 100%; max-height: calc(100vh - 13.5rem); object-fit: contain; object-position: left top; }
+.st-key-review_picture img { width: 100%; max-height: calc(100vh - 13.5rem); object-fit: contain;
+  object-position: left top; }
 """

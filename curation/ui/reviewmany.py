@@ -1,0 +1,176 @@
+"""Review many at once: doubtful labels and outliers as galleries, duplicates side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from curation.ui import actions, itemview, queue, theme
+from curation.ui.findings import Findings
+from curation.ui.gallery import gallery
+from curation.ui.project import Project
+from curation.ui.reviewone import finished
+from curation.ui.standing import Standing, standing
+from curation.ui.tiles import tiles
+
+PAGE = 60  # tiles
+GROUPS = 10  # groups of duplicates on a page
+SHOWN = 12  # items of a group
+
+
+@st.fragment(key="review_grid")
+def label_grid(project: Project, found: Findings) -> None:
+    """The queue as a gallery: suggestions accepted, labels kept or items dropped for many at once."""
+    rows = queue.mislabel_queue(found, queue.sent_by_hand(project.decisions))
+    _grid(project, found, rows, "labels")
+
+
+@st.fragment(key="review_outliers")
+def outlier_grid(project: Project, found: Findings) -> None:
+    """Outliers as a gallery, most isolated first."""
+    _grid(project, found, queue.outlier_queue(found), "outliers")
+
+
+def _grid(project: Project, found: Findings, rows: np.ndarray, kind: str) -> None:
+    actions.announce()
+    state, now = st.session_state, standing(found.items, project.in_force)
+    key, chosen = f"review_{kind}", f"review:{kind}:{project.name}"
+    if (opened := (state.get(f"{key}_tiles") or {}).get("opened")) is not None and kind == "labels":
+        state[f"review:at:{project.name}"] = int(opened)
+        state["review_mode"] = "one"
+        st.rerun()
+    open_ = rows[~now.decided[rows]]
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_head"):
+        everything = st.toggle(
+            f"Show the {len(rows) - len(open_):,} decided too", key=f"{key}_all", persist_state="session"
+        )
+        place = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
+    shown = rows if everything else open_
+    if not len(shown):
+        finished(project, found, [], f"All {len(rows):,} are decided")
+        return
+    pages = max(1, -(-len(shown) // PAGE))
+    state[f"{key}_page"] = min(state.get(f"{key}_page", 1), pages)
+    part = shown[(state[f"{key}_page"] - 1) * PAGE :][:PAGE]
+    choice = gallery(
+        tiles(found, now, part, note=_notes(found, now, kind), flagged=found.marked()),
+        key=f"{key}_tiles",
+        selected=state.get(chosen, frozenset()),
+        size=112,
+        name="Items in doubt",
+    )
+    state[chosen] = choice.selected
+    if pages > 1:
+        st.pagination(pages, key=f"{key}_page")
+    picked = np.array(sorted(int(id_) for id_ in choice.selected), np.int64)
+    with place:
+        _bulk(project, found, now, picked if len(picked) else part, bool(len(picked)), kind, chosen)
+    actions.stale_line(project, found.known, key=key)
+
+
+def _notes(found: Findings, now: Standing, kind: str) -> Callable[[int], str]:
+    """The second line of a tile."""
+    if kind == "outliers":
+        flags = list(found.of_kind("outlier").values())
+        return lambda row: f"isolation {max(flag.score[row] for flag in flags):.2f}"
+    return lambda row: f"→ {suggestion}" if (suggestion := found.suggestion(row, now)) else ""
+
+
+def _bulk(
+    project: Project, found: Findings, now: Standing, rows: np.ndarray, picked: bool, kind: str, chosen: str
+) -> None:
+    """Actions on the chosen tiles, or on all that are shown when none is chosen."""
+    count = f"{len(rows):,}" if picked else f"all {len(rows):,} shown"
+    suggested = {int(row): name for row in rows if (name := found.suggestion(row, now))}
+
+    def do(action: str) -> None:
+        if action == "relabel":
+            actions.act(project, list(suggested), action, list(suggested.values()))
+        else:
+            actions.act(project, rows, action)
+        st.session_state[chosen] = frozenset()
+
+    if kind == "labels":
+        st.button(
+            f"Accept {len(suggested):,} suggestions", key="review_bulk_accept", type="primary",
+            icon=":material/check:", on_click=do, args=("relabel",), disabled=not suggested,
+        )  # fmt: skip
+    st.button(
+        f"Keep {count}", key=f"review_bulk_keep_{kind}", icon=":material/thumb_up:", on_click=do, args=("confirm",),
+        help="The labels are right",
+    )  # fmt: skip
+    st.button(f"Drop {count}", key=f"review_bulk_drop_{kind}", icon=":material/delete:", on_click=do, args=("drop",))
+    st.button(
+        "Undo", key=f"review_bulk_undo_{kind}", icon=":material/undo:", type="tertiary",
+        on_click=actions.undo, args=(project,),
+    )  # fmt: skip
+
+
+@st.fragment(key="review_duplicates")
+def duplicates(project: Project, found: Findings) -> None:
+    """Groups of the same picture side by side: what is kept, and the copies that can go."""
+    actions.announce()
+    state, now = st.session_state, standing(found.items, project.in_force)
+    groups = queue.duplicate_groups(found, now)
+    open_groups = [group for group in groups if len(queue.open_copies(group, now))]
+    copies = {int(group[0]): queue.open_copies(group, now) for group in open_groups}
+    total = sum(len(rows) for rows in copies.values())
+    with st.container(horizontal=True, vertical_alignment="center", key="review_dup_head"):
+        everything = st.toggle(
+            f"Show the {len(groups) - len(open_groups):,} decided too", key="review_dup_all", persist_state="session"
+        )
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            st.button(
+                f"Drop all duplicates ({actions.items(total)})", key="review_dup_drop_all", type="primary",
+                icon=":material/delete:", disabled=not total, on_click=_drop_copies, args=(project, found, copies),
+            )  # fmt: skip
+            st.button(
+                "Undo", key="review_dup_undo", icon=":material/undo:", type="tertiary",
+                on_click=actions.undo, args=(project,),
+            )  # fmt: skip
+    shown = groups if everything else open_groups
+    if not shown:
+        finished(project, found, [], f"All {len(groups):,} groups of duplicates are decided")
+        return
+    pages = max(1, -(-len(shown) // GROUPS))
+    state["review_dup_page"] = min(state.get("review_dup_page", 1), pages)
+    for group in shown[(state["review_dup_page"] - 1) * GROUPS :][:GROUPS]:
+        _group(project, found, now, group)
+    if pages > 1:
+        st.pagination(pages, key="review_dup_page")
+
+
+def _group(project: Project, found: Findings, now: Standing, group: np.ndarray) -> None:
+    kept, copies, ids = int(group[0]), queue.open_copies(group, now), found.items.column("id")
+    with st.container(border=True, key=f"review_dup_{kept}"):
+        left, right = st.columns([4, 1], gap="medium", vertical_alignment="center")
+        with left:
+            itemview.strip(
+                tiles(found, now, group[:12], note=lambda row: "is kept" if row == kept else str(ids[row])), size=96
+            )
+        with right:
+            if queue.labels_differ(group, now):
+                theme.chips([("the labels differ", "flagged")])
+            if not len(copies):
+                st.caption("decided")
+                return
+            these = "the other" if len(copies) == 1 else f"the {len(copies)} others"
+            st.button(
+                f"Drop {these}", key=f"review_dup_drop_{kept}", width="stretch",
+                on_click=_drop_copies, args=(project, found, {kept: copies}),
+            )  # fmt: skip
+            st.button(
+                "Keep all", key=f"review_dup_keep_{kept}", type="tertiary", width="stretch",
+                on_click=actions.act, args=(project, copies.tolist(), "confirm"),
+            )  # fmt: skip
+
+
+def _drop_copies(project: Project, found: Findings, copies: dict[int, np.ndarray]) -> None:
+    ids = found.items.column("id")
+    if len(copies) == 1:
+        ((kept, rows),) = copies.items()
+        actions.act(project, rows, "drop", why=f"duplicate of {ids[kept]}")
+    else:
+        actions.act(project, np.concatenate(list(copies.values())), "drop", why="duplicate")
