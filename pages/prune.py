@@ -141,19 +141,19 @@ def _result(project: Project, section: Prune, shown: pruning.Preview, side: str,
     values = project.score(score) if score else None
     places = st.columns([3, 2], gap="medium") if wide else (st.container(), st.container())
     with places[0]:
-        _map(project, shown, side, 430 if wide else 340)
+        _map(project, shown, values, side, 560 if wide else 380)
     with places[1]:
         if values is not None:
             figure = charts.histogram(values[rows], inside, f"{score}: harder to the right", dark=DARK)
             st.plotly_chart(figure, key=f"prune_hist_{side}", config=charts.QUIET)
-        with st.container(height=260 if wide else 280, border=False):
+        with st.container(height=330 if wide else 300, border=False):
             figure = charts.class_bars(store.classes, counts, kept_counts, dark=DARK)
             st.plotly_chart(figure, key=f"prune_classes_{side}", config=charts.QUIET)
     if shown.left_out:
         st.caption(f"{len(shown.left_out):,} rows are left out by flags before the method chooses.")
 
 
-def _map(project: Project, shown: pruning.Preview, side: str, height: int) -> None:
+def _map(project: Project, shown: pruning.Preview, values: np.ndarray | None, side: str, height: int) -> None:
     xy = project.xy()
     if xy is None:
         return
@@ -163,7 +163,12 @@ def _map(project: Project, shown: pruning.Preview, side: str, height: int) -> No
     drawn = charts.sample_rows(len(rows), 8_000, rng=np.random.default_rng(0))
     colours = {"kept": "#5A9FE0" if DARK else "#2F74B8", "pruned": "#566270" if DARK else "#C3CCD6"}
     figure = charts.map_figure(
-        xy[rows], charts.Categories(names, inside.astype(int), colours), rows=drawn, dark=DARK, height=height
+        xy[rows],
+        charts.Categories(names, inside.astype(int), colours),
+        difficulty=None if values is None else values[rows],
+        rows=drawn,
+        dark=DARK,
+        height=height,
     )
     st.plotly_chart(figure, key=f"prune_map_{side}", config=charts.QUIET)
     if len(drawn) < len(rows):
