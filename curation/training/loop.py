@@ -109,9 +109,7 @@ def checked_labels(view: View) -> np.ndarray:
     if len(view) == 0:
         raise InputError("there are no rows to train a student on; keep at least one")
     if len(view.classes) < 2:
-        raise InputError(
-            f"a student tells classes apart, and there is only {len(view.classes)}; at least two are needed"
-        )
+        raise InputError(f"a student needs at least two classes to tell apart; there is {len(view.classes)}")
     return view.labels
 
 

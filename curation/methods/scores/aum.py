@@ -17,10 +17,11 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.trajectories import margins
 
 CARD = Card(
     title="Area under the margin",
-    cost="E * n * C time, n memory",
+    cost="E * n * C time, n * C memory",
     blind_to="redundancy: near copies score alike",
     needs=("dynamics", "labels"),
     paper="https://arxiv.org/abs/2001.10528",
@@ -42,12 +43,8 @@ def score(
     array([-2.,  2.])
     """
     logits, labels = view.dynamics.logits, view.labels
-    first = min(skip, len(logits) - 1)  # a run of one epoch is all there is
-    rows = np.arange(len(labels))
+    used = logits[min(skip, len(logits) - 1) :]  # a run of one epoch is all there is
     total = np.zeros(len(labels))
-    for epoch in logits[first:]:
-        epoch = epoch.astype(np.float32)  # a copy: the given label is masked below
-        given = epoch[rows, labels]
-        epoch[rows, labels] = -np.inf
-        total += given - epoch.max(axis=1)
-    return -total / (len(logits) - first)
+    for epoch in used:
+        total += margins(epoch, labels)
+    return -total / len(used)
