@@ -25,9 +25,10 @@ from curation.errors import InputError
 class Store:
     """Items, labels in force, and finished results of one workspace, read once."""
 
-    def __init__(self, workspace: Workspace, source_key: str, in_force: InForce):
+    def __init__(self, workspace: Workspace, source_key: str, in_force: InForce, items: Items | None = None):
+        """items: what the source step read, where somebody holds it already."""
         self.workspace, self.source_key, self.in_force = workspace, source_key, in_force
-        self.items = Items.load(workspace.path("source", source_key))
+        self.items = items if items is not None else Items.load(workspace.path("source", source_key))
         self._read: dict[tuple[str, str], tuple[np.ndarray, Any]] = {}
 
     @cached_property

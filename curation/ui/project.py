@@ -94,8 +94,8 @@ class Project:
         step = self.plan.find("source")
         if step is None or not self.plan.done(step):
             return None
-        labels = tuple(sorted(self.plan.in_force.labels.items()))
-        return _store(self.folder, step.key, labels, self.plan.in_force)
+        force = self.plan.in_force
+        return _store(self.folder, step.key, repr(asdict(force)), force)
 
     @cached_property
     def items(self) -> Items | None:
@@ -262,6 +262,11 @@ def _cached_plan(folder: str, toml: str, stamp: str, _in_force: InForce) -> Plan
     return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder), in_force=_in_force)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _store(folder: Path, source_key: str, stamp: str, _in_force: InForce) -> Store:
+    return Store(Workspace(folder), source_key, _in_force, items=_items(folder, source_key))
+
+
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")
-def _store(folder: Path, source_key: str, labels: tuple, _in_force: InForce) -> Store:
-    return Store(Workspace(folder), source_key, _in_force)
+def _items(folder: Path, source_key: str) -> Items:
+    return Items.load(folder / "source" / source_key)

@@ -19,6 +19,7 @@ from curation.engine.compute import compute
 from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Prune, Recipe, parse_recipe
 from curation.ui.project import Project
+from curation.ui.standing import standing
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,11 @@ def facts(project: Project, shown: Preview) -> Facts:
 def known_mistakes(project: Project) -> np.ndarray | None:
     """bool [n]: train rows whose label in force is not the truth; None when the source does not know the truth."""
     truth = project.items.column("truth")
-    known = np.array([t is not None for t in truth])
+    known = np.not_equal(truth, None)
     if not known.any():
         return None
+    now = standing(project.items, project.in_force)
     wrong = np.zeros(len(truth), bool)
     train = project.store.train
-    wrong[train] = known[train] & (truth[train] != project.store.label_names[train])
+    wrong[train] = known[train] & (truth[train] != np.array(now.classes, object)[now.labels[train]])
     return wrong

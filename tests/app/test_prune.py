@@ -1,0 +1,124 @@
+"""The prune page: the share and the count follow each other, a saved subset is in the recipe, order is a prefix."""
+
+import numpy as np
+import pytest
+
+from curation.data.budget import quotas
+from curation.engine.recipe import Prune, load_recipe
+from curation.ui.pruning import facts, known_mistakes, prefix, preview
+
+
+def test_without_a_project_there_is_one_button_to_the_data(empty_home, app):
+    page = app("prune")
+    assert not page.exception
+    assert [b.label for b in page.button] == ["Go to the data"]
+
+
+def test_the_share_and_the_number_of_items_follow_each_other(project_home, app):
+    page = app("prune", project="digits")
+    assert not page.exception
+    assert page.number_input("prune_count_a").value == 719  # half of 1,438
+    page.slider("prune_keep_a").set_value(10.0).run()
+    assert page.number_input("prune_count_a").value == 144
+    page.number_input("prune_count_a").set_value(288).run()
+    assert page.slider("prune_keep_a").value == 20.0
+    assert not page.exception
+
+
+def test_saving_a_subset_puts_it_into_the_recipe(project_home, app):
+    page = app("prune", project="digits")
+    page.slider("prune_keep_a").set_value(30.0).run()
+    page.text_input("prune_name_a_ccs-30").set_value("a third").run()
+    page.button("prune_save_a").click().run()
+    assert not page.exception
+    saved = load_recipe(project_home / "digits" / "recipe.toml").prune
+    assert [(p.name, p.use) for p in saved] == [("half", "random"), ("a third", "ccs")]
+    assert round(saved[1].keep * 1438) == 431
+    assert saved[1].balance
+    page.button("prune_remove_a third").click().run()
+    assert [p.name for p in load_recipe(project_home / "digits" / "recipe.toml").prune] == ["half"]
+
+
+def test_what_takes_longer_than_a_blink_is_offered_as_a_job(project_home, app):
+    page = app("prune", project="digits")
+    page.selectbox("prune_method_a").set_value("k_center").run()
+    assert not page.exception
+    assert "prune_compute_a" in [b.key for b in page.button]
+
+
+def test_two_methods_side_by_side_say_how_much_they_share(project_home, app):
+    page = app("prune", project="digits")
+    page.toggle("prune_compare").set_value(True).run()
+    assert not page.exception
+    assert any("items are in both subsets" in c.value for c in page.caption)
+
+
+@pytest.fixture
+def project(project_home):
+    from curation.ui.project import Project
+
+    return Project(project_home / "digits")
+
+
+def section(**changes):
+    return Prune(**{"use": "random", "name": "x", "keep": 0.5, "params": {}, **changes})
+
+
+def test_a_balanced_share_of_a_nested_order_has_exactly_the_quotas(project):
+    labels = project.store.labels
+    counts = np.bincount(labels[project.store.train])
+    for keep in (0.01, 0.1, 0.37, 1.0):
+        taken = preview(project, section(keep=keep, balance=True)).taken
+        total = max(round(keep * counts.sum()), 1)
+        assert np.bincount(labels[taken], minlength=10).tolist() == quotas(counts, total).tolist()
+
+
+def test_a_larger_share_holds_the_smaller_one(project):
+    small = preview(project, section(keep=0.1)).taken
+    large = preview(project, section(keep=0.3)).taken
+    assert large[: len(small)].tolist() == small.tolist()
+
+
+def test_a_preview_is_what_the_run_will_take(project):
+    from curation.engine.recipe import parse_recipe
+    from curation.engine.run import run
+
+    shown = preview(project, section(use="by_score", keep=0.2, balance=True, params=_params("by_score"))).taken
+    raw = {"use": "by_score", "name": "x", "keep": 0.2, "balance": True}
+    recipe = parse_recipe({"source": {"use": "sample", "mistakes": 0.05}, "encode": {"use": "pixels"}, "prune": [raw]})
+    run(recipe, project.folder, until="prune", device="cpu", keep_recipe=False)
+    card = next(c for c in project.workspace.cards() if c["stage"] == "prune" and c["params"].get("keep") == 0.2)
+    rows = np.load(project.workspace.path("prune", card["key"]) / "rows.npy")
+    assert set(rows.tolist()) == set(shown.tolist())
+
+
+def test_dropped_rows_are_not_in_a_preview_and_pinned_ones_are(project):
+    train = project.store.train
+    project.decide(train[:5], "drop")
+    project.decide(train[5:8], "keep")
+    taken = preview(project, section(keep=0.05)).taken
+    assert not set(train[:5]) & set(taken)
+    assert set(train[5:8]) <= set(taken)
+
+
+def test_the_facts_count_planted_mistakes(project):
+    wrong = known_mistakes(project)
+    assert wrong.sum() == 72
+    shown = preview(project, section(keep=1.0))
+    assert facts(project, shown).mistakes == (72, 72)
+    first = np.flatnonzero(wrong)[0]
+    project.decide([first], "relabel", project.items.column("truth")[first])
+    assert known_mistakes(project).sum() == 71
+
+
+def test_the_prefix_of_an_order_counts_pinned_rows_towards_the_share(project):
+    train = project.store.train
+    project.decide(train[-3:], "keep")
+    order = np.concatenate([train[-3:], train[:-3]])
+    assert len(prefix(order, train, section(keep=10 / 1438), project)) == 10
+
+
+def _params(use):
+    from curation.engine import registry
+
+    return registry.get("pruners", use).validated({}, use)

@@ -1,0 +1,92 @@
+"""The verify page, and the words it finds for the numbers."""
+
+import pytest
+
+from curation.engine.recipe import load_recipe
+from curation.engine.run import run
+from curation.ui import verdict
+
+
+def runs(**accuracy):
+    """method -> accuracies by seed, all at 30 % but full."""
+    return [
+        {
+            "method": method,
+            "keep": 1.0 if method == "full" else 0.3,
+            "seed": seed,
+            "accuracy": value,
+            "worst_class": value - 0.1,
+            "passes": 100,
+            "train_seconds": 1.0,
+        }
+        for method, values in accuracy.items()
+        for seed, value in enumerate(values)
+    ]
+
+
+def cell(made, method):
+    return next(c for c in made if c.method == method)
+
+
+def test_a_clear_lead_over_all_seeds_is_better_than_random():
+    made = verdict.cells(runs(ccs=[0.90, 0.91, 0.92], random=[0.80, 0.82, 0.81], full=[0.93, 0.93, 0.93]))
+    assert cell(made, "ccs").better
+    assert verdict.sentence(cell(made, "ccs")) == "ccs at 30 % is better than random by 10.0 ± 1.0 points"
+
+
+def test_a_lead_that_chance_may_explain_is_not_better():
+    made = verdict.cells(runs(ccs=[0.90, 0.70, 0.85], random=[0.80, 0.82, 0.81], full=[0.93, 0.93, 0.93]))
+    assert not cell(made, "ccs").better
+    assert "is not better than random" in verdict.sentence(cell(made, "ccs"))
+
+
+def test_one_seed_proves_nothing():
+    made = verdict.cells(runs(ccs=[0.99], random=[0.80], full=[0.93]))
+    assert not cell(made, "ccs").better
+
+
+def test_the_smallest_subset_within_the_tolerance_is_enough_and_baselines_never_are():
+    many = runs(ccs=[0.925, 0.925], random=[0.93, 0.93], full=[0.93, 0.93])
+    many += [{**r, "keep": 0.1, "accuracy": 0.80} for r in many if r["method"] == "ccs"]
+    assert verdict.enough(verdict.cells(many), 0.01).keep == 0.3
+    assert verdict.enough(verdict.cells(many), 0.2).keep == 0.1
+    assert verdict.enough(verdict.cells(many), 0.001) is None
+
+
+@pytest.mark.parametrize("name", [None, "digits"])
+def test_before_there_is_a_result_the_page_says_what_to_do(project_home, app, name):
+    page = app("verify", project=name)
+    assert not page.exception
+    labels = [b.label for b in page.button]
+    assert labels == ["Choose a subset"] if name is None else "Train 9 students" in labels
+
+
+def test_training_saves_the_settings_and_starts_a_job(project_home, app, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        "curation.engine.jobs.Jobs.start", lambda self, recipe, title, until=None: started.append(until)
+    )
+    page = app("verify", project="digits")
+    page.slider("verify_seeds").set_value(4).run()
+    page.button("verify_run").click().run()
+    assert not page.exception
+    assert started == ["verify"]
+    assert load_recipe(project_home / "digits" / "recipe.toml").verify.seeds == 4
+
+
+def test_finished_trainings_are_shown_in_words_chart_and_table(project_home, app):
+    folder = project_home / "digits"
+    recipe = load_recipe(folder / "recipe.toml")
+    from curation.engine.recipe import parse_recipe
+
+    verify = parse_recipe({"source": {"use": "sample"}, "verify": {"use": "head", "seeds": 2}}).verify
+    verify.params["epochs"] = 2
+    recipe = recipe.model_copy(update={"verify": verify, "export": []})
+    run(recipe, folder, until="verify", device="cpu")
+    page = app("verify", project="digits")
+    assert not page.exception
+    table = page.dataframe[0].value
+    assert set(table["method"]) == {"half", "random", "full"}
+    assert set(table["seeds"]) == {2}
+    assert len(page.get("plotly_chart")) == 1
+    assert any(word in m.value for m in page.markdown for word in ("better than random", "not better than random"))
