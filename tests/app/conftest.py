@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from curation.engine.recipe import parse_recipe
@@ -48,9 +49,18 @@ def project_home(built, empty_home) -> Path:
     return empty_home
 
 
+class Framed(PagesManager):
+    """Every run goes through app.py, as app.py has it where a server imports it; `AppTest` asks anew for each run."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+
 @pytest.fixture
-def app():
+def app(monkeypatch):
     """`app("export", project="digits")`: the app on one of its pages, run once."""
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", Framed)
 
     def opened(page: str = "data", project: str | None = None) -> AppTest:
         test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)

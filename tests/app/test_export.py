@@ -1,0 +1,142 @@
+"""The export page: what will be written, where it may go, and what lies there afterwards."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from curation.data.decisions import DecisionLog
+from curation.data.items import make_items
+from curation.engine.recipe import Prune, load_recipe
+from curation.engine.run import run
+from curation.ui import exporting
+from curation.ui.project import Project
+
+
+def html(page) -> str:
+    return "".join(block.proto.body for block in page.get("html"))
+
+
+@pytest.fixture
+def project(project_home) -> Project:
+    return Project(project_home / "digits")
+
+
+# -- the page --------------------------------------------------------------------------------------------------
+
+
+def test_without_a_project_one_button_leads_to_the_data(empty_home, app):
+    page = app("export")
+    assert not page.exception
+    assert [button.label for button in page.button] == ["Go to the data"]
+
+
+def test_the_page_shows_numbers_recipe_and_the_line_that_replays_them(project_home, app):
+    page = app("export", project="digits")
+    assert not page.exception
+    assert page.selectbox("export_prune").value == "half"
+    assert ">719</dd>" in html(page)
+    recipe, command = (code.value for code in page.code)
+    assert 'use = "random"' in recipe
+    target = project_home / "digits" / "exports" / "half"
+    assert command == f"python -m curation run {target}.recipe.toml -w {project_home / 'digits'}"
+
+
+@pytest.mark.parametrize("path", ["/etc/x.csv", "{home}/digits/recipe.toml", ""])
+def test_a_place_that_may_not_be_written_to_is_one_sentence_and_no_button(project_home, app, path):
+    page = app("export", project="digits")
+    page.text_input("export_path_half_csv").set_value(path.format(home=project_home)).run()
+    assert not page.exception
+    assert len(page.error) == 1
+    assert not [button for button in page.button if button.key == "export"]
+
+
+def test_a_file_of_the_persons_own_is_not_replaced_without_a_word(project_home, app):
+    own = project_home.parent / "mine.csv"
+    own.write_text("id\n")
+    page = app("export", project="digits")
+    page.text_input("export_path_half_csv").set_value(str(own)).run()
+    assert "will be replaced" in page.warning[0].value
+
+
+def test_exporting_starts_no_verification_and_keeps_it_in_the_project(project_home, app, monkeypatch):
+    toml = project_home / "digits" / "recipe.toml"
+    toml.write_text(toml.read_text() + '\n[verify]\nuse = "head"\nseeds = 3\n')
+    started = []
+    monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda self, recipe, title, until: started.append(recipe))
+    page = app("export", project="digits")
+    page.button("export").click().run()
+    assert not page.exception
+    (asked,) = started
+    assert asked.verify is None
+    stored = load_recipe(toml)
+    assert stored.verify.seeds == 3
+    assert [(e.use, e.prune) for e in stored.export] == [("csv", "half")]
+
+
+# -- what is written -------------------------------------------------------------------------------------------
+
+
+def write(project: Project, prune: str | None, use: str = "csv") -> exporting.Wanted:
+    asked = exporting.wanted(project, prune, use, {"path": exporting.default_path(project, prune, use)})
+    run(asked.recipe, project.folder, until="export", device="cpu", keep_recipe=False)
+    return asked
+
+
+def test_the_preview_is_what_is_written_and_the_list_knows_when_it_is_out_of_date(project):
+    made = exporting.made(project, exporting.wanted(project, "half", "csv", {"path": project.folder / "exports/h.csv"}))
+    asked = write(project, "half")
+    rows = asked.path.read_text().splitlines()
+    assert len(rows) == made.table.num_rows + 1
+    assert sum(",true," in row for row in rows[1:]) >= made.tally.kept
+    (done,) = exporting.written(project)
+    assert done.fresh
+    assert [file.path.name for file in done.files] == ["half.csv", "half.recipe.toml", "half.summary.json"]
+    assert done.files[0].link.startswith("/winnow/download/digits/")
+    DecisionLog(project.folder).add(["digit-0002"], "drop")
+    assert not exporting.written(Project(project.folder))[0].fresh
+
+
+def test_everything_that_is_not_dropped_can_be_written_though_there_are_subsets(project):
+    DecisionLog(project.folder).add(["digit-0000", "digit-0001"], "drop", why="blurred")
+    project = Project(project.folder)
+    asked = write(project, None)
+    tally = exporting.made(project, asked).tally
+    assert (tally.kept, tally.pruned, tally.dropped) == (1436, 0, 2)
+    summary = json.loads(asked.path.with_suffix(".summary.json").read_text())
+    assert summary["train"]["kept"] == 1436
+    assert exporting.written(project)[0].prune == ""
+
+
+def test_what_is_not_computed_yet_is_named_and_not_previewed(project):
+    project.save(prune=[Prune(use="random", name="third", keep=0.3)])
+    asked = exporting.wanted(project, "third", "csv", {"path": project.folder / "exports" / "t.csv"})
+    assert [step.label for step in asked.missing] == ["prune third"]
+    assert exporting.made(project, asked) is None
+
+
+def test_every_item_ends_in_one_way():
+    reasons = {
+        "a": "kept: taken by half",
+        "b": "pruned: below half cut at 50 %",
+        "c": "duplicate of a",
+        "d": "left out: flagged by outliers",
+        "e": "dropped by hand: blurred; relabelled by hand from cat",
+        "f": "left out: no label",
+        "g": "kept: test split, never pruned",
+        "h": "unusable: the file is empty",
+        "i": "kept by hand; relabelled by hand from dog",
+    }
+    splits = ["train"] * 5 + ["unlabeled", "test", "train", "train"]
+    labels = ["cat", "cat", "dog", "dog", "dog", None, "cat", "dog", "cat"]
+    status = ["the file is empty" if id_ == "h" else "ok" for id_ in reasons]
+    items = make_items(ids=list(reasons), labels=labels, splits=splits, status=status)
+    kept = [words.startswith("kept") for words in reasons.values()]
+    table = pa.table({"split": splits, "label": labels, "kept": kept, "reason": list(reasons.values())})
+    tally = exporting.tally(table, items)
+    assert (tally.kept, tally.pruned, tally.left_out, tally.dropped) == (2, 1, 2, 1)
+    assert (tally.unlabelled, tally.held, tally.unusable, tally.relabelled) == (1, 1, 1, 2)
+    assert tally.classes == ["cat", "dog"]
+    np.testing.assert_array_equal(tally.before, [3, 3])
+    np.testing.assert_array_equal(tally.kept_of, [2, 0])
