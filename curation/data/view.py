@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class View:
         classes: Sequence[str] = (),
         needs: Sequence[str] | None = None,
         scores: Callable[[str, np.ndarray], np.ndarray] | None = None,
-        students: Callable[[str], Callable] | None = None,
+        students: Callable[..., Callable] | None = None,
     ):
         """provide: need -> function from item rows to the value for these rows. needs: None allows everything."""
         self.rows = np.asarray(rows)
@@ -102,7 +103,7 @@ class View:
             classes or (),
             needs=needs,
             scores=lambda name, rows: table[name][rows],
-            students=(students or {}).__getitem__,
+            students=lambda name, **params: partial(students[name], **params),
         )
 
     def __len__(self) -> int:
@@ -114,6 +115,12 @@ class View:
         # What was loaded for the whole is cut, not loaded again.
         part._cache = {name: take(value, np.asarray(positions)) for name, value in self._cache.items()}
         return part
+
+    @property
+    def train(self) -> np.ndarray:
+        """int64 positions of the train rows, for what sees all rows and may fit on these only. Needs no declaring."""
+        provide = self._provide.get("train")  # rows -> positions among them; not cached: a cut renumbers them
+        return np.arange(len(self)) if provide is None else provide(self.rows)
 
     def _get(self, name: str) -> Any:
         if self._needs is not None and name not in self._needs:
@@ -169,9 +176,12 @@ class View:
         """float64 [m] of a score named by a `Ref("scores")` parameter. Higher = harder."""
         return self._scores(name, self.rows)
 
-    def student(self, name: str) -> Callable:
-        """A student named by a `Ref("students")` parameter: `train(view, *, seed, record=None) -> Predictor`."""
-        return self._students(name)
+    def student(self, name: str, **params: Any) -> Callable:
+        """A student named by a `Ref("students")` parameter: `train(view, *, seed, record, progress) -> Predictor`.
+
+        It comes with its own parameters; `params` override some.
+        """
+        return self._students(name, **params)
 
 
 class Images:
