@@ -8,7 +8,6 @@ Resampling by Pillow (bicubic, with the support widened when shrinking, so nothi
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import Images, View
+from curation.data.workers import cores
 
 CARD = Card(
     title="Small pixels",
@@ -56,7 +56,7 @@ def gather(
         return stop - start
 
     done = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow lets other threads work while it decodes
+    with ThreadPoolExecutor(cores()) as pool:  # Pillow lets other threads work while it decodes
         for count in pool.map(fill, range(0, m, BLOCK)):
             done += count
             if progress is not None:
@@ -65,4 +65,5 @@ def gather(
 
 
 def _small(images: Images, i: int, size: int) -> np.ndarray:
-    return np.asarray(ImageOps.fit(images[i], (size, size), Image.Resampling.BICUBIC))
+    image = images.items.image(int(images.rows[i]), at_least=2 * size)  # no need to decode 12 megapixels in full
+    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
