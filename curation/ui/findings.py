@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,20 @@ class Findings:
             if not kinds or set(kinds) & set(flag.tags):
                 mask |= flag.flagged
         return mask
+
+    @cached_property
+    def copies(self) -> list[np.ndarray]:
+        """Groups of items that are the same, as the flags for duplicates see it: item rows, the kept one first."""
+        groups: dict[int, list[np.ndarray]] = {}
+        for flag in self.of_kind("duplicate").values():
+            if flag.duplicate_of is not None:
+                kept = kept_for(flag.duplicate_of)
+                others = np.flatnonzero(kept != np.arange(len(kept)))
+                others = others[np.argsort(kept[others], kind="stable")]
+                starts = np.flatnonzero(np.diff(kept[others], prepend=-1))
+                for members in np.split(others, starts[1:]) if len(others) else ():
+                    groups.setdefault(int(kept[members[0]]), []).append(members)
+        return [np.concatenate([[kept], np.unique(np.concatenate(parts))]) for kept, parts in groups.items()]
 
     def suggestion(self, row: int, now: Standing) -> str | None:
         """The label suggested for an item, unless it is the one it has."""
@@ -195,15 +210,6 @@ def position(rows: np.ndarray, row: int) -> int | None:
 # -- words ---------------------------------------------------------------------------------------------------
 
 
-def ordinal(number: int) -> str:
-    """
-    >>> [ordinal(n) for n in (1, 2, 3, 4, 11, 22, 1013)]
-    ['1st', '2nd', '3rd', '4th', '11th', '22nd', '1,013th']
-    """
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number:,}{ending}"
-
-
 def percent(share: float) -> str:
     """
     >>> percent(0.973), percent(0.9999), percent(0.0004), percent(0.0)
@@ -233,8 +239,9 @@ def _vote_words(votes: Mapping[str, int], label: str) -> str:
     total = sum(votes.values())
     if set(votes) == {label}:
         return f"All {total} nearest neighbours are labelled {label} too"
-    parts = [f"{count} labelled {name}" for name, count in votes.items() if name != label][:2]
-    return f"Of {total} nearest neighbours {', '.join(parts)}, {votes.get(label, 'none')} labelled {label}"
+    named = [*list(votes)[:2], *([label] if label not in list(votes)[:2] else [])]
+    parts = [f"{votes.get(name, 'none')} labelled {name}" for name in named]
+    return f"Of {total} nearest neighbours {', '.join(parts)}"
 
 
 def _flag_words(found: Findings, name: str, flag: Flagged, row: int) -> str:
@@ -242,9 +249,9 @@ def _flag_words(found: Findings, name: str, flag: Flagged, row: int) -> str:
     if "duplicate" in flag.tags:
         kept = flag.duplicate_of[row] if flag.duplicate_of is not None else -1
         return f"{title}: the same as {found.items.column('id')[kept]}" if kept >= 0 else title
-    place = int((flag.score > flag.score[row]).sum()) + 1  # NaN compares as false
-    most = "most" if place == 1 else f"{ordinal(place)} most"
-    return f"{title}: {most} suspicious of {int(np.isfinite(flag.score).sum()):,}"
+    upto = int((flag.score >= flag.score[row]).sum())  # NaN compares as false
+    place = f"among the {upto:,} most suspicious" if upto > 1 else "the most suspicious"
+    return f"{title}: {place} of {int(np.isfinite(flag.score).sum()):,}"
 
 
 def _share_below(values: np.ndarray) -> np.ndarray:

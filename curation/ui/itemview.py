@@ -48,8 +48,8 @@ def note(text: str, *, width: str = "stretch") -> None:
     st.html(f'<div class="wn-note">{html.escape(text)}</div>', width=width)
 
 
-def strip(tiles: Sequence[Tile], *, size: int = 76, captions: bool = True) -> None:
-    """Small pictures in rows, to be looked at only: label and note below each."""
+def strip(tiles: Sequence[Tile], *, columns: int, captions: bool = True) -> None:
+    """Small pictures in rows of `columns`, to be looked at only: label and note below each."""
     cells = []
     for tile in tiles:
         kind = ' class="wn-pixels"' if tile.src.startswith("data:image/png") else ""
@@ -59,7 +59,7 @@ def strip(tiles: Sequence[Tile], *, size: int = 76, captions: bool = True) -> No
             f'<figure title="{html.escape(tile.title)}"><img{kind} src="{html.escape(tile.src)}" '
             f'alt="{html.escape(tile.label)}">{caption}</figure>'
         )
-    st.html(f'<div class="wn-strip" style="--size:{size}px">{"".join(cells)}</div>')
+    st.html(f'<div class="wn-strip" style="--columns:{columns}">{"".join(cells)}</div>')
 
 
 # For pages that show items: `st.html(STYLE)` once.
@@ -72,7 +72,7 @@ STYLE = """<style>
 .wn-why p { margin: 0 0 0.3rem; padding-left: 1.1rem; font-size: 0.92rem; line-height: 1.45; position: relative; }
 .wn-why p::before { content: "–"; position: absolute; left: 0.1rem; opacity: 0.5; }
 .wn-why .wn-against::before { content: "▲"; font-size: 0.7rem; top: 0.2rem; opacity: 1; color: var(--wn-flagged); }
-.wn-strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--size), 1fr)); gap: 8px; }
+.wn-strip { display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); gap: 8px; }
 .wn-strip figure { margin: 0; min-width: 0; }
 .wn-strip img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 5px;
   background: color-mix(in srgb, currentColor 6%, transparent); }

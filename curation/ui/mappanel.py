@@ -12,6 +12,7 @@ from curation.ui import actions, itemview, mapping, theme, thumbs
 from curation.ui.charts import Categories, points
 from curation.ui.findings import Findings, nearest, twins
 from curation.ui.gallery import gallery
+from curation.ui.paging import pager, part
 from curation.ui.project import Project
 from curation.ui.standing import Standing, standing
 from curation.ui.tiles import tiles
@@ -57,23 +58,22 @@ def _many(project: Project, found: Findings, now: Standing, shown: np.ndarray, l
         )  # fmt: skip
     rows = mapping.ordered(found, rows, order, look.size)
     _about(found, now, rows)
-    # A key of its own for every set of items, so that each starts at its first page.
-    pages, key = -(-len(rows) // PAGE), f"map_page_{state.get('map:set', 0)}"
-    start = PAGE * (min(state.get(key, 1), max(pages, 1)) - 1)
+    page = (
+        f"map_page_{state.get('map:set', 0)}"  # a key of its own for every set, so that each starts at its first page
+    )
     colour = mapping.colouring(found, now, look, theme.is_dark())
     colours = colour.colours if isinstance(colour, Categories) and look.colour == "label" else None
     chosen = f"map:chosen:{project.name}"
     with st.container(key="map_scroll", border=False):
         choice = gallery(
-            tiles(found, now, rows[start : start + PAGE], colours=colours, flagged=found.marked()),
+            tiles(found, now, rows[part(page, len(rows), PAGE)], colours=colours, flagged=found.marked()),
             key="map_tiles",
             selected=state.get(chosen, frozenset()),
             size=78,
             name="Selected items" if len(selected) else "Items on the map",
         )
     state[chosen] = choice.selected
-    if pages > 1:
-        st.pagination(pages, key=key)
+    pager(page, len(rows), PAGE)
     return sorted(int(id_) for id_ in choice.selected) or selected.tolist()
 
 
@@ -103,7 +103,7 @@ def _close(project: Project, found: Findings, now: Standing, row: int) -> Sequen
         itemview.why(found, now, row)
         if len(same := twins(found, row)):
             st.caption("The same picture")
-            itemview.strip(tiles(found, now, same[:8], note=lambda twin: str(ids[twin])))
+            itemview.strip(tiles(found, now, same[:8], note=lambda twin: str(ids[twin])), columns=4)
         near, distances = nearest(found, row)
         if not len(near):
             return [row]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curation.data.decisions import Decision
-from curation.ui.findings import Findings, kept_for
+from curation.ui.findings import Findings
 from curation.ui.standing import Standing
 
 
@@ -85,23 +85,13 @@ def duplicate_groups(found: Findings, now: Standing) -> list[np.ndarray]:
 
     Groups whose labels differ come first (one of them must be wrong), then the largest.
     """
-    n, groups = len(found.items), {}
-    for flag in found.of_kind("duplicate").values():
-        if flag.duplicate_of is None:
-            continue
-        kept = kept_for(flag.duplicate_of)
-        others = np.flatnonzero(kept != np.arange(n))
-        order = others[np.argsort(kept[others], kind="stable")]
-        starts = np.flatnonzero(np.diff(kept[order], prepend=-1))
-        for members in np.split(order, starts[1:]) if len(order) else ():
-            groups.setdefault(int(kept[members[0]]), []).append(members)
-    joined = [np.concatenate([[kept], np.unique(np.concatenate(parts))]) for kept, parts in groups.items()]
-    return sorted(joined, key=lambda rows: (not labels_differ(rows, now), -len(rows), rows[0]))
+    return sorted(found.copies, key=lambda rows: (not labels_differ(rows, now), -len(rows), rows[0]))
 
 
 def labels_differ(group: np.ndarray, now: Standing) -> bool:
     """Whether the items of a group do not all have the same label."""
-    return len(np.unique(now.labels[group])) > 1
+    labels = now.labels[group]
+    return bool((labels != labels[0]).any())
 
 
 def kept_because(group: np.ndarray, now: Standing) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 from curation.ui import actions, itemview, queue, theme
 from curation.ui.findings import Findings
 from curation.ui.gallery import gallery
+from curation.ui.paging import pager, part
 from curation.ui.project import Project
 from curation.ui.reviewone import finished
 from curation.ui.standing import Standing, standing
@@ -17,7 +18,7 @@ from curation.ui.tiles import tiles
 
 PAGE = 60  # tiles
 GROUPS = 10  # groups of duplicates on a page
-SHOWN = 12  # items of a group
+SHOWN = 8  # items of a group
 
 
 @st.fragment(key="review_grid")
@@ -43,30 +44,26 @@ def _grid(project: Project, found: Findings, rows: np.ndarray, kind: str) -> Non
         st.rerun()
     open_ = rows[~now.decided[rows]]
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_head"):
-        everything = st.toggle(
-            f"Show the {len(rows) - len(open_):,} decided too", key=f"{key}_all", persist_state="session"
-        )
+        everything = st.toggle("Show decided ones too", key=f"{key}_all", persist_state="session")
         place = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
     shown = rows if everything else open_
     if not len(shown):
         finished(project, found, [], f"All {len(rows):,} are decided")
         return
-    pages = max(1, -(-len(shown) // PAGE))
-    state[f"{key}_page"] = min(state.get(f"{key}_page", 1), pages)
-    part = shown[(state[f"{key}_page"] - 1) * PAGE :][:PAGE]
-    choice = gallery(
-        tiles(found, now, part, note=_notes(found, now, kind), flagged=found.marked()),
-        key=f"{key}_tiles",
-        selected=state.get(chosen, frozenset()),
-        size=112,
-        name="Items in doubt",
-    )
+    page = shown[part(f"{key}_page", len(shown), PAGE)]
+    with st.container(key="review_scroll"):
+        choice = gallery(
+            tiles(found, now, page, note=_notes(found, now, kind), flagged=found.marked()),
+            key=f"{key}_tiles",
+            selected=state.get(chosen, frozenset()),
+            size=112,
+            name="Items in doubt",
+        )
     state[chosen] = choice.selected
-    if pages > 1:
-        st.pagination(pages, key=f"{key}_page")
+    pager(f"{key}_page", len(shown), PAGE)
     picked = np.array(sorted(int(id_) for id_ in choice.selected), np.int64)
     with place:
-        _bulk(project, found, now, picked if len(picked) else part, bool(len(picked)), kind, chosen)
+        _bulk(project, found, now, picked if len(picked) else page, bool(len(picked)), kind, chosen)
     actions.stale_line(project, found.known, key=key)
 
 
@@ -112,15 +109,13 @@ def _bulk(
 def duplicates(project: Project, found: Findings) -> None:
     """Groups of the same picture side by side: what is kept, and the copies that can go."""
     actions.announce()
-    state, now = st.session_state, standing(found.items, project.in_force)
+    now = standing(found.items, project.in_force)
     groups = queue.duplicate_groups(found, now)
     open_groups = [group for group in groups if len(queue.open_copies(group, now))]
     copies = {int(group[0]): queue.open_copies(group, now) for group in open_groups}
     total = sum(len(rows) for rows in copies.values())
     with st.container(horizontal=True, vertical_alignment="center", key="review_dup_head"):
-        everything = st.toggle(
-            f"Show the {len(groups) - len(open_groups):,} decided too", key="review_dup_all", persist_state="session"
-        )
+        everything = st.toggle("Show decided ones too", key="review_dup_all", persist_state="session")
         with st.container(horizontal=True, horizontal_alignment="right"):
             st.button(
                 f"Drop all duplicates ({actions.items(total)})", key="review_dup_drop_all", type="primary",
@@ -134,12 +129,10 @@ def duplicates(project: Project, found: Findings) -> None:
     if not shown:
         finished(project, found, [], f"All {len(groups):,} groups of duplicates are decided")
         return
-    pages = max(1, -(-len(shown) // GROUPS))
-    state["review_dup_page"] = min(state.get("review_dup_page", 1), pages)
-    for group in shown[(state["review_dup_page"] - 1) * GROUPS :][:GROUPS]:
-        _group(project, found, now, group)
-    if pages > 1:
-        st.pagination(pages, key="review_dup_page")
+    with st.container(key="review_scroll"):
+        for group in shown[part("review_dup_page", len(shown), GROUPS)]:
+            _group(project, found, now, group)
+    pager("review_dup_page", len(shown), GROUPS)
 
 
 def _group(project: Project, found: Findings, now: Standing, group: np.ndarray) -> None:
@@ -147,9 +140,9 @@ def _group(project: Project, found: Findings, now: Standing, group: np.ndarray) 
     with st.container(border=True, key=f"review_dup_{kept}"):
         left, right = st.columns([4, 1], gap="medium", vertical_alignment="center")
         with left:
-            itemview.strip(
-                tiles(found, now, group[:12], note=lambda row: "is kept" if row == kept else str(ids[row])), size=96
-            )
+            because = queue.kept_because(group, now)
+            note = {int(row): because if row == kept else str(ids[row]) for row in group[:SHOWN]}
+            itemview.strip(tiles(found, now, group[:SHOWN], note=note.get), columns=8)
         with right:
             if queue.labels_differ(group, now):
                 theme.chips([("the labels differ", "flagged")])

@@ -18,7 +18,7 @@ from curation.ui.standing import DECISIONS, Standing, standing
 from curation.ui.theme import plain
 from curation.ui.tiles import tiles
 
-COMING = 10  # items shown below the one on the desk
+COMING = 12  # items shown below the one on the desk
 
 
 @st.fragment(key="review_one")
@@ -62,7 +62,7 @@ class _Desk:
         self.project.decide([self.at], action, value)
         words = {"relabel": f"{self.label} → {value}", "confirm": f"kept as {self.label}", "drop": "dropped"}
         self._last(f"{self.id}: {words[action]}")
-        decided = self.now.decided
+        decided = self.now.decided.copy()
         decided[self.at] = True
         self._go(queue.next_open(self.rows, decided, self.at))
 
@@ -138,8 +138,10 @@ def _other_labels(desk: _Desk) -> None:
     """Another label: up to ten by number, any by name."""
     classes = desk.now.classes
     if len(classes) <= 10:
-        with st.container(horizontal=True, gap="xxsmall", key="review_numbers"):
-            for name, digit in numbered(classes).items():
+        digits = numbered(classes)
+        own = all(name == digit for name, digit in digits.items())  # the name says the key already
+        with st.container(horizontal=True, gap="xxsmall", key=f"review_numbers{'_own' if own else ''}"):
+            for name, digit in digits.items():
                 action = ("relabel", name) if name != desk.label else ("confirm",)
                 st.button(
                     plain(name), key=f"review_to_{digit}", shortcut=digit, on_click=desk.decide, args=action,
@@ -178,11 +180,11 @@ def _alike(desk: _Desk) -> None:
         rows = nearest_of_class(desk.found, desk.now, desk.at, name)
         if len(rows):
             itemview.note(f"Nearest labelled {name}")
-            itemview.strip(tiles(desk.found, desk.now, rows), size=72, captions=False)
+            itemview.strip(tiles(desk.found, desk.now, rows), columns=3, captions=False)
             shown = True
     if not shown and len(near := nearest(desk.found, desk.at, 9)[0]):
         itemview.note("Nearest neighbours")
-        itemview.strip(tiles(desk.found, desk.now, near, note=lambda row: ""), size=72)
+        itemview.strip(tiles(desk.found, desk.now, near, note=lambda row: ""), columns=3)
 
 
 def _coming(desk: _Desk) -> None:
@@ -191,7 +193,7 @@ def _coming(desk: _Desk) -> None:
     following = [row for row in np.roll(desk.rows, -place)[1:] if not desk.now.decided[row]][:COMING]
     if following:
         itemview.note("Coming next")
-        itemview.strip(tiles(desk.found, desk.now, following, flagged=desk.found.marked("mislabel")), size=84)
+        itemview.strip(tiles(desk.found, desk.now, following, flagged=desk.found.marked("mislabel")), columns=COMING)
 
 
 def finished(project: Project, found: Findings, rows: Sequence[int], title: str) -> None:
@@ -213,6 +215,9 @@ CSS = """
 .wn-labels div { min-width: 0; } .wn-labels i { opacity: 0.5; font-style: normal; }
 .wn-labels small { display: block; font-size: 0.8rem; opacity: 0.65; }
 .wn-labels b { font-size: 1.5rem; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-review_scroll) { max-height: max(400px, calc(100vh - 12.5rem)); }
+.st-key-review_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
+.st-key-review_numbers_own kbd { display: none; }
 .st-key-review_picture img { width: 100%; max-height: calc(100vh - 13.5rem); object-fit: contain;
   object-position: left top; }
 """

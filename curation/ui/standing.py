@@ -6,6 +6,7 @@ The analysis may be older than the last decisions; this never is. No streamlit h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,12 +32,12 @@ class Standing:
     confirmed: np.ndarray
     queued: np.ndarray
 
-    @property
+    @cached_property
     def decided(self) -> np.ndarray:
         """bool [n]: a person had the last word. What is sent to review again is open again."""
         return (self.dropped | self.relabelled | self.pinned | self.confirmed) & ~self.queued
 
-    @property
+    @cached_property
     def decision(self) -> np.ndarray:
         """int64 [n]: positions in `DECISIONS`."""
         masks = (self.dropped, self.relabelled, self.pinned, self.confirmed, self.queued)
