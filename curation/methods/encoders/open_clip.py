@@ -1,0 +1,221 @@
+"""OpenCLIP: image features that were trained to agree with captions, and class names in the same space.
+
+Pictures of the same thing lie close together whatever the style, and every class name gets an embedding too, so
+an item can be compared with what it is said to show. Blind to what captions do not mention: counts, positions, fine
+texture, small text. The class names must be words; "7" and "n02085620" say nothing to it.
+
+Radford, Kim, Hallacy et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021;
+Cherti, Beaumont, Wightman et al., Reproducible Scaling Laws for Contrastive Language-Image Learning, CVPR 2023.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+
+from curation.card import Card
+from curation.data.view import View
+from curation.errors import RecipeError, SourceError, UnavailableError, nearest
+from curation.training import weights
+from curation.training.embed import Encoder
+
+CARD = Card(
+    title="OpenCLIP",
+    cost="one forward pass of the image tower per image",
+    blind_to="what captions leave out: counts, positions, fine texture",
+    needs=("images",),
+    paper="https://arxiv.org/abs/2103.00020",
+    tags=("images", "pretrained", "label-free", "text"),
+    requires=("torch",),
+    rows="all",
+    stochastic=False,
+)
+
+DEFAULT = ("ViT-B-32", "laion2b_s34b_b79k")
+DEFAULT_REPO, DEFAULT_SIZE = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "about 605 MB"
+FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin")
+PROMPTS = (
+    "a photo of a {}.",
+    "a close-up photo of a {}.",
+    "a photo of the small {}.",
+    "a photo of the large {}.",
+    "a blurry photo of a {}.",
+    "a drawing of a {}.",
+    "a {} in a scene.",
+)
+
+Prompt = Annotated[str, Field(pattern=r"\{\}")]
+
+
+def encode(
+    view: View,
+    *,
+    device: str,
+    model: Annotated[str, Field(min_length=1, description="Any model name open_clip lists.")] = DEFAULT[0],
+    pretrained: Annotated[
+        str, Field(description="Which weights: a tag that open_clip lists for this model.")
+    ] = DEFAULT[1],
+    checkpoint: Annotated[
+        Path | None, Field(description="A local .safetensors, .pt or .bin file of weights, instead of the hub's.")
+    ] = None,
+    prompts: Annotated[
+        tuple[Prompt, ...],
+        Field(description="Sentences the class name {} is set into, averaged; empty: class names are not encoded."),
+    ] = PROMPTS,
+    batch: Annotated[
+        int, Field(ge=1, le=4096, description="Images per forward pass; halved when memory runs out.")
+    ] = 256,
+) -> Encoder:
+    """Encoder to L2-normalised image features [m, d], with the class names as `text` [C, d].
+
+    >>> encode(View.of(images=[]), device="cpu", model="ViT-B-33")
+    Traceback (most recent call last):
+    curation.errors.RecipeError: open_clip has no model 'ViT-B-33'; did you mean 'ViT-B-32'?
+    """
+    import open_clip
+    import torch
+    from torch.nn.functional import normalize
+    from torchvision.transforms import Normalize
+
+    _known(model, pretrained, checkpoint)
+    net = _loaded(model, pretrained, checkpoint).eval().to(device)
+    text = _text(net, model, view.classes, prompts, device) if prompts and view.classes else None
+    looks = net.visual.preprocess_cfg
+    mean, std = (255 * torch.tensor(looks[name], device=device).view(3, 1, 1) for name in ("mean", "std"))
+    net.visual.to(memory_format=torch.channels_last)
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        images = (images.permute(0, 3, 1, 2).float() - mean) / std  # a permuted HWC batch is channels-last
+        return normalize(net.encode_image(images).float(), dim=-1)
+
+    steps = open_clip.image_transform(
+        looks["size"],
+        is_train=False,
+        mean=looks["mean"],
+        std=looks["std"],
+        resize_mode=looks["resize_mode"],
+        interpolation=looks["interpolation"],
+        fill_color=looks.get("fill_color", 0),
+    ).transforms
+    # The last two make a normalised tensor of the image; that is done on the device, a quarter of the bytes later.
+    assert isinstance(steps[-1], Normalize)
+    return Encoder(
+        dim=_dim(net, looks["size"], device),
+        prepare=_Prepare(steps[:-2]),
+        forward=forward,
+        batch=batch,
+        text=text,
+        notes={"open_clip": open_clip.__version__},
+    )
+
+
+def preflight(
+    *,
+    model: str = DEFAULT[0],
+    pretrained: str = DEFAULT[1],
+    checkpoint: Path | None = None,
+    prompts: tuple[str, ...] = PROMPTS,
+    batch: int = 256,
+) -> None:
+    """Raises UnavailableError where package or weights are out of reach, RecipeError for names nobody knows."""
+    if importlib.util.find_spec("open_clip") is None:
+        raise UnavailableError("open_clip needs the package open_clip_torch: pip install open_clip_torch")
+    if checkpoint is not None:
+        if not checkpoint.is_file():
+            raise SourceError(f"there is no file {checkpoint}; `checkpoint` is the path of a file of weights")
+        return _known(model, pretrained, checkpoint)
+    if (model, pretrained) == DEFAULT:  # answered without loading open_clip and torch: the app only draws a list
+        repo, size = DEFAULT_REPO, DEFAULT_SIZE
+    else:
+        _known(model, pretrained, checkpoint)
+        repo, size = _repo(model, pretrained), _size(model)
+    weights.require(repo, FILES, what=f"open_clip's {model}", size=size)
+
+
+class _Prepare:
+    """The model's own resizing and cropping: `PIL.Image` -> uint8 [h, w, 3]."""
+
+    def __init__(self, steps: list):
+        self.steps = steps
+
+    def __call__(self, image: Image.Image) -> np.ndarray:
+        for step in self.steps:
+            image = step(image)
+        return np.array(image)
+
+
+def _loaded(model: str, pretrained: str, checkpoint: Path | None):
+    """Both towers on the CPU, in eval mode, with the preprocessing of the weights written on the image tower."""
+    import open_clip
+
+    config = open_clip.get_pretrained_cfg(model, pretrained)
+    # Some weights were trained with the faster GELU; the tag knows, the model's name need not say it.
+    quick = bool(config.get("quick_gelu", False))
+    if checkpoint is None:
+        with weights.from_cache(weights.cached(_repo(model, pretrained), FILES)):
+            return open_clip.create_model(model, pretrained=pretrained, force_quick_gelu=quick, weights_only=True)
+    looks = {name: config[name] for name in ("mean", "std", "interpolation", "resize_mode") if name in config}
+    net = open_clip.create_model(
+        model, force_quick_gelu=quick, force_preprocess_cfg=looks, pretrained_text=False, load_weights=False
+    )
+    try:
+        open_clip.load_checkpoint(net, str(checkpoint), strict=True, weights_only=True)
+    except Exception as error:  # unpicklable, truncated, other names or shapes: one file, many types
+        said = " ".join(str(error).split())[:200]
+        raise SourceError(f"{checkpoint} does not load into open_clip's {model}: {said}") from None
+    return net
+
+
+def _text(net, model: str, classes: tuple[str, ...], prompts: tuple[str, ...], device: str) -> np.ndarray:
+    """float32 [C, d]: per class the mean of its normalised prompt embeddings, normalised again."""
+    import open_clip
+    import torch
+    from torch.nn.functional import normalize
+
+    tokenizer = open_clip.get_tokenizer(model)
+    rows = []
+    with torch.inference_mode():
+        for name in classes:
+            words = [prompt.replace("{}", name.replace("_", " ")) for prompt in prompts]
+            encoded = net.encode_text(tokenizer(words).to(device), normalize=True)
+            rows.append(normalize(encoded.float().mean(0), dim=0))
+    return torch.stack(rows).cpu().numpy()
+
+
+def _known(model: str, pretrained: str, checkpoint: Path | None) -> None:
+    import open_clip
+
+    if model not in open_clip.list_models():
+        raise RecipeError(f"open_clip has no model {model!r}; {nearest(model, open_clip.list_models())}")
+    if checkpoint is None and not open_clip.is_pretrained_cfg(model, pretrained):
+        tags = open_clip.list_pretrained_tags_by_model(model)
+        hint = nearest(pretrained, tags) if tags else "it has none at all, so give a local `checkpoint`"
+        raise RecipeError(f"open_clip has no weights {pretrained!r} for {model}; {hint}")
+
+
+def _repo(model: str, pretrained: str) -> str:
+    import open_clip
+
+    return open_clip.get_pretrained_cfg(model, pretrained)["hf_hub"].rpartition("/")[0]
+
+
+def _size(model: str) -> str:
+    import open_clip
+    import torch
+
+    with torch.device("meta"):  # shapes only, no memory
+        net = open_clip.create_model(model, device="meta", load_weights=False, pretrained_text=False)
+    return weights.megabytes(sum(p.numel() for p in net.parameters()))
+
+
+def _dim(net, size: int | tuple[int, int], device: str) -> int:
+    import torch
+
+    height, width = (size, size) if isinstance(size, int) else size
+    with torch.inference_mode():
+        return net.encode_image(torch.zeros(1, 3, height, width, device=device)).shape[1]

@@ -1,0 +1,266 @@
+"""The embedding loop: images in, a memory-mapped `[n, dim]` array out. Every encoder runs through it.
+
+Decoding happens in worker processes, half precision and channels-last on CUDA, and the batch shrinks until it fits.
+The array grows shard by shard; `shards.done` beside it says which shards are safely on disk, so a killed run called
+again on the same folder goes on at the first missing one and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from curation.data.view import Images
+from curation.errors import RunError, SourceError
+from curation.training.device import autocast, is_out_of_memory
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+WORTH_WORKERS = 6.0  # seconds of decoding below which starting worker processes costs more than it saves
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder that is ready to run.
+
+    dim: d, numbers per image. prepare: `PIL.Image` -> uint8 or float32 array of one fixed shape; runs in worker
+    processes, so it must be picklable. forward: a batch `[b, *shape]` that already lies on the device -> `[b, d]`.
+    batch: images per forward pass, halved when memory runs out.
+    text: float32 `[C, d]`, the classes in the same space, where the encoder can read their names.
+    notes: what the card of the result should say beside the parameters.
+    """
+
+    dim: int
+    prepare: Callable[[Image.Image], np.ndarray]
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    batch: int = 256
+    text: np.ndarray | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def embed(
+    encoder: Encoder,
+    images: Images,
+    folder: Path,
+    *,
+    device: str,
+    progress: Callable[..., None],
+    shard: int = 4096,
+    dtype: Literal["float16", "float32"] = "float16",
+    workers: int | None = None,
+) -> np.ndarray:
+    """Write `folder/embeddings.npy` [len(images), dim] and return it, memory-mapped and read-only.
+
+    shard: rows made durable at a time; what a kill can cost at most. workers: processes that decode; by default
+    as many as there are cores, at most 8, and none where the set is so small that they would not pay.
+    Raises SourceError naming an image that cannot be decoded any more, RunError where not even one image fits
+    into memory or the encoder returns values that are not finite.
+    """
+    import torch
+
+    store = _Store(folder, (len(images), encoder.dim), dtype, shard)
+    if store.finished:
+        return store.array()
+    starts = range(store.first * shard, len(images), shard)
+    batches = [range(at, min(at + encoder.batch, start + shard, len(images)))
+               for start in starts for at in range(start, min(start + shard, len(images)), encoder.batch)]  # fmt: skip
+    step, rows = min(store.batch or encoder.batch, encoder.batch), []
+    progress(store.first * shard, len(images), "encoding")
+    with torch.inference_mode(), autocast(device):
+        for positions, batch in _loaded(encoder.prepare, images, batches, device, workers):
+            made, step = _forward(encoder.forward, batch, step, device)
+            rows.extend(made)
+            if positions.stop % shard == 0 or positions.stop == len(images):
+                store.write(torch.cat(rows).cpu().numpy(), step)
+                rows = []
+            progress(positions.stop, len(images), "encoding")
+    return store.close()
+
+
+def _forward(forward: Callable, batch: torch.Tensor, step: int, device: str) -> tuple[list[torch.Tensor], int]:
+    """Embeddings of one batch, `step` images at a time, and the step that fitted into memory."""
+    import torch
+
+    made, at = [], 0
+    while at < len(batch):
+        part = batch[at : at + step]
+        try:
+            part = part.to(device, non_blocking=True)
+            if part.ndim == 4 and part.is_floating_point() and part.is_cuda:
+                part = part.contiguous(memory_format=torch.channels_last)
+            made.append(forward(part).float())
+            at += len(part)
+            continue
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside the handler: the error holds on to every tensor of the pass that failed.
+        if len(part) == 1:
+            raise RunError(
+                f"the memory of {device} does not hold this encoder and a single image: "
+                "choose a smaller model, free some memory or run with --device cpu"
+            )
+        step = len(part) // 2
+        if device.startswith("cuda"):
+            torch.cuda.empty_cache()
+    return made, step
+
+
+def decoded(images: Images, position: int, prepare: Callable) -> np.ndarray:
+    """One image, prepared. Raises SourceError with the item's name where it cannot be read any more."""
+    try:
+        return prepare(images[position])
+    except SourceError as error:
+        items, row = images.items, int(images.rows[position])
+        name = items.column("path")[row] or items.column("id")[row]
+        raise SourceError(
+            f"{name} was readable when the data was read and is not now ({error}): "
+            "put the file back or read the data again"
+        ) from None
+
+
+# -- decoding ------------------------------------------------------------------------------------------------
+
+
+class _Batches:
+    """Batch number -> its images as one tensor, or the SourceError that stopped it. Lives in worker processes."""
+
+    def __init__(self, prepare: Callable, images: Images, batches: list[range]):
+        self.prepare, self.images, self.batches = prepare, images, batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> torch.Tensor | SourceError:
+        import torch
+
+        try:
+            found = [decoded(self.images, position, self.prepare) for position in self.batches[number]]
+            return torch.from_numpy(np.stack(found))
+        except SourceError as error:  # handed over as a value: a worker's exception arrives as a page of traceback
+            return error
+
+
+def _loaded(
+    prepare: Callable, images: Images, batches: list[range], device: str, workers: int | None
+) -> Iterator[tuple[range, torch.Tensor]]:
+    """Each batch's positions and its prepared images, in order."""
+    from torch.utils.data import DataLoader
+
+    source = _Batches(prepare, images, batches)
+    workers = _workers(source, sum(map(len, batches))) if workers is None else workers
+    loader = DataLoader(
+        source,
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        pin_memory=device.startswith("cuda"),
+        # Forked workers start at once and share the items' memory; they only decode, so they never touch a GPU.
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+    )
+    for positions, batch in zip(batches, loader, strict=True):
+        if isinstance(batch, SourceError):
+            raise batch
+        yield positions, batch
+
+
+def _as_it_is(batch):
+    return batch
+
+
+def _workers(source: _Batches, n: int) -> int:
+    """How many decode processes pay: none where the decoding of all n images is a matter of seconds."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1 or not source.batches:
+        return 0
+    sample, start = source.batches[0][:8], time.perf_counter()
+    for position in sample:
+        decoded(source.images, position, source.prepare)
+    seconds = (time.perf_counter() - start) / len(sample) * n
+    return 0 if seconds < WORTH_WORKERS else min(8, cores)
+
+
+# -- what is on disk -----------------------------------------------------------------------------------------
+
+
+class _Store:
+    """`embeddings.npy` and, until it is complete, `shards.done`: one line on the layout, then one per finished shard.
+
+    A line is written only after the shard's bytes are synced, so what it says is true after any kill.
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, int], dtype: str, shard: int):
+        self.path, self.log, self.shard = folder / "embeddings.npy", folder / "shards.done", shard
+        self.layout = [*shape, dtype, shard]
+        lines = self._lines()
+        self.finished = lines is None and self._matches(shape, dtype)
+        self.first = self.batch = 0
+        if self.finished:
+            return
+        if lines and lines[0] == self.layout and self._matches(shape, dtype):
+            self.first = len(lines) - 1
+            self.batch = lines[-1] if self.first else 0  # the batch that fitted into memory last time
+        else:
+            self.path.unlink(missing_ok=True)
+            self.log.unlink(missing_ok=True)
+            self._note(self.layout)
+            np.lib.format.open_memmap(self.path, "w+", dtype=dtype, shape=shape).flush()
+        self._offset = self.array().offset
+
+    def write(self, rows: np.ndarray, batch: int) -> None:
+        """The next shard, float [m, dim]: bytes first, then the line that vouches for them."""
+        rows = rows.astype(self.layout[2])
+        if not np.isfinite(rows).all():
+            raise RunError(
+                f"the encoder returned values that are not finite as {self.layout[2]} "
+                f"within rows {self.first * self.shard:,} to {self.first * self.shard + len(rows) - 1:,}"
+            )
+        # Written as a file, not through the map: a full disk is then an error and not a crash.
+        with self.path.open("r+b") as file:
+            file.seek(self._offset + self.first * self.shard * rows.itemsize * rows.shape[1])
+            file.write(rows.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        self._note(batch)
+        self.first += 1
+
+    def close(self) -> np.ndarray:
+        self.log.unlink()
+        return self.array()
+
+    def array(self) -> np.ndarray:
+        return np.load(self.path, mmap_mode="r", allow_pickle=False)
+
+    def _note(self, value: Any) -> None:
+        with self.log.open("ab") as file:
+            file.write(json.dumps(value).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _lines(self) -> list[Any] | None:
+        """The log's lines. A last line that was cut short by a kill says nothing and goes."""
+        if not self.log.exists():
+            return None
+        text = self.log.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
+        os.truncate(self.log, len(whole))
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def _matches(self, shape: tuple[int, int], dtype: str) -> bool:
+        if not self.path.exists():
+            return False
+        try:
+            found = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except ValueError:  # killed while the file was laid out
+            return False
+        return found.shape == shape and found.dtype == np.dtype(dtype)
