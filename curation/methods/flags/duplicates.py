@@ -29,6 +29,7 @@ CARD = Card(
     tags=("duplicate",),
     requires=("scipy",),
     stochastic=False,
+    exceptions=(("row order does not matter", "of copies that agree the first row is kept"),),
 )
 
 _ROUNDING = 1e-6  # cosine distance of equal embeddings in float32

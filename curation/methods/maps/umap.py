@@ -15,7 +15,6 @@ global data structure in both t-SNE and UMAP, Nature Biotechnology 39, 2021.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Annotated
 
 import numpy as np
@@ -68,14 +67,9 @@ def place(
     indices, distances = first(view.neighbours, n_neighbors - 1, "n_neighbors - 1")
     if len(start) < 3 or not (indices >= 0).any():
         return start
-    from umap import layouts
     from umap.umap_ import find_ab_params, simplicial_set_embedding
 
-    # The layout is compiled at first use. Its authors do not keep the result on disk; asking for it saves later
-    # processes some seconds, and where it cannot be kept nothing is lost.
     threads = not reproducible and len(start) > _WORTH_THREADS
-    with contextlib.suppress(AttributeError, RuntimeError):
-        layouts._get_optimize_layout_euclidean_single_epoch_fn(threads).enable_caching()
     a, b = find_ab_params(1.0, min_dist)
     seed = int(rng.integers(2**31))
     # Copies start apart: two points in one place have no direction in which to leave each other.

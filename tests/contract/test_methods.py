@@ -1,0 +1,305 @@
+"""What every method promises, checked for whatever the registry finds.
+
+A method that cannot keep a promise names the test in its card's `exceptions`, with the reason; once it can, the test
+fails until the exception is taken off again, so the list only shrinks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+
+import numpy as np
+import pytest
+
+from curation.card import EVIDENCE, NEEDS
+from curation.data.view import Dynamics, Flags, Neighbours, Selection, View
+from curation.engine.registry import KINDS, all_methods, methods
+from curation.errors import InputError
+from tests import toy
+
+EVERY = all_methods()
+SCORES = tuple(methods("scores"))
+
+
+def is_pure(method) -> bool:
+    """From arrays to arrays, nothing read from disk and nothing trained."""
+    if method.kind not in ("scores", "flags", "maps", "pruners", "evidence"):
+        return False
+    return "images" not in method.card.needs and "students" not in {ref.kind for ref in method.refs.values()}
+
+
+PURE = [m for m in EVERY if is_pure(m)]
+
+
+def cases(found):
+    return pytest.mark.parametrize("method", found, ids=[f"{m.kind}/{m.id}" for m in found])
+
+
+def of(*kinds):
+    return [m for m in PURE if m.kind in kinds]
+
+
+@contextlib.contextmanager
+def promise(method, sentence: str):
+    """The assertions inside are the promise `sentence`, unless the card excepts it."""
+    reason = dict(method.card.exceptions).get(sentence)
+    try:
+        yield
+    except AssertionError:
+        if reason is None:
+            raise
+        pytest.xfail(reason)
+    assert reason is None, f"{method.id} keeps {sentence!r} now: take the exception off its card"
+
+
+def run(method, view: View, *, seed: int = 0, budget: int = 30, **params):
+    """Call a method as the runner does: full parameters, and what it asks to be handed."""
+    offer = {"rng": np.random.default_rng(seed), "seed": seed, "device": "cpu", "progress": lambda *a, **k: None}
+    injected = {name: value for name, value in offer.items() if name in method.injected}
+    given = method.validated(params, method.id)
+    positional = (view, min(budget, len(view))) if method.kind == "pruners" else (view,)
+    made = method.call(*positional, **given, **injected)
+    return made[0] if isinstance(made, tuple) else made  # evidence may add notes
+
+
+def parts(result) -> dict[str, np.ndarray]:
+    """A result as named arrays."""
+    if isinstance(result, Flags | Neighbours | Selection | Dynamics):
+        return {name: value for name, value in vars(result).items() if isinstance(value, np.ndarray)}
+    return {"value": np.asarray(result)}
+
+
+def same(a, b) -> bool:
+    a, b = parts(a), parts(b)
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name], equal_nan=True) for name in a)
+
+
+# -- what it says about itself --------------------------------------------------------------------------------
+
+
+@cases(EVERY)
+def test_has_a_card_and_a_one_line_summary(method):
+    card = method.card
+    assert card.title
+    assert method.summary.endswith((".", ":")) or ":" in method.summary
+    assert len(method.summary) <= 120
+    assert len(method.doc.splitlines()) > 2, "the docstring says what the method does and what it is blind to"
+    assert set(card.needs) <= set(NEEDS)
+    assert card.rows in ("train", "all")
+    assert method.call.__doc__, f"{KINDS[method.kind]}() says what comes back"
+    if method.kind in ("scores", "flags", "maps", "pruners", *EVIDENCE):
+        assert card.cost
+        assert card.blind_to
+
+
+@cases(PURE)
+def test_has_an_example(method):
+    assert ">>>" in method.call.__doc__
+
+
+@cases(EVERY)
+def test_every_parameter_has_a_description_a_plain_type_and_bounds(method):
+    for name, shape in method.params.model_json_schema()["properties"].items():
+        assert shape.get("description", "").endswith("."), f"{name}: a description is a sentence"
+        kinds = [s for s in shape.get("anyOf", [shape]) if s.get("type") != "null"]
+        for kind in kinds:
+            assert "enum" in kind or kind.get("type") in ("boolean", "integer", "number", "string", "array"), name
+            if kind.get("type") in ("integer", "number"):
+                assert kind.keys() & {"minimum", "exclusiveMinimum"}, f"{name} has no lower bound"
+                if method.kind != "sources":  # whose limits a person may lift as far as the machine carries
+                    assert kind.keys() & {"maximum", "exclusiveMaximum"}, f"{name} has no upper bound"
+
+
+@cases([m for m in EVERY if m.kind in ("evidence", "scores", "flags", "maps", "pruners", "students")])
+def test_every_parameter_has_a_default(method):
+    assert all(not field.is_required() for field in method.params.model_fields.values())
+
+
+# -- how it behaves -------------------------------------------------------------------------------------------
+
+
+@cases(PURE)
+def test_reads_only_what_its_card_names(method):
+    run(method, toy.view(needs=method.card.needs, scores=SCORES))
+
+
+@cases(PURE)
+def test_leaves_its_inputs_as_they_were(method):
+    given, untouched = toy.arrays(), toy.arrays()
+    for value in given.values():
+        for array in parts(value).values():
+            array.flags.writeable = False  # as evidence read from disk is
+    run(method, toy.view(scores=SCORES, **given))
+    assert all(same(given[name], untouched[name]) for name in given)
+
+
+@cases(PURE)
+def test_same_seed_same_answer(method):
+    with promise(method, "same seed, same answer"):
+        assert same(run(method, toy.view(scores=SCORES), seed=3), run(method, toy.view(scores=SCORES), seed=3))
+
+
+@cases(PURE)
+def test_global_random_state_is_neither_read_nor_written(method):
+    np.random.seed(1)  # noqa: NPY002 - the state under test
+    random.seed(1)
+    before, pure_before = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    run(method, toy.view(scores=SCORES))
+    assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert random.getstate() == pure_before
+
+
+@cases(of("scores", "flags", "maps"))
+def test_is_finite_and_one_per_item(method):
+    made = run(method, toy.view(scores=SCORES))
+    if method.kind == "maps":
+        assert made.shape == (toy.N, 2)
+        assert made.dtype == np.float32
+        values = made
+    elif method.kind == "flags":
+        assert made.score.shape == made.flagged.shape == (toy.N,)
+        assert made.flagged.dtype == bool
+        values = made.score
+    else:
+        assert made.shape == (toy.N,)
+        assert made.dtype == np.float64
+        values = made
+    assert np.isfinite(values).all()
+
+
+@cases([m for m in of("scores", "flags") if not m.card.stochastic])
+def test_row_order_does_not_matter(method):
+    order = np.random.default_rng(5).permutation(toy.N)
+    whole = parts(run(method, toy.view(scores=SCORES)))
+    moved = parts(run(method, toy.view(scores=SCORES).subset(order)))
+    with promise(method, "row order does not matter"):
+        for name, value in whole.items():
+            there = moved[name]
+            if name == "duplicate_of":  # speaks of positions: back to those of the whole
+                there = np.where(there >= 0, order[there], -1)
+            np.testing.assert_allclose(there, value[order], rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+@cases([m for m in of("scores", "flags") if "mislabel" in m.card.tags])
+def test_planted_mistakes_score_above_clean_items(method):
+    made = run(method, toy.view(scores=SCORES))
+    score = made.score if isinstance(made, Flags) else made
+    clean = np.delete(score, toy.MISTAKES)
+    above = (score[toy.MISTAKES][:, None] > clean).mean()
+    assert above > 0.9
+
+
+@cases(PURE)
+def test_says_something_useful_when_there_is_one_item(method):
+    view = toy.view(scores=SCORES).subset(np.array([0]))
+    try:
+        made = run(method, view)
+    except InputError:
+        return  # one clear sentence; its words are the method's own tests' matter
+    assert all(len(value) == 1 for value in parts(made).values())
+
+
+# -- awkward data ---------------------------------------------------------------------------------------------
+
+
+def awkward() -> dict[str, View]:
+    whole = toy.arrays()
+    x, labels = whole["embeddings"], whole["labels"]
+    single = np.where(np.arange(toy.N) == 7, 2, np.minimum(labels, 1))
+    half = x.copy()
+    half[: toy.N // 2] = 0
+    twice = np.concatenate([np.arange(toy.N // 2)] * 2)
+    flat = {name: np.zeros(toy.N) for name in SCORES}
+    names = ["0", "1", "2"]
+    return {
+        "one class": toy.view(scores=SCORES, labels=np.zeros(toy.N, int)),
+        "a class of one item": toy.view(scores=SCORES, labels=single),
+        "a class without items": toy.view(scores=SCORES, labels=np.minimum(labels, 1)),
+        "constant scores": View.of(scores=flat, classes=names, **whole),
+        "every row twice": toy.view(
+            scores=SCORES,
+            labels=labels[twice],
+            groups=twice,
+            embeddings=x[twice],
+            neighbours=toy.neighbours(x[twice], toy.K),
+            probabilities=whole["probabilities"][twice],
+        ),
+        "zero embeddings": toy.view(scores=SCORES, embeddings=half, neighbours=toy.neighbours(half, toy.K)),
+        "all rows equal": toy.view(
+            scores=SCORES,
+            embeddings=np.ones_like(x),
+            groups=np.zeros(toy.N, int),
+            neighbours=toy.neighbours(np.ones_like(x), toy.K),
+        ),
+        "five rows": toy.view(scores=SCORES).subset(np.arange(5)),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:May not flag all label issues")
+@pytest.mark.parametrize("case", awkward())
+@cases(PURE)
+def test_awkward_data_gives_a_whole_answer_or_a_clear_sentence(method, case):
+    view = awkward()[case]
+    try:
+        made = run(method, view)
+    except InputError:
+        if case not in ("one class", "five rows"):  # everything else can be answered
+            raise
+        return
+    for name, value in parts(made).items():
+        if name != "distances":  # inf where padded
+            assert np.isfinite(value).all(), name
+    if method.kind == "pruners":
+        check_selection(made, min(30, len(view)), len(view))
+
+
+# -- flags ----------------------------------------------------------------------------------------------------
+
+
+@cases(of("flags"))
+def test_a_flag_points_at_labels_and_rows_that_exist(method):
+    made = run(method, toy.view(scores=SCORES))
+    assert method.card.tags[0] in ("mislabel", "duplicate", "outlier")
+    assert made.score.min() >= 0
+    assert made.score.max() <= 1
+    if made.suggested is not None:
+        assert made.suggested[~made.flagged].max(initial=-1) == -1, "only flagged items get a suggestion"
+        named = made.suggested >= 0
+        assert (made.suggested[named] < toy.CLASSES).all()
+        assert (made.suggested[named] != toy.arrays()["labels"][named]).all()
+    if made.duplicate_of is not None:
+        copies = np.flatnonzero(made.duplicate_of >= 0)
+        assert (made.duplicate_of[made.duplicate_of[copies]] == -1).all(), "what is kept is nobody's copy"
+        assert made.flagged[copies].all()
+
+
+# -- pruners --------------------------------------------------------------------------------------------------
+
+
+def check_selection(made, budget: int, n: int) -> None:
+    rows = made.rows if isinstance(made, Selection) else made
+    assert len(rows) == budget
+    assert len(np.unique(rows)) == budget, "no repeats"
+    assert rows.min() >= 0
+    assert rows.max() < n
+    assert np.issubdtype(rows.dtype, np.integer)
+    if isinstance(made, Selection) and made.weights is not None:
+        assert len(made.weights) == budget
+        assert np.isfinite(made.weights).all()
+        assert made.weights.min() >= 0
+
+
+@pytest.mark.parametrize("budget", [1, 2, 31, toy.N - 1, toy.N])
+@cases(of("pruners"))
+def test_takes_exactly_the_budget_without_repeats(method, budget):
+    check_selection(run(method, toy.view(scores=SCORES), budget=budget), budget, toy.N)
+
+
+@cases([m for m in of("pruners") if m.card.nested])
+def test_a_smaller_budget_takes_a_prefix_of_a_larger_one(method):
+    whole = parts(run(method, toy.view(scores=SCORES), budget=toy.N))
+    rows = whole.get("rows", whole.get("value"))
+    for budget in (1, 2, 10, 45, 80, 89):
+        part = parts(run(method, toy.view(scores=SCORES), budget=budget))
+        assert np.array_equal(part.get("rows", part.get("value")), rows[:budget])

@@ -1,0 +1,78 @@
+"""Maps against scikit-learn's PCA and umap-learn's own loops."""
+
+import numpy as np
+import pytest
+
+from curation.data.view import View
+from curation.errors import InputError
+from curation.methods.maps import pca, umap
+from tests import toy
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def test_pca_is_that_of_scikit_learn_up_to_sign():
+    from sklearn.decomposition import PCA
+
+    x = (rng().normal(size=(300, 12)) * np.arange(1, 13) + 5).astype(np.float32)
+    ours, theirs = pca.place(View.of(embeddings=x)), PCA(2).fit_transform(x)
+    np.testing.assert_allclose(ours * np.sign(ours[0]), theirs * np.sign(theirs[0]), atol=1e-3)
+
+
+def test_pca_does_not_turn_over_when_rows_are_added():
+    x = (rng().normal(size=(300, 4)) * [9, 3, 1, 1]).astype(np.float32)
+    part = pca.place(View.of(embeddings=x[:280]))
+    assert (part * pca.place(View.of(embeddings=x))[:280]).sum(axis=0).min() > 0
+
+
+def test_the_fuzzy_graph_is_that_of_umap_learn():
+    from umap.umap_ import compute_membership_strengths, smooth_knn_dist
+
+    x = rng().normal(size=(40, 5))
+    x[3] = x[2]
+    graph = toy.neighbours(x, 6)
+    # umap-learn counts each row as its own first neighbour; `py_func` is its source without the compiler.
+    indices = np.hstack([np.arange(40)[:, None], graph.indices]).astype(np.int64)
+    distances = np.hstack([np.zeros((40, 1)), graph.distances]).astype(np.float32)
+    sigma, rho = smooth_knn_dist.py_func(distances, 7.0)
+    rows, columns, ties, _ = compute_membership_strengths.py_func(indices, distances, sigma, rho)
+    directed = np.zeros((40, 40))
+    directed[rows, columns] = ties
+    expected = directed + directed.T - directed * directed.T
+    np.testing.assert_allclose(umap.fuzzy_graph(graph.indices, graph.distances).toarray(), expected, atol=1e-4)
+
+
+def test_the_fuzzy_graph_leaves_padding_out():
+    indices = np.array([[1, 2], [0, -1], [-1, -1]], np.int32)
+    distances = np.where(indices < 0, np.inf, 0.2).astype(np.float32)
+    made = umap.fuzzy_graph(indices, distances).toarray()
+    assert np.count_nonzero(made) == 4
+    assert np.isfinite(made).all()
+
+
+def test_umap_keeps_blobs_together_and_stays_within_its_frame():
+    view = toy.view()
+    made = umap.place(view, rng=rng())
+    assert np.abs(made).max() == pytest.approx(10, abs=1e-3)
+    distance = ((made[:, None] - made[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(distance, np.inf)
+    assert (toy.TRUTH[distance.argmin(axis=1)] == toy.TRUTH).mean() > 0.95
+
+
+def test_umap_draws_another_map_for_another_seed_and_the_same_for_the_same():
+    first, again, other = (umap.place(toy.view(), rng=rng(seed)) for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_umap_without_neighbours_to_speak_of_falls_back_to_the_principal_axes():
+    for n in (1, 2):
+        part = toy.view().subset(np.arange(n))
+        assert np.isfinite(umap.place(part, rng=rng())).all()
+
+
+def test_umap_refuses_a_neighbourhood_larger_than_was_gathered():
+    with pytest.raises(InputError, match="n_neighbors - 1 = 29"):
+        umap.place(toy.view(), rng=rng(), n_neighbors=30)

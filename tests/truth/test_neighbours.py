@@ -1,0 +1,73 @@
+"""The neighbours evidence against scikit-learn's brute force."""
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from curation.data.view import View
+from curation.methods.evidence.neighbours import gather, recall
+
+
+def data(n, d, seed=0):
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(20, d))[rng.integers(20, size=n)] + rng.normal(size=(n, d))).astype(np.float32)
+
+
+def brute(x, k):
+    """Without passing rows, scikit-learn leaves each row out of its own list by its number."""
+    return NearestNeighbors(n_neighbors=k, metric="cosine", algorithm="brute").fit(x).kneighbors()
+
+
+def test_exact_neighbours_are_those_of_scikit_learn():
+    x = data(500, 16)
+    distances, indices = brute(x, 12)
+    graph, notes = gather(View.of(embeddings=x), rng=np.random.default_rng(0), k=12)
+    assert np.array_equal(graph.indices, indices)
+    np.testing.assert_allclose(graph.distances, distances, atol=1e-6)
+    assert notes == {"search": "exact", "recall": 1.0}
+    assert graph.indices.dtype == np.int32
+    assert graph.distances.dtype == np.float32
+
+
+class HalfBlind:
+    """Stands in for the approximate search: brute force that counts a row as its own neighbour and misses the third."""
+
+    def __init__(self, x, n_neighbors, metric, random_state):
+        assert metric == "euclidean"
+        indices = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm="brute").fit(x).kneighbors(x)[1]
+        self.neighbor_graph = np.delete(indices, 3, axis=1), None
+
+
+def test_recall_is_measured_and_an_approximate_list_holds_no_item_itself(monkeypatch):
+    import pynndescent
+
+    monkeypatch.setattr(pynndescent, "NNDescent", HalfBlind)
+    x = data(1500, 16)
+    graph, notes = gather(View.of(embeddings=x), rng=np.random.default_rng(0), k=10, exact_up_to=100)
+    distances, _ = brute(x, 11)
+    assert (graph.indices != np.arange(len(x))[:, None]).all()
+    np.testing.assert_allclose(graph.distances, np.delete(distances, 2, axis=1), atol=1e-6)
+    assert notes == {"search": "pynndescent", "recall": 0.9, "recall_measured_on": 1000}
+
+
+@pytest.mark.slow
+def test_the_approximate_search_finds_nearly_all_copies_included():
+    x = data(3000, 16)
+    x[-30:] = x[:30]
+    x[100] = x[200] = 0
+    graph, notes = gather(View.of(embeddings=x), rng=np.random.default_rng(0), k=10, exact_up_to=100)
+    found = graph.distances <= brute(x, 10)[0][:, -1:] + 1e-6
+    assert notes["recall"] > 0.95
+    assert abs(notes["recall"] - found.mean()) < 0.02
+    assert (graph.indices != np.arange(len(x))[:, None]).all()
+    assert (graph.distances[:30, 0] < 1e-6).mean() > 0.9
+
+
+def test_recall_counts_what_is_there():
+    x = data(50, 4)
+    exact, _ = gather(View.of(embeddings=x), rng=np.random.default_rng(0), k=4)
+    half = type(exact)(exact.indices.copy(), exact.distances.copy())
+    half.distances[:, 2:] = np.inf
+    rows = np.arange(50)
+    assert recall(exact, exact, rows) == 1.0
+    assert recall(half, exact, rows) == 0.5
