@@ -95,11 +95,11 @@ def test_a_png_of_30000_by_30000_is_refused_by_its_header():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
 def test_a_truncated_file_is_found_whether_decoded_small_or_whole(kind):
-    for side in (64, 1024):
+    for side in (64, 600):
         noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8))
         data = encoded(noise, kind)
         for read in (open_image, measure):
-            with pytest.raises(SourceError, match="damaged or truncated|not an image"):
+            with pytest.raises(SourceError, match=r"damaged or truncated|not an image"):
                 read(data[: len(data) // 2])
 
 

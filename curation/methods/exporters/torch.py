@@ -46,7 +46,7 @@ index = torch.load(Path(__file__).with_name({name!r}), weights_only=True)  # row
 def kept(dataset):
     """The kept part of `dataset`, whose items must be in the order Winnow read them.
 
-    Labels a person changed are in index["labels"], not in `dataset`.
+    The labels in force are index["labels"]; those of `dataset` may be others.
     """
     return Subset(dataset, index["rows"].tolist())
 '''
@@ -66,7 +66,7 @@ index = torch.load(Path(__file__).with_name({name!r}), weights_only=True)  # row
 def kept(dataset):
     """The kept part of a torchvision `ImageFolder` over `root` or a folder in it, in the order taken.
 
-    Labels a person changed are in index["labels"], not in `dataset`.
+    The labels in force are index["labels"]; those of `dataset` may be others.
     """
     at = {{Path(path).resolve(): number for number, (path, _) in enumerate(dataset.samples)}}
     return Subset(dataset, [at[(root / path).resolve()] for path in index["paths"]])
