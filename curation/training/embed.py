@@ -219,7 +219,8 @@ class _Store:
 
     def write(self, rows: np.ndarray, batch: int) -> None:
         """The next shard, float [m, dim]: bytes first, then the line that vouches for them."""
-        rows = rows.astype(self.layout[2])
+        with np.errstate(over="ignore"):  # what does not fit is refused below
+            rows = rows.astype(self.layout[2])
         if not np.isfinite(rows).all():
             raise RunError(
                 f"the encoder returned values that are not finite as {self.layout[2]} "

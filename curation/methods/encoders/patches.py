@@ -28,6 +28,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
+from curation.errors import RecipeError
 from curation.training.embed import Encoder, decoded
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ PATCHES = 80_000  # patches k-means sees
 ROUNDS = 10  # of k-means; later ones change nothing that shows in accuracy
 CONTRAST = 10.0  # added to a patch's variance (of values 0 to 255), so that flat patches stay flat
 FLOOR = 0.1  # added to the eigenvalues of the patches' covariance when whitening
-SHRINK = 0.1  # of the mean deviation, added to each component's before whitening: the weakest are mostly noise
+SHRINK = 0.5  # of the mean deviation, added to each component's when whitening: the weakest are mostly noise
+STILL = 0.1  # deviations below this are nothing to divide by
 PARTS = 10  # in which the sample is encoded, to report progress
 AT_ONCE = 4  # images per matrix product: their activations stay in the processor's cache
 
@@ -99,7 +101,7 @@ def encode(
         tell(1)
         features = _Features(images, patch, atoms, rng, device, lambda done: tell(1 + done))
         pooled = []
-        for part in np.array_split(images, PARTS):
+        for part in np.array_split(images, min(PARTS, len(images))):
             pooled.append(features(torch.from_numpy(part).to(device)))
             tell(1 + ROUNDS + len(pooled))
         mean, components = _components(torch.cat(pooled), dim, rng)
@@ -115,6 +117,12 @@ def encode(
         batch=256,
         notes={"atoms": atoms, "fitted_on": len(sample)},
     )
+
+
+def preflight(*, size: int = 32, patch: int = 6, atoms: int = 1600, dim: int = 512) -> None:
+    """Raises RecipeError where a patch is larger than the image."""
+    if patch > size:
+        raise RecipeError(f"patch = {patch} is larger than size = {size}: a patch is a part of the resized image")
 
 
 class _Features:
@@ -139,13 +147,14 @@ class _Features:
         side = windows.shape[1]  # places along an edge; windows: [n, side, side, 3, patch, patch]
         drawn = windows[tuple(rng.integers(0, windows.shape[:3], (PATCHES, 3)).T)]
         x = _even(torch.from_numpy(drawn.transpose(0, 2, 3, 1).reshape(PATCHES, -1)).to(device).float())
-        centre = x.mean(0)
-        covariance = (x - centre).T @ (x - centre) / len(x)
-        values, vectors = torch.linalg.eigh(covariance.cpu().double())
-        whiten = (vectors / (values.clamp(min=0) + FLOOR).sqrt() @ vectors.T).float().to(device)
-        dictionary = _k_means((x - centre) @ whiten, atoms, rng, progress)
-        self.weight = (whiten @ (dictionary - dictionary.mean(0)).T).contiguous()
-        self.bias = -centre @ self.weight
+        self.centre = x.mean(0)
+        x -= self.centre
+        values, vectors = torch.linalg.eigh((x.T @ x / len(x)).cpu().double())
+        self.whiten = (vectors / (values.clamp(min=0) + FLOOR).sqrt() @ vectors.T).float().to(device)
+        self.dictionary = _k_means(x @ self.whiten, atoms, rng, progress)
+        # All that happens to an even patch before the activation, as one product.
+        self.weight = (self.whiten @ (self.dictionary - self.dictionary.mean(0)).T).contiguous()
+        self.bias = -self.centre @ self.weight
         half = (torch.arange(side) * 2 >= side).long()
         quarter = (2 * half[:, None] + half).flatten()
         self.quarters = torch.nn.functional.one_hot(quarter, 4).T.float().to(device)  # [4, side * side]
@@ -207,7 +216,7 @@ def _components(features: torch.Tensor, dim: int, rng: np.random.Generator) -> t
     device = features.device
     if device.type == "mps":  # has no QR
         features = features.cpu()
-    mean, spread = features.mean(0), features.std(0, correction=0) + 1e-3
+    mean, spread = features.mean(0), features.std(0, correction=0).clamp(min=STILL)
     features = (features - mean) / spread
     n, width = features.shape
     keep = max(1, min(dim, n - 1, width))
@@ -217,7 +226,7 @@ def _components(features: torch.Tensor, dim: int, rng: np.random.Generator) -> t
         basis = torch.linalg.qr(features.T @ (features @ basis))[0]
     _, values, turn = torch.linalg.svd(features @ basis, full_matrices=False)
     deviation = values[:keep] / n**0.5
-    components = basis @ turn[:keep].T / (deviation + SHRINK * deviation.mean())
+    components = basis @ turn[:keep].T / (deviation + SHRINK * deviation.mean()).clamp(min=STILL)
     return mean.to(device), (components / spread[:, None]).to(device)
 
 
