@@ -72,7 +72,6 @@ def idx(array):
 
 
 def test_a_set_that_is_on_disk_is_read_without_a_network(tmp_path):
-    pytest.importorskip("torchvision")
     raw = tmp_path / "root" / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
     pixels = {"train": np.arange(3 * 784, dtype=np.uint8).reshape(3, 28, 28), "t10k": np.full((2, 28, 28), 9, np.uint8)}
@@ -90,8 +89,8 @@ def test_a_set_that_is_on_disk_is_read_without_a_network(tmp_path):
 
 
 def test_cifar_comes_as_height_width_colour(tmp_path, monkeypatch):
-    datasets = pytest.importorskip("torchvision.datasets")
     import torchvision.datasets.cifar as cifar
+    from torchvision import datasets
 
     monkeypatch.setattr(cifar, "check_integrity", lambda *_: True)  # these are not the real files
     folder = tmp_path / "cifar-10-batches-py"
@@ -115,7 +114,6 @@ def test_channels_first_sets_are_turned():
 
 @pytest.mark.parametrize("dataset", ["CIFAR10", "MNIST", "SVHN", "STL10"])
 def test_without_a_network_one_sentence_says_what_to_do(tmp_path, monkeypatch, dataset):
-    pytest.importorskip("torchvision")
 
     def refused(*_, **__):
         raise urllib.error.URLError("Name or service not known")
@@ -142,7 +140,6 @@ def png(shade):
 @pytest.fixture
 def hub_is_gone(monkeypatch, tmp_path):
     """No test may reach the hub, and none may fill the person's cache."""
-    pytest.importorskip("datasets")
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
