@@ -26,7 +26,7 @@ class Card:
     paper: address of the paper; the full citation stands in the module's docstring.
     tags: words to filter by. Flags use "mislabel", "duplicate" or "outlier" to say what they look for.
     version: raised when the same input would give another result; part of every key.
-    requires: packages imported inside the function, as pip names; missing ones make the method unavailable.
+    requires: packages imported inside the function, by import name; missing ones make the method unavailable.
     rows: "train" (the default) or "all" usable rows, test included. Only label-free preparation may say "all".
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
     instant: pruners only; answers within a blink at 50,000 rows, so a page may ask it directly.

@@ -39,6 +39,9 @@ KINDS = {
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
 INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items"})
 
+# Packages that are installed under another name than they are imported by.
+PIP_NAMES = {"umap": "umap-learn", "sklearn": "scikit-learn", "open_clip": "open_clip_torch"}
+
 
 @dataclass(frozen=True)
 class Method:
@@ -98,8 +101,8 @@ class Method:
             raise RecipeError(f"{where}: {explain(error)}") from None
 
     def missing(self) -> list[str]:
-        """Packages the card requires that are not installed."""
-        return [name for name in self.card.requires if importlib.util.find_spec(name) is None]
+        """Packages the card requires that are not installed, as pip knows them."""
+        return [PIP_NAMES.get(n, n) for n in self.card.requires if importlib.util.find_spec(n) is None]
 
     def check(self, params: Mapping[str, Any], device: str = "cpu") -> None:
         """Raise UnavailableError, with the command that fixes it, if this cannot run with these parameters."""
