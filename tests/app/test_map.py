@@ -1,0 +1,148 @@
+"""The page map, without a browser: what it says when there is nothing, what selecting and acting does."""
+
+import tomllib
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation.data.decisions import DecisionLog, fold
+from curation.engine.recipe import parse_recipe
+from curation.ui.project import Project
+
+
+def only(home, *sections) -> None:
+    """Cut the recipe of the project down to these sections."""
+    path = home / "digits" / "recipe.toml"
+    recipe = tomllib.loads(path.read_text())
+    path.write_text(parse_recipe({name: recipe[name] for name in sections}).toml())
+
+
+def decided(home):
+    return fold(DecisionLog(home / "digits").all())
+
+
+def select(page: AppTest, rows) -> AppTest:
+    """As the lasso does: it writes these rows and reruns the side."""
+    page.session_state["selected:digits"] = list(rows)
+    return page.run()
+
+
+def labels(page: AppTest) -> dict[str, str]:
+    return {button.key: button.label for button in page.button if button.key}
+
+
+def said(page: AppTest) -> str:
+    return " ".join(html.proto.body for html in page.get("html"))
+
+
+def test_without_a_dataset_one_button_leads_to_the_data(app, empty_home):
+    page = app("map")
+    assert not page.exception
+    assert list(labels(page).values()) == ["Choose a dataset"]
+    page.button(key="map_empty-button").click().run()
+    assert not page.exception
+    assert not page.get("plotly_chart")
+
+
+def test_before_the_analysis_one_button_leads_to_it(app, project_home):
+    only(project_home, "source")
+    page = app("map", project="digits")
+    assert not page.exception
+    assert "Go to the analysis" in labels(page).values()
+
+
+def test_the_map_is_drawn_and_nothing_can_be_done_until_something_is_chosen(app, project_home):
+    page = app("map", project="digits")
+    assert not page.exception
+    assert len(page.get("plotly_chart")) == 1
+    assert "All 1,438" in said(page)
+    assert all(page.button(key=f"map_{action}").disabled for action in ("relabel", "drop", "keep", "review"))
+
+
+def test_the_buttons_say_how_many_are_selected_and_the_selection_survives_other_pages(app, project_home):
+    page = select(app("map", project="digits"), [3, 5, 8])
+    assert labels(page)["map_clear"] == "3 selected"
+    assert labels(page)["map_drop"] == "Drop 3"
+    page.switch_page("pages/review.py").run()
+    page.switch_page("pages/map.py").run()
+    assert labels(page)["map_clear"] == "3 selected"
+    page.button(key="map_clear").click().run()
+    assert "map_clear" not in labels(page)
+
+
+@pytest.mark.parametrize(
+    ("button", "there"),
+    [
+        ("drop", lambda force: set(force.dropped)),
+        ("keep", lambda force: set(force.pinned)),
+        ("review", lambda force: set(force.queued)),
+    ],
+)
+def test_an_action_touches_what_is_selected_and_can_be_undone(app, project_home, button, there):
+    page = select(app("map", project="digits"), [3, 5, 8])
+    page.button(key=f"map_{button}").click().run()
+    assert not page.exception
+    assert there(decided(project_home)) == {"digit-0003", "digit-0005", "digit-0008"}
+    assert "3 items" in page.toast[0].value.replace("\\", "")
+    page.button(key="map_undo").click().run()
+    assert there(decided(project_home)) == set()
+    assert "Undone" in page.toast[0].value
+
+
+def test_relabelling_says_that_the_scores_and_the_drawn_map_do_not_know_it(app, project_home):
+    page = select(app("map", project="digits"), [3, 5])
+    page.selectbox(key="map_label").set_value("0").run()
+    page.button(key="map_relabel").click().run()
+    assert not page.exception
+    assert decided(project_home).labels == {"digit-0003": "0", "digit-0005": "0"}
+    assert "2 items relabelled, not in the scores yet" in said(page)
+    assert {"map_update", "map_redraw"} <= set(labels(page))
+    page.button(key="map_redraw").click().run()
+    assert not page.exception
+    assert "map_redraw" not in labels(page)
+
+
+def test_one_item_is_shown_from_close_by_with_the_actions_on_it_alone(app, project_home):
+    rows = Project(project_home / "digits").store.train[:3].tolist()
+    page = select(app("map", project="digits"), rows)
+    page.session_state["map:opened:digits"] = rows[1]
+    page.run()
+    assert not page.exception
+    assert f"digit-{rows[1]:04}" in said(page)
+    assert "harder than" in said(page)
+    assert labels(page)["map_drop"] == "Drop 1"
+    page.button(key="map_back").click().run()
+    assert labels(page)["map_drop"] == "Drop 3"
+
+
+def test_every_colour_size_and_order_can_be_chosen(app, project_home):
+    page = app("map", project="digits")
+    every = {
+        "map_colour": ("label", "prediction", "flags", "decision", "suspicion", "aum"),
+        "map_size": ("aum", "suspicion", ""),
+        "map_order": ("suspicious", "hard", "easy", "read"),
+    }
+    for key, options in every.items():
+        assert len(page.selectbox(key=key).options) == len(options)
+        for option in options:
+            page.selectbox(key=key).set_value(option).run()
+            assert not page.exception, (key, option)
+
+
+def test_filters_leave_fewer_items_on_the_map(app, project_home):
+    page = app("map", project="digits")
+    page.multiselect(key="map_classes").set_value(["3", "4"]).run()
+    assert not page.exception
+    shown = [caption.value for caption in page.caption]
+    assert any(text.startswith(("28", "29", "30")) for text in shown), shown  # about 144 items of a class
+    page.toggle(key="map_flagged").set_value(True).run()
+    assert not page.exception
+
+
+def test_without_probabilities_and_flags_the_map_still_works(app, project_home):
+    only(project_home, "source", "encode", "map")
+    page = select(app("map", project="digits"), [3])
+    assert not page.exception
+    assert len(page.get("plotly_chart")) == 1
+    page.session_state["map:opened:digits"] = 3
+    assert not page.run().exception
