@@ -75,8 +75,8 @@ class Recipe(pydantic.BaseModel):
         out: dict[str, Any] = {"source": _flat(self.source)}
         if self.encode:
             out["encode"] = _flat(self.encode)
-        if self.evidence:
-            out["evidence"] = {name: _flat(section, without=("use",)) for name, section in self.evidence.items()}
+        for name, section in self.evidence.items():
+            out[f"evidence.{name}"] = _flat(section, without=("use",))
         for kind in ("score", "flag"):
             if sections := getattr(self, kind):
                 out[kind] = [_flat(section) for section in sections]
@@ -91,7 +91,7 @@ class Recipe(pydantic.BaseModel):
         if self.decision:
             wanted = ("id", "action", "value", "why")
             out["decision"] = [{k: getattr(d, k) for k in wanted if getattr(d, k)} for d in self.decision]
-        return tomli_w.dumps(out)
+        return "\n".join(_text(name, part) for name, part in out.items())
 
 
 # section -> (kind of method, model, may stand several times)
@@ -223,6 +223,13 @@ def _check_names(recipe: Recipe) -> None:
                 f"[[export]] {export.use}: prune = {export.prune!r} names no [[prune]] of this recipe; "
                 + (nearest(export.prune, prunes) if prunes else "there are none")
             )
+
+
+def _text(name: str, part: dict[str, Any] | list[dict[str, Any]]) -> str:
+    """One section; tomli_w alone would put short ones on a single line, before everything else."""
+    if isinstance(part, list):
+        return "\n".join(f"[[{name}]]\n{tomli_w.dumps(one)}" for one in part)
+    return f"[{name}]\n{tomli_w.dumps(part)}"
 
 
 def _flat(section: Section, without: tuple[str, ...] = ()) -> dict[str, Any]:
