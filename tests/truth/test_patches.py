@@ -65,14 +65,14 @@ def test_atoms_have_length_one_and_point_where_patches_are():
     np.testing.assert_allclose(np.sort(np.abs(found @ directions.T), axis=0)[-1], 1, atol=0.01)
 
 
-def test_components_are_those_of_scikit_learn_whitened_with_the_shrinkage():
+def test_components_are_those_of_scikit_learn_divided_by_the_root_of_their_deviation():
     rng = np.random.default_rng(0)
     x = (rng.normal(size=(300, 6)) * [9, 7, 5, 3, 2, 1.5]) @ rng.normal(size=(6, 40)) + 0.1 * rng.normal(size=(300, 40))
     x = x.astype(np.float32)
     mean, components = patches._components(torch.from_numpy(x), 5, np.random.default_rng(1))
     made = (torch.from_numpy(x) - mean).numpy() @ components.numpy()
     scores = PCA(5, svd_solver="full").fit_transform((x - x.mean(0)) / x.std(0))
-    deviation = scores.std(0)
-    expected = scores / (deviation + patches.SHRINK * deviation.mean())
+
+    expected = scores / np.sqrt(scores.std(0))
     signs = np.sign((made * expected).sum(0))
     np.testing.assert_allclose(made * signs, expected, atol=0.02)

