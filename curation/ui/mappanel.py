@@ -36,8 +36,9 @@ def side(project: Project, found: Findings, shown: np.ndarray, look: mapping.Loo
         else:
             targets = _many(project, found, now, shown, look)
         actions.action_bar(project, targets, now.classes, key="map", after=lambda: _forget_choice(project))
-        recoloured = _recoloured(project, found, now, look)
-        actions.stale_line(project, found.known, key="map", more=partial(_redraw, project) if recoloured else None)
+        drawn = state.get(f"map:drawn:{project.name}")
+        offer = partial(_redraw, project) if drawn and mapping.recoloured(drawn, now) else None
+        actions.stale_line(project, found.known, key="map", more=offer)
 
 
 def _many(project: Project, found: Findings, now: Standing, shown: np.ndarray, look: mapping.Look) -> Sequence[int]:
@@ -58,9 +59,7 @@ def _many(project: Project, found: Findings, now: Standing, shown: np.ndarray, l
         )  # fmt: skip
     rows = mapping.ordered(found, rows, order, look.size)
     _about(found, now, rows)
-    page = (
-        f"map_page_{state.get('map:set', 0)}"  # a key of its own for every set, so that each starts at its first page
-    )
+    page = f"map_page_{state.get('map:set', 0)}"  # a key for every set: each starts at its first page
     colour = mapping.colouring(found, now, look, theme.is_dark())
     colours = colour.colours if isinstance(colour, Categories) and look.colour == "label" else None
     chosen = f"map:chosen:{project.name}"
@@ -121,34 +120,31 @@ def _close(project: Project, found: Findings, now: Standing, row: int) -> Sequen
     return sorted(int(id_) for id_ in choice.selected) or [row]
 
 
-def _recoloured(project: Project, found: Findings, now: Standing, look: mapping.Look) -> bool:
-    """Whether decisions changed the colours the map was drawn with."""
-    drawn = st.session_state.get(f"map:drawn:{project.name}")
-    if drawn is None or look.colour not in ("label", "decision"):
-        return False
-    return not np.array_equal(mapping.colouring(found, now, look, theme.is_dark()).codes, drawn["codes"])
-
-
 def _redraw(project: Project) -> None:
     """Offer a new map; not done unasked, for it loses zoom and lasso."""
     if st.button("Redraw the map", key="map_redraw", type="tertiary", help="With what was decided since"):
-        st.session_state[f"map:redraw:{project.name}"] += 1
+        _redraw_now(project)
         st.rerun()
 
 
 def clear(project: Project) -> None:
-    """Nothing is selected any more; the map is drawn afresh when it still shows a lasso."""
-    state = st.session_state
+    """Nothing is selected any more; the map is drawn afresh when it still shows a selection."""
     project.selected = []
-    _forget_choice(project)
-    first_page()
-    if points(state.get("map_chart")) or state[f"map:drawn:{project.name}"]["marked"]:
-        state[f"map:redraw:{project.name}"] += 1
+    start_anew(project)
+    if points(st.session_state.get("map_chart")) or len(st.session_state[f"map:drawn:{project.name}"].selected):
+        _redraw_now(project)
     st.rerun()
 
 
+def start_anew(project: Project, opened: int | None = None) -> None:
+    """The side is about to show another set of items, or one item from close by."""
+    _forget_choice(project)
+    st.session_state[f"map:opened:{project.name}"] = opened
+    first_page()
+
+
 def first_page() -> None:
-    """The gallery is about to show another set of items."""
+    """The gallery is about to show another set, or another order: it starts at its first page."""
     st.session_state["map:set"] = st.session_state.get("map:set", 0) + 1
 
 
@@ -156,3 +152,8 @@ def _forget_choice(project: Project) -> None:
     """Nothing is chosen in the galleries any more."""
     for key in [key for key in st.session_state if str(key).startswith(("map:chosen:", "map:near:"))]:
         st.session_state[key] = frozenset()
+
+
+def _redraw_now(project: Project) -> None:
+    name = f"map:redraw:{project.name}"
+    st.session_state[name] = st.session_state.get(name, 0) + 1

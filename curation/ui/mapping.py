@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from curation.ui.charts import Categories, Ramp, colour_map, inside, points, sample_rows
+from curation.ui.charts import Categories, Ramp, colour_map, inside, map_figure, points, sample_rows
 from curation.ui.findings import Findings
 from curation.ui.standing import DECISIONS, Standing
 from curation.ui.theme import OTHER, STATUS
@@ -52,6 +52,55 @@ def size_options(found: Findings) -> dict[str, str]:
     if np.isfinite(found.suspicion).any():
         options[SUSPICION] = SUSPICION
     return options | {"": "one size"}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A map as it was drawn, and from what. rows: items drawn. groups: as `legend_groups`. codes: of the colours, None
+    for a ramp. words: how many are drawn, and which. token: told apart from an equal map by it."""
+
+    found: Findings
+    look: Look
+    dark: bool
+    token: int
+    selected: np.ndarray
+    figure: go.Figure
+    rows: np.ndarray
+    groups: np.ndarray | None
+    codes: np.ndarray | None
+    words: str
+
+    def shows(self, found: Findings, look: Look, dark: bool, token: int) -> bool:
+        """Whether it is the map that is asked for, decisions aside."""
+        return self.found is found and (self.look, self.dark, self.token) == (look, dark, token)
+
+    def fresh(self, now: Standing, selected: np.ndarray) -> bool:
+        """Whether it would look the same if it were drawn now."""
+        return not recoloured(self, now) and np.array_equal(self.selected, selected)
+
+
+def draw(
+    found: Findings, now: Standing, look: Look, shown: np.ndarray, selected: np.ndarray, dark: bool, token: int = 0
+) -> Drawn:
+    """The map of the item rows `shown`, with the selected among them standing out. Another token, another figure."""
+    rows = drawn_rows(found, shown, look, selected)
+    colour, flagged, difficulty = colouring(found, now, look, dark), found.marked(), measure(found, look.size)
+    lines = hover(found, now, look)
+    figure = map_figure(
+        found.xy, colour, difficulty=difficulty, flagged=flagged, hover=lines, rows=rows, dark=dark
+    )  # fmt: skip
+    show_selected(figure, selected)
+    figure.layout.meta = token  # the browser keeps zoom and lasso as long as the figure is the same
+    words = drawn_words(len(rows), len(shown), int(flagged[shown].sum()), len(selected), difficulty is not None)
+    codes = colour.codes if isinstance(colour, Categories) else None
+    return Drawn(found, look, dark, token, selected, figure, rows, legend_groups(colour), codes, words)
+
+
+def recoloured(drawn: Drawn, now: Standing) -> bool:
+    """Whether decisions changed the colours since the map was drawn."""
+    if drawn.look.colour not in ("label", "decision"):
+        return False
+    return not np.array_equal(colouring(drawn.found, now, drawn.look, drawn.dark).codes, drawn.codes)
 
 
 def measure(found: Findings, name: str) -> np.ndarray | None:

@@ -115,7 +115,8 @@ def _verdict(desk: _Desk) -> None:
         words = f"{DECISIONS[now.decision[at]]} from {desk.found.items.column('label')[at]}"
         theme.chips([(words if now.relabelled[at] else DECISIONS[now.decision[at]], now.badge(at))])
     itemview.why(desk.found, now, at)
-    keep, accept = st.columns(2, gap="small")
+    short = max(len(desk.label), len(desk.suggestion or "")) <= 12
+    keep, accept = st.columns(2, gap="small") if short else (st.container(), st.container())
     keep.button(
         f"Keep “{plain(desk.label)}”", key="review_keep", shortcut="K", width="stretch", on_click=desk.decide,
         args=("confirm",), help="The label is right",
@@ -166,8 +167,9 @@ def numbered(classes: tuple[str, ...]) -> dict[str, str]:
 
 def _labels(desk: _Desk) -> str:
     given, suggested = html.escape(desk.label), html.escape(desk.suggestion or "–")
+    long = " wn-long" if max(len(desk.label), len(desk.suggestion or "")) > 12 else ""
     return (
-        f'<div class="wn-labels"><div><small>Label</small><b>{given}</b></div><i>→</i>'
+        f'<div class="wn-labels{long}"><div><small>Label</small><b>{given}</b></div><i>→</i>'
         f"<div><small>Suggested</small><b>{suggested}</b></div></div>"
     )
 
@@ -215,6 +217,7 @@ CSS = """
 .wn-labels div { min-width: 0; } .wn-labels i { opacity: 0.5; font-style: normal; }
 .wn-labels small { display: block; font-size: 0.8rem; opacity: 0.65; }
 .wn-labels b { font-size: 1.5rem; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; }
+.wn-labels.wn-long b { font-size: 1.1rem; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-review_scroll) { max-height: max(400px, calc(100vh - 12.5rem)); }
 .st-key-review_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
 .st-key-review_numbers_own kbd { display: none; }

@@ -146,3 +146,12 @@ def test_without_probabilities_and_flags_the_map_still_works(app, project_home):
     assert len(page.get("plotly_chart")) == 1
     page.session_state["map:opened:digits"] = 3
     assert not page.run().exception
+
+
+def test_choices_that_another_dataset_does_not_have_fall_back_to_the_first(app, project_home):
+    page = app("map", project="digits")
+    page.session_state["map_colour"] = "a score of another dataset"
+    page.session_state["map_classes"] = ["a class of another dataset"]
+    page.run()
+    assert not page.exception
+    assert page.selectbox(key="map_colour").value == "label"
