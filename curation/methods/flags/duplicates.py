@@ -1,10 +1,11 @@
 """Duplicates: items that are the same, or nearly the same, as another.
 
-Exact copies have equal content. Near copies are pairs whose cosine distance is at most `within` and also far below
-what is usual here (`share` of the median distance to the nearest other item): the first keeps it honest where
-everything is alike, the second where the encoder spreads items wide. Copies of copies form one group; kept is its
-lowest row with the group's most common label, the others are flagged. Blind to copies the encoder sees as different
-(strong crops), and a long chain of small changes becomes one group. Time m * k, memory m.
+Exact copies have equal content. Near copies are pairs far closer than is usual here (at most `share` of the median
+distance to the nearest other item, which adapts to the encoder) and close in themselves (at most `within`, for data
+without any two items alike). Copies of copies form one group; kept is its lowest row with the group's most common
+label, the others are flagged. Blind to copies the encoder sees as different (strong crops), and taken in by plain
+backgrounds where the encoder looks at little else; a long chain of small changes becomes one group. Time m * k,
+memory m.
 
 The relative rule is that of cleanlab's Datalab; connected groups as in Abbas, Tirumala, Simig, Ganguli & Morcos,
 SemDeDup: Data-efficient Learning at Web-scale through Semantic Deduplication, 2023.
@@ -40,7 +41,7 @@ def flag(
     *,
     within: Annotated[
         float, Field(ge=0, le=1, description="Largest cosine distance of a near copy; 0 finds exact copies only.")
-    ] = 0.02,
+    ] = 0.1,
     share: Annotated[
         float, Field(ge=0, le=1, description="Largest distance of a near copy, in medians of the nearest distance.")
     ] = 0.13,
