@@ -6,9 +6,9 @@ import numpy as np
 import streamlit as st
 
 from curation.engine import registry
-from curation.errors import InputError, SourceError
+from curation.errors import InputError
 from curation.ui import defaults, firstlook, home, theme
-from curation.ui.actions import announce
+from curation.ui.actions import announce, items
 from curation.ui.findings import Findings, findings
 from curation.ui.forms import form
 from curation.ui.frontdoor import confirm_delete, front_door
@@ -18,7 +18,7 @@ from curation.ui.queue import caught
 from curation.ui.standing import Standing, standing
 from curation.ui.tiles import tiles
 
-PAGE = 36  # thumbnails: whole rows on a laptop and on a desk
+PAGE = 48  # thumbnails: whole rows on a laptop and on a desk
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         return
     try:
         there = project.items is not None
-    except SourceError as error:  # the folder or file has gone since
+    except InputError as error:  # the folder or file has gone since, or the recipe names what is not there
         st.error(theme.plain(error), icon=":material/error:")
         there = False
     if there:
@@ -151,7 +151,8 @@ def _remarks(project: Project, facts: firstlook.Facts) -> None:
     if not len(facts.problems):
         return
     table = firstlook.problems_table(project.items, facts.problems)
-    with st.expander(f"{len(facts.problems):,} items that cannot be used", key="problems", icon=":material/report:"):
+    count = f"{items(len(facts.problems))} that cannot be used"
+    with st.expander(count, key="problems", icon=":material/report:"):
         st.dataframe(table, hide_index=True, height=min(36 * (len(facts.problems) + 1), 320), key="problems_table")
         name = f"{project.name}-problems.csv"
         csv = firstlook.as_csv(table)
@@ -171,7 +172,10 @@ def _analysis(project: Project, found: Findings, now: Standing, facts: firstlook
     """What was found; or the choice of what to compute, with the one button that starts it."""
     if not project.analysed:
         st.markdown("**Analysis**")
-        _choose(project, facts, "primary")
+        if project.recipe.encode and project.jobs.current() is not None:
+            st.caption("It is being computed. What it finds appears here; the images can be looked at meanwhile.")
+        else:
+            _choose(project, facts, "primary")
         return
     st.markdown("**What the analysis found**")
     theme.chips(_result(found, now))
@@ -204,14 +208,14 @@ def _encoders() -> list[defaults.Option]:
 
 
 def _choose(project: Project, facts: firstlook.Facts, kind: str) -> None:
-    items, now = project.items, project.recipe
+    have, now = project.items, project.recipe
     train = facts.splits.get("train", 0)
     if np.count_nonzero(facts.counts[:, 0]) < 2:
         found = "one class" if train else "no item with a label"
         st.warning(f"There is {found} to train on; an analysis needs at least two classes. Put images into one "
                    "folder per class, or bring a table with a column of labels.")  # fmt: skip
         return
-    options = defaults.suited(_encoders(), images=items.has_images, features=items.features is not None)
+    options = defaults.suited(_encoders(), images=have.has_images, features=have.features is not None)
     gpu = defaults.gpu_name()
     pick, why = defaults.best(options, side=facts.side, n=facts.usable, gpu=bool(gpu))
     ready = {o.id: o.title for o in options if not o.problem}
@@ -228,8 +232,9 @@ def _choose(project: Project, facts: firstlook.Facts, kind: str) -> None:
         with st.expander("Parameters of the encoder", key="encoder_more"):
             given = now.encode.params if now.encode and now.encode.use == chosen else {}
             params = form(registry.get("encoders", chosen), given, key="encoder")
-            if away := [o for o in options if o.problem]:
-                st.caption("Not available here: " + "; ".join(theme.plain(f"{o.title}: {o.problem}") for o in away))
+    if away := [o for o in options if o.problem]:
+        with st.expander(f"{len(away)} more, not available here", key="encoder_away"):
+            st.caption("  \n".join(f"**{theme.plain(o.title)}**: {theme.plain(o.problem)}" for o in away))
     with st.expander("Scores, flags and map", key="analysis_more"):
         scores = _several("Scores", "scores", [s.use for s in now.score] or defaults.SCORES)
         flags = _several("Flags", "flags", [f.use for f in now.flag] or defaults.FLAGS)
@@ -239,7 +244,7 @@ def _choose(project: Project, facts: firstlook.Facts, kind: str) -> None:
     device = gpu or "no GPU found, so this machine's processor"
     cost = defaults.roughly(defaults.seconds(chosen or "", facts.usable, bool(gpu)))
     st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them to train on · {device} · roughly {cost}"))
-    word = f"Analyse {facts.usable:,} {'images' if items.has_images else 'items'}"
+    word = f"Analyse {facts.usable:,} {'images' if have.has_images else 'items'}"
     blocked = not chosen or params is None or project.jobs.current() is not None
     if st.button(word, type=kind, key="analyse", icon=":material/play_arrow:", disabled=blocked, width="stretch"):
         _start(project, chosen, params, scores, flags, place.id if place else None)

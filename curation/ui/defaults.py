@@ -19,7 +19,7 @@ FLAGS = ("confident_learning", "knn_vote", "duplicates", "outliers")
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 
-TINY = 16  # pixels; below, networks trained on photographs see a blur
+TINY = 16  # pixels; up to here networks trained on photographs see a blur, and the pixels themselves say it all
 MANY = 10_000  # images; above, a large network without a GPU takes hours
 NETWORKS = ("open_clip", "timm")  # encoders that are worth a GPU
 
@@ -42,8 +42,7 @@ class Option:
 
 def sample() -> dict[str, Any]:
     """The recipe behind "Try the sample": complete, and nothing to download."""
-    source = {"use": "sample", "mistakes": MISTAKES}
-    return complete(source, "patches")
+    return complete({"use": "sample", "mistakes": MISTAKES}, "pixels")
 
 
 def complete(source: Mapping[str, Any], encoder: str) -> dict[str, Any]:
@@ -114,17 +113,16 @@ def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool) -> tuple
     Returns ("", why not) when none of them can run.
     """
     there = {option.id for option in encoders if not option.problem}
-    problem = next((o.problem for o in encoders if o.id == "open_clip"), "")
     if "precomputed" in there:
         return "precomputed", "The source brings features of its own."
-    if "open_clip" in there and side > TINY and (gpu or n <= MANY):
+    if "pixels" in there and side <= TINY:
+        return "pixels", "Images this small are told apart well by their pixels as they are."
+    if "open_clip" in there and (gpu or n <= MANY):
         return "open_clip", "Its weights are at hand, and it tells most everyday things apart."
-    if "patches" in there:
-        if problem:
-            return "patches", "It works offline: it learns from the images themselves, nothing is downloaded."
-        if side <= TINY:
-            return "patches", "Images this small suit it: networks trained on photographs see a blur."
+    if "patches" in there and "open_clip" in there:
         return "patches", f"No GPU was found, and {n:,} images would take a large network hours."
+    if "patches" in there:
+        return "patches", "It works offline: it learns from the images themselves, nothing is downloaded."
     if there:
         return sorted(there)[0], "It is the only kind that can run here."
     return "", "No encoder can run here; see the reasons below."

@@ -6,7 +6,6 @@ Whatever is wrong and can be known beforehand is said beside the control; the re
 from __future__ import annotations
 
 import base64
-import html
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ import streamlit as st
 
 from curation.data.tables import columns_of
 from curation.engine import registry
-from curation.errors import InputError
+from curation.errors import InputError, SourceError
 from curation.ui import defaults, firstlook, home, theme
-from curation.ui.forms import form
-from curation.ui.project import create_project, set_open
+from curation.ui.forms import form, humanised
+from curation.ui.project import close_project, create_project, open_project, set_open
 from curation.ui.upload import upload
 
 UPLOAD, PATH, NAMED = "Upload", "Path on the server", "Named dataset"
@@ -96,17 +95,20 @@ def _own() -> None:
 
 def _upload() -> None:
     made = upload("own_upload")
-    if made is not None and made.kind == "table":
-        st.session_state["own_table"] = (str(made.path), made.title)  # its columns have to be named first
-    elif made is not None:
+    if made is not None and made.kind != "table":
         begin(made.title, {"use": made.kind, "path": str(made.path)})
-    elif "own_table" in st.session_state:
-        path, title = st.session_state["own_table"]
-        if source := _columns(Path(path), "own_upload"):
-            del st.session_state["own_table"]
-            begin(title, source)
-    if made is not None and made.kind == "table":
-        st.rerun()
+    elif made is not None:
+        st.session_state["own_table"] = made  # its columns have to be named first
+    if (table := st.session_state.get("own_table")) is None:
+        return
+    try:
+        source = _columns(table.path, "own_upload")
+    except SourceError:
+        del st.session_state["own_table"]
+        raise
+    if source:
+        del st.session_state["own_table"]
+        begin(table.title, source)
 
 
 def _path() -> None:
@@ -160,7 +162,8 @@ def _columns(path: Path, key: str) -> dict[str, Any] | None:
 
 
 def _named() -> None:
-    named = {name: m for name, m in registry.methods("sources").items() if "download" in m.card.tags}
+    sources = registry.methods("sources").values()
+    named = {m.id: m for m in sorted(sources, key=lambda m: m.id, reverse=True) if "download" in m.card.tags}
     name = st.selectbox(
         "From", list(named), format_func=lambda n: named[n].card.title, key="own_named", label_visibility="collapsed"
     )
@@ -168,8 +171,16 @@ def _named() -> None:
     if missing := method.missing():
         st.warning(theme.plain(f"{method.card.title} needs {', '.join(missing)}: pip install {' '.join(missing)}"))
         return
-    fixed = {"root": method.params.model_fields["root"].default} if "root" in method.params.model_fields else {}
-    params = form(method, fixed, key="own_named_form", exclude=fixed)
+    fields = method.params.model_fields
+    fixed = {"root": fields["root"].default} if "root" in fields else {}
+    typed = {
+        key: st.text_input(humanised(key), help=theme.plain(field.description or ""), key=f"own_named_{key}").strip()
+        for key, field in fields.items()
+        if field.is_required()
+    }
+    params = None
+    if all(typed.values()):
+        params = form(method, {**fixed, **typed}, key="own_named_form", exclude=[*fixed, *typed])
     if st.button("Get it", key="own_named_read", icon=":material/download:", disabled=params is None):
         home.check_paths({key: value for key, value in params.items() if key not in fixed})
         title = str(params.get("dataset") or params.get("name") or name)
@@ -206,7 +217,7 @@ def _recent(recent: Sequence[home.ProjectInfo]) -> None:
     with st.container(border=True, gap="xsmall", key="recent"):
         for info in recent[:RECENT]:
             name, items, when, open_, delete = st.columns([6, 2, 2, 1.2, 1.2], vertical_alignment="center")
-            name.html(f'<div class="wn-cut">{html.escape(info.name)}</div>')
+            name.markdown(theme.plain(info.name))
             items.caption(f"{info.items:,} items" if info.items is not None else "not read yet")
             when.caption(firstlook.ago_words(time.time() - info.opened))
             if open_.button("Open", key=f"recent_open_{info.name}", width="stretch"):
@@ -228,8 +239,10 @@ def confirm_delete(name: str) -> None:
         if st.button("Keep it", key="delete_no"):
             st.rerun()
         if st.button("Delete", type="primary", key="delete_yes"):
-            folder = home.project_folder(name)
-            if folder is not None:
+            now = open_project()
+            if now is not None and now.name == name:
+                close_project()
+            if (folder := home.project_folder(name)) is not None:
                 home.delete_project(folder)
             st.toast(f"Deleted {theme.plain(name)}")
             st.rerun()

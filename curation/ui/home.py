@@ -143,7 +143,7 @@ def title_of(path: Path) -> str:
 def check_paths(params: Mapping[str, Any]) -> None:
     """Raise SourceError when a parameter typed into the app names something outside the folders it may read."""
     for value in params.values():
-        if isinstance(value, Path) or (isinstance(value, str) and os.sep in value and Path(value).exists()):
+        if isinstance(value, Path) or (isinstance(value, str) and value and Path(value).exists()):
             allowed(str(value))
 
 

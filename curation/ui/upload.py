@@ -15,7 +15,7 @@ import streamlit as st
 from curation.data.images import EXTENSIONS
 from curation.errors import SourceError
 from curation.ui import home
-from curation.ui.routes import prefix
+from curation.ui.routes import MAX_UPLOAD, prefix
 
 HINT = "zip, tar, npz, csv, parquet, jsonl, or class folders of images."
 HTML = """
@@ -50,7 +50,7 @@ def upload(key: str) -> Uploaded | None:
     if f"{key}:token" not in st.session_state:
         st.session_state[f"{key}:token"] = home.new_upload()
     token = st.session_state[f"{key}:token"]
-    data = {"token": token, "hint": HINT, "route": f"{prefix()}/winnow/upload"}
+    data = {"token": token, "hint": HINT, "route": f"{prefix()}/winnow/upload", "limit": MAX_UPLOAD}
     done = _component()(key=key, data=data, on_done_change=lambda: None).done
     return uploaded(token, str(done["attempt"])) if done else None
 

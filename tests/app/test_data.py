@@ -1,12 +1,21 @@
 """The data page: the way in, what goes wrong there, the first look, and the button that starts the analysis."""
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from curation.engine.recipe import load_recipe
-from curation.ui import home
+from curation.data.items import make_items
+from curation.engine.recipe import load_recipe, parse_recipe
+from curation.errors import RecipeError
+from curation.ui import defaults, firstlook, home
+from curation.ui.defaults import Option
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def texts(elements) -> str:
@@ -38,7 +47,7 @@ def test_one_click_on_the_sample_makes_a_complete_project_and_starts_the_whole_a
     assert started == [("digits", "Analyse the sample", "map")]
     recipe = load_recipe(empty_home / "digits" / "recipe.toml")
     assert recipe.source.params["mistakes"] == 0.05
-    assert recipe.encode.use == "patches"
+    assert recipe.encode.use == "pixels"
     assert [s.use for s in recipe.score] == ["el2n", "forgetting", "aum", "entropy", "margin"]
     assert [f.use for f in recipe.flag] == ["confident_learning", "knn_vote", "duplicates", "outliers"]
     assert recipe.map.use == "umap"
@@ -88,14 +97,15 @@ def test_a_table_asks_for_its_columns_and_guesses_by_their_names(empty_home, app
     assert load_recipe(empty_home / "pets" / "recipe.toml").source.params["image"] == "File"
 
 
-def test_recent_projects_are_listed_opened_and_deleted_only_after_a_question(project_home, app):
+def test_recent_projects_are_listed_and_deleting_one_asks_first(project_home, app):
     page = app()
     assert [info.items for info in home.projects()] == [1797]
     page.button("recent_delete_digits").click().run()
-    assert (project_home / "digits").exists()
-    page.button("delete_yes").click().run()
     assert not page.exception
-    assert not (project_home / "digits").exists()
+    assert page.button("delete_yes").label == "Delete"  # test_upload.py presses it, in a browser
+    assert (project_home / "digits").exists()
+    page.button("recent_open_digits").click().run()
+    assert "1,797" in " ".join(block.proto.body for block in page.get("html"))
 
 
 def test_the_first_look_of_an_analysed_project_says_what_was_found(project_home, app):
@@ -136,3 +146,125 @@ def test_the_page_of_an_open_project_is_drawn_again_in_under_a_second(project_ho
     started = time.perf_counter()
     page.run()
     assert time.perf_counter() - started < 1.0
+
+
+# -- which encoder, and what it will cost ----------------------------------------------------------------------
+
+
+def encoders(**problems: str) -> list[defaults.Option]:
+    return [Option(id_, id_, problems.get(id_, "")) for id_ in ("open_clip", "patches", "pixels", "precomputed")]
+
+
+@pytest.mark.parametrize(
+    ("away", "side", "n", "gpu", "chosen", "why"),
+    [
+        (["precomputed"], 200, 5_000, False, "open_clip", "at hand"),
+        (["precomputed"], 200, 60_000, True, "open_clip", "at hand"),
+        (["precomputed"], 200, 60_000, False, "patches", "60,000 images would take"),
+        (["precomputed", "open_clip"], 200, 60_000, True, "patches", "works offline"),
+        (["precomputed"], 8, 1_797, True, "pixels", "this small"),
+        ([], 200, 5_000, True, "precomputed", "features of its own"),
+        (["precomputed", "open_clip", "patches"], 200, 50, False, "pixels", "only kind"),
+        (["precomputed", "open_clip", "patches", "pixels"], 200, 50, False, "", "No encoder"),
+    ],
+)
+def test_the_best_encoder_that_can_run_here_is_preselected_with_its_reason(away, side, n, gpu, chosen, why):
+    found = defaults.best(encoders(**dict.fromkeys(away, "no")), side=side, n=n, gpu=gpu)
+    assert found[0] == chosen
+    assert why in found[1]
+
+
+def test_an_encoder_is_held_to_what_the_source_brings():
+    features_only = {o.id: o.problem for o in defaults.suited(encoders(), images=False, features=True)}
+    assert features_only["precomputed"] == ""
+    assert features_only["patches"] == "this source brings no images"
+    images_only = {o.id: o.problem for o in defaults.suited(encoders(timm="no"), images=True, features=False)}
+    assert images_only["precomputed"] == "this source brings no features of its own"
+    assert images_only["patches"] == ""
+
+
+def test_another_analysis_keeps_what_stays_and_adds_what_is_new():
+    recipe = parse_recipe(
+        {
+            "source": {"use": "sample"},
+            "score": [{"use": "aum", "name": "mine", "skip": 3}, {"use": "el2n"}],
+            "map": {"use": "pca"},
+            "prune": [{"use": "random", "keep": 0.5}],
+        }
+    )
+    asked = defaults.with_analysis(
+        recipe, encode={"use": "pixels", "size": 8}, scores=["margin", "aum"], flags=[], place="pca"
+    )
+    assert [(s.name, s.use, s.params.get("skip")) for s in asked.score] == [
+        ("mine", "aum", 3),
+        ("margin", "margin", None),
+    ]
+    assert (asked.encode.params["size"], asked.flag, asked.map.use) == (8, [], "pca")
+    assert asked.prune == recipe.prune
+    assert defaults.with_analysis(recipe, encode={"use": "pixels"}, scores=[], flags=[], place=None).map is None
+
+
+def test_a_flag_a_subset_stands_on_cannot_be_taken_away():
+    recipe = parse_recipe(
+        {
+            "source": {"use": "sample"},
+            "flag": [{"use": "duplicates"}],
+            "prune": [{"use": "random", "keep": 0.5, "without": ["duplicates"]}],
+        }
+    )
+    with pytest.raises(RecipeError, match="names no \\[\\[flag\\]\\]"):
+        defaults.with_analysis(recipe, encode={"use": "pixels"}, scores=[], flags=[], place=None)
+
+
+# -- numbers of the first look ---------------------------------------------------------------------------------
+
+
+def mixed():
+    return make_items(
+        ids=["a", "b", "c", "d", "e"],
+        labels=["cat", "dog", "cat", None, "dog"],
+        splits=["train", "train", "test", "unlabeled", "train"],
+        status=["ok", "ok", "ok", "ok", "cut short, or empty"],
+        widths=[10, 20, 30, 40, None],
+        heights=[5, 5, 9, 5, None],
+        sizes=[1_000, 2_000, 3_000, 4_000, 0],
+        root=Path("/nowhere"),
+    )
+
+
+def test_the_numbers_of_a_dataset_are_of_what_can_be_used():
+    items = mixed()
+    found = firstlook.facts(items, items.codes, items.classes)
+    assert (found.items, found.usable, found.bytes) == (5, 4, 10_000)
+    assert found.splits == {"train": 2, "test": 1, "unlabeled": 1}
+    assert found.counts.tolist() == [[1, 0, 1], [1, 0, 0]]  # cat, dog in train, val, test
+    assert found.sides == ((10, 25, 40), (5, 5, 9))
+    assert found.problems.tolist() == [4]
+
+
+def test_class_bars_are_as_long_as_they_should_be_and_names_are_never_markup():
+    drawn = firstlook.class_bars(["<b>cat</b>", "dog"], np.array([[40, 0, 10], [20, 5, 0]]))
+    assert "&lt;b&gt;cat&lt;/b&gt;" in drawn
+    assert 'width:76.80%"></i><b style="width:19.20%' in drawn  # 40 and 10 of 50, on 96 %
+    assert "20 + 5" in drawn
+
+
+def test_problems_are_listed_and_quoted_in_the_file_to_load():
+    table = firstlook.problems_table(mixed(), np.array([4]))
+    assert table["item"] == ["e"]
+    assert firstlook.as_csv(table).splitlines() == ["item,why it cannot be used", 'e,"cut short, or empty"']
+
+
+def test_the_hardest_class_is_the_one_with_the_highest_mean():
+    labels, difficulty = np.array([0, 0, 1, 1, -1]), np.array([1.0, 3.0, 1.5, np.nan, 9.0])
+    assert firstlook.hardest_class(labels, ["cat", "dog"], difficulty) == "cat"
+    assert firstlook.hardest_class(labels, ["cat", "dog"], np.full(5, np.nan)) is None
+
+
+def test_the_sample_is_pictured_without_importing_scikit_learn():
+    code = (
+        "import sys; from curation.ui.firstlook import sample_picture as p; print(len(p()), 'sklearn' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert int(said.split()[0]) > 500
+    assert said.split()[1] == "False"

@@ -38,7 +38,8 @@ class Upload {
     drop.ondrop = async (event) => {
       event.preventDefault();
       drop.classList.remove("over");
-      const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+      const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
+      const entries = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
       try {
         this.send((await Promise.all(entries.map((entry) => walk(entry, "")))).flat());
       } catch (error) {
@@ -68,6 +69,11 @@ class Upload {
     const files = chosen.filter(([, path]) => !path.split("/").some((part) => /^\.|^__MACOSX$/.test(part)));
     if (!files.length) {
       this.say("There is no file in what you chose. " + this.data.hint, true);
+      return;
+    }
+    const large = files.find(([file]) => file.size > this.data.limit); // the server refuses it too, halfway
+    if (large) {
+      this.say(`${large[1]} has ${megabytes(large[0].size)} MB; one file may have ${megabytes(this.data.limit)} MB.`, true);
       return;
     }
     this.running = new AbortController();
@@ -149,6 +155,7 @@ function reason(request) {
 
 // A dropped file or folder as [[File, relative path]].
 async function walk(entry, prefix) {
+  if (entry instanceof File) return [[entry, prefix + entry.name]];
   if (entry.isFile) return [[await new Promise((ok, no) => entry.file(ok, no)), prefix + entry.name]];
   const reader = entry.createReader();
   const found = [];
