@@ -55,8 +55,9 @@ def train(
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
 
-    features: the standardised embeddings, or the hidden layer where there is one.
+    features: the embeddings, centred and brought to one scale, or the hidden layer where there is one.
 
+    >>> import numpy as np
     >>> x = np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.1]], dtype=np.float32)
     >>> view = View.of(embeddings=x, labels=np.array([0, 0, 1, 1]))
     >>> train(view, seed=0, device="cpu").logits(view).argmax(axis=1).tolist()
