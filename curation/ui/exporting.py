@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
 from collections import Counter
@@ -63,7 +64,8 @@ class Wanted:
 
 
 def default_path(project: Project, prune: str | None, use: str) -> Path:
-    return project.folder / home.EXPORTS / f"{prune or 'everything'}{ENDINGS.get(use, '')}"
+    name = re.sub(r"[^\w.-]+", "-", prune or "everything").strip("-.") or "subset"
+    return project.folder / home.EXPORTS / f"{name}{ENDINGS.get(use, '')}"
 
 
 def wanted(project: Project, prune: str | None, use: str, params: Mapping[str, Any]) -> Wanted:

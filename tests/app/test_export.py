@@ -116,6 +116,19 @@ def test_what_is_not_computed_yet_is_named_and_not_previewed(project):
     assert exporting.made(project, asked) is None
 
 
+def test_a_folder_of_images_can_be_written_and_is_listed_as_a_folder(project):
+    asked = write(project, "half", "folder")
+    (done,) = exporting.written(project)
+    assert done.files[0].path == asked.path
+    assert (done.files[0].size, done.files[0].there) == (None, True)
+    assert len(list(asked.path.rglob("*.png"))) == 719 + 359
+
+
+@pytest.mark.parametrize(("name", "file"), [("half", "half.csv"), ("../a b/c", "a-b-c.csv"), ("..", "subset.csv")])
+def test_a_subset_of_any_name_has_a_file_name_of_its_own_folder(project, name, file):
+    assert exporting.default_path(project, name, "csv") == project.folder / "exports" / file
+
+
 def test_every_item_ends_in_one_way():
     reasons = {
         "a": "kept: taken by half",
