@@ -33,7 +33,10 @@ def main() -> None:
     counts = _counts(project, found)
     caught = queue.caught(found)
     about = str(caught) if caught else "Most suspicious first; every decision is kept at once and can be undone."
-    with theme.header("Review", about):
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="review_head"
+    ):
+        st.html(f'<div class="wn-header"><h1>Review</h1><p>{about}</p></div>', width="content")
         mode = st.segmented_control(
             "What to review",
             [name for name in MODES if name == "one" or counts[name]],

@@ -213,11 +213,11 @@ def position(rows: np.ndarray, row: int) -> int | None:
 def percent(share: float) -> str:
     """
     >>> percent(0.973), percent(0.9999), percent(0.0004), percent(0.0)
-    ('97 %', 'over 99 %', 'under 1 %', '0 %')
+    ('97%', 'over 99%', 'under 1%', '0%')
     """
     if 0 < share < 0.005:
-        return "under 1 %"
-    return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+        return "under 1%"
+    return "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
 def _chances(found: Findings, row: int) -> dict[str, float] | None:
@@ -239,9 +239,10 @@ def _vote_words(votes: Mapping[str, int], label: str) -> str:
     total = sum(votes.values())
     if set(votes) == {label}:
         return f"All {total} nearest neighbours are labelled {label} too"
-    named = [*list(votes)[:2], *([label] if label not in list(votes)[:2] else [])]
-    parts = [f"{votes.get(name, 'none')} labelled {name}" for name in named]
-    return f"Of {total} nearest neighbours {', '.join(parts)}"
+    first, *others = votes
+    named = [*others[:1], *([label] if label not in (first, *others[:1]) else [])]
+    start = f"{votes[first]} of {total} nearest neighbours are labelled {first}"
+    return ", ".join([start, *(f"{votes.get(name, 'none')} labelled {name}" for name in named)])
 
 
 def _flag_words(found: Findings, name: str, flag: Flagged, row: int) -> str:

@@ -29,7 +29,7 @@ def facts(found: Findings, now: Standing, row: int) -> None:
     for name, values in found.scores.items():
         if np.isfinite(values[row]):
             easier = (values < values[row]).sum() / max(np.isfinite(values).sum() - 1, 1)
-            lines.append((name, f"{values[row]:.3g}, harder than {int(100 * easier)} %"))
+            lines.append((name, f"{values[row]:.3g}, harder than {int(100 * easier)}%"))
     cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in lines)
     st.html(f'<dl class="wn-facts">{cells}</dl>')
 

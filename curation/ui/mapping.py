@@ -120,12 +120,26 @@ def shown_rows(found: Findings, now: Standing, look: Look) -> np.ndarray:
 
 def drawn_rows(found: Findings, shown: np.ndarray, look: Look, selected: np.ndarray, cap: int = CAP) -> np.ndarray:
     """The part of `shown` that is drawn: all up to `cap`, else a sample that holds the selected, the flagged and the
-    hardest ones, and for the rest is drawn by chance with a fixed seed."""
+    hardest ones, and for the rest is drawn by chance with a fixed seed. Selected and flagged ones take at most half
+    of the map each, so that it stays a picture of the whole."""
+    if len(shown) <= cap:
+        return shown
+    rng = np.random.default_rng(SEED)
+    if len(selected) > cap // 2:
+        selected = rng.choice(selected, cap // 2, replace=False)
     at = np.full(len(found.items), -1, np.int64)
     at[shown] = np.arange(len(shown))
-    always = [np.asarray(selected, np.int64), np.flatnonzero(found.marked()), hardest(found, shown, look)]
+    always = [selected, flagged_first(found, shown, cap), hardest(found, shown, look)]
     places = [at[rows][at[rows] >= 0] for rows in always]
-    return shown[sample_rows(len(shown), cap, always=places, rng=np.random.default_rng(SEED))]
+    return shown[sample_rows(len(shown), cap, always=places, rng=rng)]
+
+
+def flagged_first(found: Findings, rows: np.ndarray, cap: int = CAP) -> np.ndarray:
+    """The flagged among some item rows; the most suspicious ones where they are more than half of `cap`."""
+    flagged = rows[found.marked()[rows]]
+    if len(flagged) <= cap // 2:
+        return flagged
+    return flagged[np.argsort(-np.nan_to_num(found.suspicion[flagged], nan=-1.0), kind="stable")[: cap // 2]]
 
 
 def hardest(found: Findings, rows: np.ndarray, look: Look, count: int = HARDEST) -> np.ndarray:
@@ -136,17 +150,24 @@ def hardest(found: Findings, rows: np.ndarray, look: Look, count: int = HARDEST)
     return rows[np.argsort(-np.nan_to_num(values[rows], nan=-np.inf), kind="stable")[:count]]
 
 
-def drawn_words(drawn: int, shown: int, flagged: int, selected: int, sized: bool) -> str:
+def drawn_words(drawn: int, shown: int, flagged: int, selected: int, sized: bool, cap: int = CAP) -> str:
     """How many points the map shows and how they were chosen.
 
     >>> drawn_words(1438, 1438, 70, 0, True)
     '1,438 items'
     >>> drawn_words(20000, 48000, 700, 12, True)
     '20,000 of 48,000 drawn: the 12 selected, the 700 flagged, the 2,000 hardest, the rest by chance (seed 0)'
+    >>> drawn_words(20000, 48000, 15000, 0, False)
+    '20,000 of 48,000 drawn: the 10,000 most suspicious of 15,000 flagged, the rest by chance (seed 0)'
     """
     if drawn == shown:
         return f"{shown:,} item{'s' * (shown != 1)}"
-    always = [f"the {selected:,} selected"] * bool(selected) + [f"the {flagged:,} flagged"] * bool(flagged)
+    half = cap // 2
+    always = [f"the {selected:,} selected" if selected <= half else f"{half:,} of {selected:,} selected"] * bool(
+        selected
+    )
+    most = f"the {half:,} most suspicious of {flagged:,} flagged"
+    always += [f"the {flagged:,} flagged" if flagged <= half else most] * bool(flagged)
     always += [f"the {min(HARDEST, shown):,} hardest"] * sized
     return f"{drawn:,} of {shown:,} drawn: {', '.join([*always, 'the rest by chance'])} (seed {SEED})"
 

@@ -140,12 +140,12 @@ def _group(project: Project, found: Findings, now: Standing, group: np.ndarray) 
     with st.container(border=True, key=f"review_dup_{kept}"):
         left, right = st.columns([4, 1], gap="medium", vertical_alignment="center")
         with left:
-            because = queue.kept_because(group, now)
-            note = {int(row): because if row == kept else str(ids[row]) for row in group[:SHOWN]}
+            note = {int(row): "kept" if row == kept else str(ids[row]) for row in group[:SHOWN]}
             itemview.strip(tiles(found, now, group[:SHOWN], note=note.get), columns=8)
         with right:
             if queue.labels_differ(group, now):
                 theme.chips([("the labels differ", "flagged")])
+            itemview.note(f"{len(group):,} alike; {queue.kept_because(group, now)}")
             if not len(copies):
                 st.caption("decided")
                 return

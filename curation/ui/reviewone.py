@@ -115,7 +115,7 @@ def _verdict(desk: _Desk) -> None:
         words = f"{DECISIONS[now.decision[at]]} from {desk.found.items.column('label')[at]}"
         theme.chips([(words if now.relabelled[at] else DECISIONS[now.decision[at]], now.badge(at))])
     itemview.why(desk.found, now, at)
-    short = max(len(desk.label), len(desk.suggestion or "")) <= 12
+    short = max(len(desk.label), len(desk.suggestion or "")) <= 6
     keep, accept = st.columns(2, gap="small") if short else (st.container(), st.container())
     keep.button(
         f"Keep “{plain(desk.label)}”", key="review_keep", shortcut="K", width="stretch", on_click=desk.decide,

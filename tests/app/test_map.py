@@ -149,9 +149,10 @@ def test_without_probabilities_and_flags_the_map_still_works(app, project_home):
 
 
 def test_choices_that_another_dataset_does_not_have_fall_back_to_the_first(app, project_home):
-    page = app("map", project="digits")
+    page = app("data", project="digits")
     page.session_state["map_colour"] = "a score of another dataset"
     page.session_state["map_classes"] = ["a class of another dataset"]
-    page.run()
+    page.switch_page("pages/map.py").run()
     assert not page.exception
     assert page.selectbox(key="map_colour").value == "label"
+    assert page.multiselect(key="map_classes").value == []

@@ -52,6 +52,18 @@ def test_up_to_the_cap_all_is_drawn_above_it_flagged_selected_and_hardest_always
     assert drawn.tolist() == again.tolist()
 
 
+def test_flagged_and_selected_take_at_most_half_of_the_map_each_the_most_suspicious_first():
+    n = 100
+    flags = {"one": doubt(np.arange(n), [1] * n)}
+    found = made(["cat"] * n, flags, xy=np.zeros((n, 2)))
+    nothing, everything = np.array([], int), np.arange(n)
+    assert mapping.flagged_first(found, everything, cap=20).tolist() == list(range(99, 89, -1))
+    drawn = mapping.drawn_rows(found, everything, Look(), nothing, cap=20)
+    assert len(drawn) == 20
+    assert set(range(90, 100)) <= set(drawn.tolist())
+    assert len(mapping.drawn_rows(found, everything, Look(), everything, cap=20)) == 20
+
+
 def test_a_lasso_takes_the_points_it_holds():
     found, rows = on_map(), np.arange(6)
     assert mapping.taken(event([1, 2]), found, rows, rows, None).tolist() == [1, 2]

@@ -204,8 +204,8 @@ def test_why_an_item_is_suspicious_is_said_in_words():
     )
     assert [text for text, _ in reasons(found, now(found, ("a", "review")), 0)] == [
         "Sent to review by hand",
-        "A model that never saw it says dog (97 %); cat gets 2 %",
-        "Of 3 nearest neighbours 2 labelled dog, 1 labelled eel, none labelled cat",
+        "A model that never saw it says dog (97%); cat gets 2%",
+        "2 of 3 nearest neighbours are labelled dog, 1 labelled eel, none labelled cat",
         "ONE: the most suspicious of 4",
     ]
 
@@ -214,7 +214,7 @@ def test_votes_count_the_labels_in_force():
     found = made(["cat"] * 3, neighbours=(np.arange(3), Neighbours(np.array([[1, 2]] * 3), np.zeros((3, 2)))))
     assert reasons(found, now(found), 0) == [("All 2 nearest neighbours are labelled cat too", None)]
     told = reasons(found, now(found, ("c", "relabel", "dog")), 0)
-    assert told == [("Of 2 nearest neighbours 1 labelled cat, 1 labelled dog", None)]
+    assert told == [("1 of 2 nearest neighbours are labelled cat, 1 labelled dog", None)]
 
 
 def test_the_nearest_of_a_class_leave_out_the_item_itself_dropped_ones_and_the_test_split():

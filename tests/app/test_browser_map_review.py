@@ -1,0 +1,63 @@
+"""Map and review in a real browser: a lasso, what it sends, a new class, and the keys of the review."""
+
+import pytest
+from browser import Visit, chromium
+from browser import app as served
+
+from curation.data.decisions import DecisionLog, fold
+
+
+@pytest.fixture
+def visit(project_home):
+    with served(env={"WINNOW_HOME": str(project_home), "OMP_NUM_THREADS": "2"}) as url, chromium() as browser:
+        yield lambda page: Visit(browser, f"{url}/{page}?project=digits")
+
+
+def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, project_home):
+    page = visit("map")
+    tab = page.tab
+    tab.locator("[data-testid=stSidebarNavLink]", has_text="Methods").wait_for()  # the frame, on the very first visit
+    chart = tab.locator(".st-key-map_chart .js-plotly-plot")
+    chart.locator(".nsewdrag").first.wait_for()
+    tab.wait_for_timeout(1000)  # the first points
+    page.lasso(chart, [(0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.6)])
+    tab.locator(".st-key-map_clear").wait_for()
+    page.settle()
+    count = int(tab.locator(".st-key-map_clear").inner_text().split()[0].replace(",", ""))
+    assert count > 20
+    assert f"Drop {count:,}" in tab.locator(".st-key-map_drop").inner_text()
+
+    before = len(page.received)
+    tab.locator(".st-key-map_tiles [role=option]").nth(0).click()
+    tab.locator(".st-key-map_drop button", has_text="Drop 1").first.wait_for()
+    page.settle()
+    assert sum(page.received[before:]) < 5000
+
+    tab.locator(".st-key-map_label input").fill("zebra")
+    tab.keyboard.press("Enter")
+    tab.locator(".st-key-map_relabel button:not([disabled])").first.click()
+    tab.get_by_text("Relabelled 1 item to zebra").wait_for()
+    assert set(fold(DecisionLog(project_home / "digits").all()).labels.values()) == {"zebra"}
+
+    tab.locator(".st-key-map_tiles [role=option]").nth(1).dblclick()
+    tab.locator(".st-key-map_near [role=option]").first.wait_for()
+    tab.locator(".st-key-map_back button").first.click()
+    tab.locator("[data-testid=stSidebarNavLink]", has_text="Review").click()
+    tab.locator(".st-key-review_picture img").wait_for()
+    tab.locator("[data-testid=stSidebarNavLink]", has_text="Map").click()
+    tab.locator(".st-key-map_clear").wait_for()
+    assert tab.locator(".st-key-map_clear").inner_text().split()[0] == f"{count:,}"
+    page.quiet()
+
+
+def test_keys_answer_and_undo(visit, project_home):
+    page = visit("review")
+    tab = page.tab
+    tab.locator(".st-key-review_picture img").wait_for()
+    for key, decided in (("k", 1), ("a", 2), ("x", 3), ("u", 2), ("ArrowLeft", 2), ("s", 2)):
+        tab.keyboard.press(key)
+        tab.get_by_text(f"{decided} of ").first.wait_for()
+        page.settle()
+    force = fold(DecisionLog(project_home / "digits").all())
+    assert (len(force.confirmed), len(force.labels), len(force.dropped)) == (1, 1, 0)
+    page.quiet()
