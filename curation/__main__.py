@@ -7,6 +7,7 @@ Exit code 0: done. 2: the recipe or the data cannot be used, one line says why, 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -187,6 +188,8 @@ class _Bar:
 
 
 def main() -> None:
+    # The map is drawn in a process beside the others: threads that wait by spinning would take its core away.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except WinnowError as error:
