@@ -184,8 +184,7 @@ def colouring(found: Findings, now: Standing, look: Look, dark: bool) -> Categor
         shades = [STATUS[name].dark if dark else STATUS[name].light for name in ("dropped", "relabelled", "kept")]
         colours = dict(zip(DECISIONS, [*shades, "#25A09B", "#DBBD16", OTHER], strict=True))
         return Categories(DECISIONS, now.decision, colours, none="")
-    title = "suspicion" if look.colour == SUSPICION else f"{look.colour} (harder is brighter)"
-    return Ramp(measure(found, look.colour), title)
+    return Ramp(measure(found, look.colour), look.colour)
 
 
 def legend_groups(colour: Categories | Ramp) -> np.ndarray | None:

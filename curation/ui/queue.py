@@ -48,6 +48,15 @@ def outlier_queue(found: Findings) -> np.ndarray:
     return rows[np.argsort(-score, kind="stable")]
 
 
+def progress(rows: np.ndarray, now: Standing) -> tuple[int, int]:
+    """How many items are decided, of how many. Items whose label was decided count on when an update of the analysis
+    takes them off the queue."""
+    counted = now.relabelled | now.confirmed
+    counted[rows] = True
+    done = int((counted & now.decided).sum())
+    return done, done + int((~now.decided[rows]).sum())
+
+
 def next_open(rows: np.ndarray, decided: np.ndarray, at: int | None) -> int | None:
     """The item to show after `at`: the next one in the queue that is not decided, from the start again after the
     last; None when all others are decided. decided: bool [n]. `at` None, or not in the queue: the first open one.

@@ -36,9 +36,9 @@ def one_by_one(project: Project, found: Findings) -> None:
         finished(project, found, rows, title)
         return
     desk = _Desk(project, found, now, rows, at)
-    done = int(decided[rows].sum())
+    done, total = queue.progress(rows, now)
     place = queue.position(rows, at) + 1
-    st.progress(done / len(rows), text=f"{done:,} of {len(rows):,} decided · this is number {place:,}")
+    st.progress(done / total, text=f"{done:,} of {total:,} decided · number {place:,} in the queue")
     picture, verdict, alike = st.columns([12, 9, 8], gap="medium")
     with picture:
         _picture(desk)

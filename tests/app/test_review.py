@@ -23,7 +23,7 @@ def said(page: AppTest) -> str:
 def progress(page: AppTest) -> tuple[int, int, int]:
     """decided, of how many, and which one is on the desk."""
     words = page.get("progress")[0].proto.text.replace(",", "").split()
-    return int(words[0]), int(words[2]), int(words[-1])
+    return int(words[0]), int(words[2]), int(words[-4])
 
 
 def press(page: AppTest, key: str) -> AppTest:

@@ -117,6 +117,14 @@ def test_walking_stops_at_both_ends():
     assert queue.beside(rows[:0], None, 1) is None
 
 
+def test_progress_counts_decided_labels_on_when_they_leave_the_queue():
+    found = made(["cat"] * 4, {"one": doubt([0.1, 0.9, 0.5, 0.3], [0, 1, 1, 0])})
+    rows = queue.mislabel_queue(found)
+    assert queue.progress(rows, now(found)) == (0, 2)
+    there = now(found, ("b", "drop"), ("a", "relabel", "dog"), ("d", "drop"))  # a left the queue; d never stood in it
+    assert queue.progress(rows, there) == (2, 3)
+
+
 # -- what is decided -----------------------------------------------------------------------------------------
 
 
