@@ -2,11 +2,13 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation.data.decisions import DecisionLog, fold
 from curation.engine.recipe import parse_recipe
+from curation.engine.run import run
 from curation.ui.project import Project
 
 
@@ -156,3 +158,21 @@ def test_choices_that_another_dataset_does_not_have_fall_back_to_the_first(app, 
     assert not page.exception
     assert page.selectbox(key="map_colour").value == "label"
     assert page.multiselect(key="map_classes").value == []
+
+
+def test_items_without_pictures_and_without_a_test_split_are_shown_too(app, empty_home, tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 4)) + 6 * np.repeat([[0], [1]], 20, axis=0)
+    np.savez(tmp_path / "x.npz", features=x, labels=np.repeat([0, 1], 20))
+    recipe = {
+        "source": {"use": "arrays", "path": str(tmp_path / "x.npz"), "holdout": 0.0},
+        "encode": {"use": "precomputed"},
+        "flag": [{"use": "outliers"}],
+        "map": {"use": "pca"},
+    }
+    run(parse_recipe(recipe), empty_home / "digits", device="cpu")
+    page = app("map", project="digits")
+    assert not page.exception
+    page.session_state["map:opened:digits"] = 3
+    assert not page.run().exception
+    page.switch_page("pages/review.py").run()
+    assert not page.exception
