@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from curation.engine import registry
+from curation.ui.catalogue import parameters
 
 HERE = Path(__file__).parent
 
@@ -49,7 +50,7 @@ def _method(method: registry.Method) -> list[str]:
     card, body = method.card, method.doc.strip().split("\n", 1)
     lines = [f"### {method.id}", "", f"**{body[0]}**", ""]
     if len(body) > 1:
-        lines += [body[1].strip(), ""]
+        lines += [body[1].strip("\n"), ""]
     facts = {
         "Reads": ", ".join(card.needs),
         "Cost": card.cost,
@@ -59,29 +60,10 @@ def _method(method: registry.Method) -> list[str]:
         "Nested": "a smaller share is a prefix of a larger one" if card.nested else "",
     }
     lines += [f"- {name}: {fact}" for name, fact in facts.items() if fact]
-    fields = method.params.model_json_schema()
-    if properties := fields.get("properties"):
+    if found := parameters(method):
         lines += ["", "| parameter | default | allowed | |", "|---|---|---|---|"]
-        for name, field in properties.items():
-            default = "required" if name in fields.get("required", []) else f"`{field.get('default')!r}`"
-            lines.append(f"| `{name}` | {default} | {_allowed(field)} | {_cell(field.get('description', ''))} |")
+        lines += [f"| `{p.name}` | `{p.default}` | {_cell(p.allowed)} | {_cell(p.description)} |" for p in found]
     return [*lines, ""]
-
-
-def _allowed(field: dict) -> str:
-    """Type and bounds of one parameter, as a person would write them."""
-    if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])
-    if "anyOf" in field:
-        return " or ".join(_allowed(part) for part in field["anyOf"] if part.get("type") != "null")
-    kind = {"integer": "whole number", "number": "number", "boolean": "true or false", "array": "list"}.get(
-        field.get("type", ""), "path" if field.get("format") == "path" else "text"
-    )
-    low, high = field.get("minimum", field.get("exclusiveMinimum")), field.get("maximum", field.get("exclusiveMaximum"))
-    bounds = (
-        f", {low} to {high}" if low is not None and high is not None else f", from {low}" if low is not None else ""
-    )
-    return kind + bounds
 
 
 def _cell(text: str) -> str:

@@ -82,9 +82,7 @@ class DecisionLog:
     def __init__(self, workspace: Path):
         self.path = workspace / "decisions.sqlite"
 
-    def add(
-        self, ids: Sequence[str], action: Action, value: str | Sequence[str] | None = None, why: str = ""
-    ) -> int:
+    def add(self, ids: Sequence[str], action: Action, value: str | Sequence[str] | None = None, why: str = "") -> int:
         """Record one action on one or more items; durable on return. Returns the batch number, for undo.
 
         value: the same for all, or one for each of `ids`.

@@ -66,7 +66,10 @@ def test_names_default_to_the_method_and_whole_numbers_are_shares_too(tmp_path):
         (("keep = 0.5", "keep = true"), "keep = True"),
         (('"by_score"', '"by_scroe"'), "there is no pruner 'by_scroe'; did you mean 'by_score'?"),
         (('use = "sample"', 'use = "smaple"'), "there is no source 'smaple'; did you mean 'sample'?"),
-        (('prune = "half"', 'prune = "hlaf"'), "prune = 'hlaf' names no [[prune]] of this recipe; did you mean 'half'?"),
+        (
+            ('prune = "half"', 'prune = "hlaf"'),
+            "prune = 'hlaf' names no [[prune]] of this recipe; did you mean 'half'?",
+        ),
         (("mistakes = 0.05", "mistakes = 0.9"), "mistakes = 0.9: input should be less than or equal to 0.5"),
         (('action = "relabel"', 'action = "relable"'), "did you mean 'relabel'?"),
         (("[source]", "[sauce]"), "unknown section 'sauce'; did you mean 'source'?"),
