@@ -62,8 +62,12 @@ def _method(method: registry.Method) -> list[str]:
     lines += [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     if found := parameters(method):
         lines += ["", "| parameter | default | allowed | |", "|---|---|---|---|"]
-        lines += [f"| `{p.name}` | `{p.default}` | {_cell(p.allowed)} | {_cell(p.description)} |" for p in found]
+        lines += [f"| `{p.name}` | {_default(p.default)} | {_cell(p.allowed)} | {_cell(p.description)} |" for p in found]
     return [*lines, ""]
+
+
+def _default(text: str) -> str:
+    return text if text == "required" else f"`{text}`"
 
 
 def _cell(text: str) -> str:
