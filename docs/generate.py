@@ -62,7 +62,8 @@ def _method(method: registry.Method) -> list[str]:
     lines += [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     if found := parameters(method):
         lines += ["", "| parameter | default | allowed | |", "|---|---|---|---|"]
-        lines += [f"| `{p.name}` | {_default(p.default)} | {_cell(p.allowed)} | {_cell(p.description)} |" for p in found]
+        for name, default, allowed, description in found:
+            lines.append(f"| `{name}` | {_default(default)} | {_cell(allowed)} | {_cell(description)} |")
     return [*lines, ""]
 
 
