@@ -119,7 +119,7 @@ def _peak_memory(pid: int):
             except psutil.Error:
                 if not psutil.pid_exists(pid):
                     return
-            time.sleep(0.25)
+            time.sleep(1.0)
 
     threading.Thread(target=watch, daemon=True).start()
     return lambda: largest[0]

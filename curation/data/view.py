@@ -45,7 +45,6 @@ class Flags:
 
     suggested: int codes of the label that would fit better, -1 where there is none.
     duplicate_of: int positions of the item that is kept in this one's stead, -1 where there is none.
-    score_name: what the score means in words, for the review page.
     """
 
     score: np.ndarray
