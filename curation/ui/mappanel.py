@@ -79,7 +79,7 @@ def _many(project: Project, found: Findings, now: Standing, shown: np.ndarray, l
 def _about(found: Findings, now: Standing, rows: np.ndarray) -> None:
     """What is among them, in one line."""
     flagged = int(found.marked()[rows].sum())
-    parts = [f"{name} · {count:,}" for name, count in mapping.composition(now, rows)]
+    parts = [f"{count:,} × {name}" for name, count in mapping.composition(now, rows)]
     theme.chips([(f"{flagged:,} flagged", "flagged")] * bool(flagged) + parts)
 
 

@@ -83,7 +83,7 @@ def draw(
     found: Findings, now: Standing, look: Look, shown: np.ndarray, selected: np.ndarray, dark: bool, token: int = 0
 ) -> Drawn:
     """The map of the item rows `shown`, with the selected among them standing out. Another token, another figure."""
-    rows = drawn_rows(found, shown, look, selected)
+    rows = drawn_rows(found, shown, look, selected, CAP)
     colour, flagged, difficulty = colouring(found, now, look, dark), found.marked(), measure(found, look.size)
     lines = hover(found, now, look)
     figure = map_figure(
@@ -91,7 +91,7 @@ def draw(
     )  # fmt: skip
     show_selected(figure, selected)
     figure.layout.meta = token  # the browser keeps zoom and lasso as long as the figure is the same
-    words = drawn_words(len(rows), len(shown), int(flagged[shown].sum()), len(selected), difficulty is not None)
+    words = drawn_words(len(rows), len(shown), int(flagged[shown].sum()), len(selected), difficulty is not None, CAP)
     codes = colour.codes if isinstance(colour, Categories) else None
     return Drawn(found, look, dark, token, selected, figure, rows, legend_groups(colour), codes, words)
 
