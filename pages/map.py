@@ -67,7 +67,8 @@ def _drawn(project: Project, found, now, look: mapping.Look, shown: np.ndarray) 
     """The map of this look, drawn once: decisions do not redraw it while it is on the screen, since any change would
     lose zoom and lasso. Coming back to the page does."""
     state, name = st.session_state, f"map:drawn:{project.name}"
-    token, selected = state.get(f"map:redraw:{project.name}", 0), np.intersect1d(np.array(project.selected, np.int64), shown)
+    token = state.get(f"map:redraw:{project.name}", 0)
+    selected = np.intersect1d(np.array(project.selected, np.int64), shown)
     drawn: mapping.Drawn | None = state.get(name)
     on_screen = "map_chart" in state
     if drawn is None or not drawn.shows(found, look, DARK, token) or not (on_screen or drawn.fresh(now, selected)):
