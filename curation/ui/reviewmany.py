@@ -130,18 +130,22 @@ def duplicates(project: Project, found: Findings) -> None:
         finished(project, found, [], f"All {len(groups):,} groups of duplicates are decided")
         return
     with st.container(key="review_scroll"):
-        for group in shown[part("review_dup_page", len(shown), GROUPS)]:
-            _group(project, found, now, group)
+        page = shown[part("review_dup_page", len(shown), GROUPS)]
+        small = max(len(group) for group in page) <= 2
+        places = st.columns(2, gap="small") if small else [st.container()]  # pairs stand two in a row
+        for i, group in enumerate(page):
+            with places[i % len(places)]:
+                _group(project, found, now, group, columns=2 if small else SHOWN)
     pager("review_dup_page", len(shown), GROUPS)
 
 
-def _group(project: Project, found: Findings, now: Standing, group: np.ndarray) -> None:
+def _group(project: Project, found: Findings, now: Standing, group: np.ndarray, columns: int) -> None:
     kept, copies, ids = int(group[0]), queue.open_copies(group, now), found.items.column("id")
     with st.container(border=True, key=f"review_dup_{kept}"):
-        left, right = st.columns([4, 1], gap="medium", vertical_alignment="center")
+        left, right = st.columns([4, 1] if columns > 2 else [1, 1], gap="medium", vertical_alignment="center")
         with left:
             note = {int(row): "kept" if row == kept else str(ids[row]) for row in group[:SHOWN]}
-            itemview.strip(tiles(found, now, group[:SHOWN], note=note.get), columns=8)
+            itemview.strip(tiles(found, now, group[:SHOWN], note=note.get), columns=columns)
         with right:
             if queue.labels_differ(group, now):
                 theme.chips([("the labels differ", "flagged")])
