@@ -40,7 +40,7 @@ def autocast(device: str) -> AbstractContextManager:
 
     if torch.device(device).type != "cuda":
         return nullcontext()
-    half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    half = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     return torch.autocast("cuda", dtype=half)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-WORTH_WORKERS = 6.0  # seconds of decoding below which starting worker processes costs more than it saves
+WORTH_WORKERS = 10.0  # seconds of decoding below which starting worker processes costs more than it saves
 
 
 @dataclass(frozen=True)
@@ -133,32 +134,43 @@ def decoded(images: Images, position: int, prepare: Callable) -> np.ndarray:
 
 
 class _Batches:
-    """Batch number -> its images as one tensor, or the SourceError that stopped it. Lives in worker processes."""
+    """Batch number -> its images as one array, or the SourceError that stopped it. Lives in worker processes.
+
+    shared: whether workers hand batches over in shared memory, as tensors. Containers often have next to none of it,
+    and a worker that runs out is killed; arrays then go through a pipe, which is slower and always works.
+    """
 
     def __init__(self, prepare: Callable, images: Images, batches: list[range]):
-        self.prepare, self.images, self.batches = prepare, images, batches
+        self.prepare, self.images, self.batches, self.shared = prepare, images, batches, True
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, number: int) -> torch.Tensor | SourceError:
+    def __getitem__(self, number: int) -> torch.Tensor | np.ndarray | SourceError:
         import torch
 
         try:
-            found = [decoded(self.images, position, self.prepare) for position in self.batches[number]]
-            return torch.from_numpy(np.stack(found))
+            batch = np.stack([decoded(self.images, position, self.prepare) for position in self.batches[number]])
         except SourceError as error:  # handed over as a value: a worker's exception arrives as a page of traceback
             return error
+        return torch.from_numpy(batch) if self.shared else batch
 
 
 def _loaded(
     prepare: Callable, images: Images, batches: list[range], device: str, workers: int | None
 ) -> Iterator[tuple[range, torch.Tensor]]:
     """Each batch's positions and its prepared images, in order."""
+    import torch
     from torch.utils.data import DataLoader
 
+    if not batches:
+        return
     source = _Batches(prepare, images, batches)
-    workers = _workers(source, sum(map(len, batches))) if workers is None else workers
+    seconds, size = _measured(source)
+    if workers is None:
+        workers = _workers(seconds * sum(map(len, batches)))
+    in_flight = size * max(map(len, batches)) * 3 * workers  # two waiting and one in the making, each
+    source.shared = 2 * in_flight < _shared_memory()
     loader = DataLoader(
         source,
         batch_size=None,
@@ -171,23 +183,30 @@ def _loaded(
     for positions, batch in zip(batches, loader, strict=True):
         if isinstance(batch, SourceError):
             raise batch
-        yield positions, batch
+        yield positions, torch.as_tensor(batch)
 
 
 def _as_it_is(batch):
     return batch
 
 
-def _workers(source: _Batches, n: int) -> int:
-    """How many decode processes pay: none where the decoding of all n images is a matter of seconds."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or not source.batches:
-        return 0
+def _measured(source: _Batches) -> tuple[float, int]:
+    """Seconds and bytes one prepared image takes, from the first few."""
     sample, start = source.batches[0][:8], time.perf_counter()
-    for position in sample:
-        decoded(source.images, position, source.prepare)
-    seconds = (time.perf_counter() - start) / len(sample) * n
-    return 0 if seconds < WORTH_WORKERS else min(8, cores)
+    size = max(decoded(source.images, position, source.prepare).nbytes for position in sample)
+    return (time.perf_counter() - start) / len(sample), size
+
+
+def _workers(seconds: float) -> int:
+    """How many decode processes pay for `seconds` of decoding: none where it is a matter of moments."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if cores == 1 or seconds < WORTH_WORKERS else min(8, cores)
+
+
+def _shared_memory() -> float:
+    """Bytes of shared memory that are free; where the system does not tell, it has no limit of its own."""
+    folder = Path("/dev/shm")
+    return shutil.disk_usage(folder).free if folder.is_dir() else float("inf")
 
 
 # -- what is on disk -----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from PIL import Image
 from curation.data.items import make_items
 from curation.data.view import Images, View
 from curation.errors import InputError, RunError, SourceError
+from curation.training import embed as loop
 from curation.training.device import autocast, is_out_of_memory, pick
 from curation.training.embed import Encoder, embed
 
@@ -260,18 +261,19 @@ def test_a_vanished_file_is_named(tmp_path, workers):
     assert "\n" not in str(error.value)
 
 
-def test_workers_are_chosen_only_where_they_pay(tmp_path, monkeypatch):
-    """A slow `prepare` on many images gets workers, a fast one on few does not."""
-    from curation.training import embed as module
+def test_workers_are_chosen_only_where_they_pay(monkeypatch):
+    monkeypatch.setattr(loop.os, "sched_getaffinity", lambda _: range(4), raising=False)
+    assert [loop._workers(seconds) for seconds in (0.1, 1000)] == [0, 4]
+    monkeypatch.setattr(loop.os, "sched_getaffinity", lambda _: range(64), raising=False)
+    assert loop._workers(1000) == 8
+    monkeypatch.setattr(loop.os, "sched_getaffinity", lambda _: range(1), raising=False)
+    assert loop._workers(1000) == 0
 
-    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: range(4), raising=False)
 
-    def slow(image):
-        time.sleep(0.01)
-        return grey(image)
-
-    assert module._workers(module._Batches(grey, images(), [range(0, 8)]), N) == 0
-    assert module._workers(module._Batches(slow, images(), [range(0, 8)]), 1000) == 4
+def test_without_shared_memory_workers_hand_their_images_over_through_a_pipe(tmp_path, monkeypatch):
+    plain = run(tmp_path / "plain")
+    monkeypatch.setattr(loop, "_shared_memory", lambda: 0)
+    np.testing.assert_array_equal(run(tmp_path / "piped", workers=2), plain)
 
 
 # -- devices ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from curation.data.items import make_items
 from curation.data.view import Images, View
 from curation.errors import RecipeError, SourceError
-from curation.methods.encoders import open_clip, timm
+from curation.methods.encoders import open_clip, pixels, timm
 from curation.training import weights
 from curation.training.embed import embed
 
@@ -21,6 +22,7 @@ TINY_CLIP = {
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
     "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
 }
+HERE = {"device": "cpu", "progress": lambda *_: None}
 TINY_TIMM = "test_vit.r160_in1k"
 
 
@@ -65,7 +67,7 @@ def tiny_clip(tmp_path_factory):
 
 def test_open_clip_gives_the_features_of_open_clip(tiny_clip, view, pictures, tmp_path):
     _, model, preprocess, checkpoint = tiny_clip
-    encoder = open_clip.encode(view, device="cpu", model="tiny", checkpoint=checkpoint, batch=2)
+    encoder = open_clip.encode(view, **HERE, model="tiny", checkpoint=checkpoint, batch=2)
     made = run(encoder, view, tmp_path / "out", workers=2)
     with torch.inference_mode():
         batch = torch.stack([preprocess(Image.fromarray(picture)) for picture in pictures])
@@ -77,7 +79,7 @@ def test_open_clip_gives_the_features_of_open_clip(tiny_clip, view, pictures, tm
 def test_class_names_are_encoded_with_every_prompt_averaged_and_normalised(tiny_clip, view):
     library, model, _, checkpoint = tiny_clip
     prompts = ("a photo of a {}.", "{}")
-    text = open_clip.encode(view, device="cpu", model="tiny", checkpoint=checkpoint, prompts=prompts).text
+    text = open_clip.encode(view, **HERE, model="tiny", checkpoint=checkpoint, prompts=prompts).text
     tokenize = library.get_tokenizer("tiny")
     with torch.inference_mode():
         fox = model.encode_text(tokenize(["a photo of a red fox.", "red fox"]), normalize=True).mean(0)
@@ -86,8 +88,20 @@ def test_class_names_are_encoded_with_every_prompt_averaged_and_normalised(tiny_
     assert text.dtype == np.float32
 
 
+def test_what_workers_run_can_be_sent_to_them(tiny_clip, tiny_timm, view, tmp_path):
+    torch.save(tiny_timm[1].state_dict(), tmp_path / "tiny.pth")
+    for encoder in (
+        open_clip.encode(view, **HERE, model="tiny", checkpoint=tiny_clip[3], prompts=()),
+        timm.encode(view, device="cpu", model=TINY_TIMM, checkpoint=tmp_path / "tiny.pth"),
+        pixels.encode(view),
+    ):
+        image = Image.new("RGB", (50, 40), (9, 99, 199))
+        sent = pickle.loads(pickle.dumps(encoder.prepare))
+        np.testing.assert_array_equal(sent(image), encoder.prepare(image))
+
+
 def test_without_prompts_class_names_are_left_alone(tiny_clip, view):
-    assert open_clip.encode(view, device="cpu", model="tiny", checkpoint=tiny_clip[3], prompts=()).text is None
+    assert open_clip.encode(view, **HERE, model="tiny", checkpoint=tiny_clip[3], prompts=()).text is None
 
 
 def test_a_checkpoint_of_another_model_is_refused_in_one_sentence(tiny_clip, view, tmp_path):
@@ -95,7 +109,7 @@ def test_a_checkpoint_of_another_model_is_refused_in_one_sentence(tiny_clip, vie
     del state["visual.proj"]
     torch.save(state, tmp_path / "cut.pt")
     with pytest.raises(SourceError, match="does not load into open_clip's tiny") as error:
-        open_clip.encode(view, device="cpu", model="tiny", checkpoint=tmp_path / "cut.pt")
+        open_clip.encode(view, **HERE, model="tiny", checkpoint=tmp_path / "cut.pt")
     assert "\n" not in str(error.value)
 
 
@@ -106,9 +120,10 @@ def test_a_checkpoint_that_would_run_code_is_refused(tiny_clip, view, tmp_path, 
             return (open, (str(tmp_path / "sprung"), "w"))
 
     torch.save({"state_dict": Trap()}, tmp_path / "trap.pt")
-    method, model = {"open_clip": (open_clip, "tiny"), "timm": (timm, TINY_TIMM)}[name]
+    known = {"open_clip": (open_clip, "tiny", HERE), "timm": (timm, TINY_TIMM, {"device": "cpu"})}
+    method, model, where = known[name]
     with pytest.raises(SourceError, match="does not load"):
-        method.encode(view, device="cpu", model=model, checkpoint=tmp_path / "trap.pt")
+        method.encode(view, **where, model=model, checkpoint=tmp_path / "trap.pt")
     assert not (tmp_path / "sprung").exists()
 
 

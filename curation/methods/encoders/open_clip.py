@@ -11,6 +11,7 @@ Cherti, Beaumont, Wightman et al., Reproducible Scaling Laws for Contrastive Lan
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,7 @@ def encode(
     view: View,
     *,
     device: str,
+    progress: Callable[..., None],
     model: Annotated[str, Field(min_length=1, description="Any model name open_clip lists.")] = DEFAULT[0],
     pretrained: Annotated[
         str, Field(description="Which weights: a tag that open_clip lists for this model.")
@@ -73,7 +75,7 @@ def encode(
 ) -> Encoder:
     """Encoder to L2-normalised image features [m, d], with the class names as `text` [C, d].
 
-    >>> encode(View.of(images=[]), device="cpu", model="ViT-B-33")
+    >>> encode(View.of(images=[]), device="cpu", progress=print, model="ViT-B-33")
     Traceback (most recent call last):
     curation.errors.RecipeError: open_clip has no model 'ViT-B-33'; did you mean 'ViT-B-32'?
     """
@@ -84,7 +86,7 @@ def encode(
 
     _known(model, pretrained, checkpoint)
     net = _loaded(model, pretrained, checkpoint).eval().to(device)
-    text = _text(net, model, view.classes, prompts, device) if prompts and view.classes else None
+    text = _text(net, model, view.classes, prompts, device, progress) if prompts and view.classes else None
     looks = net.visual.preprocess_cfg
     mean, std = (255 * torch.tensor(looks[name], device=device).view(3, 1, 1) for name in ("mean", "std"))
     net.visual.to(memory_format=torch.channels_last)
@@ -171,7 +173,9 @@ def _loaded(model: str, pretrained: str, checkpoint: Path | None):
     return net
 
 
-def _text(net, model: str, classes: tuple[str, ...], prompts: tuple[str, ...], device: str) -> np.ndarray:
+def _text(
+    net, model: str, classes: tuple[str, ...], prompts: tuple[str, ...], device: str, progress: Callable[..., None]
+) -> np.ndarray:
     """float32 [C, d]: per class the mean of its normalised prompt embeddings, normalised again."""
     import open_clip
     import torch
@@ -180,7 +184,8 @@ def _text(net, model: str, classes: tuple[str, ...], prompts: tuple[str, ...], d
     tokenizer = open_clip.get_tokenizer(model)
     rows = []
     with torch.inference_mode():
-        for name in classes:
+        for done, name in enumerate(classes):
+            progress(done, len(classes), "encoding class names")
             words = [prompt.replace("{}", name.replace("_", " ")) for prompt in prompts]
             encoded = net.encode_text(tokenizer(words).to(device), normalize=True)
             rows.append(normalize(encoded.float().mean(0), dim=0))

@@ -163,6 +163,11 @@ class _Features:
     def __call__(self, batch: torch.Tensor) -> torch.Tensor:
         import torch
 
+        return torch.cat(_each(self._of, batch, 16))
+
+    def _of(self, batch: torch.Tensor) -> torch.Tensor:
+        import torch
+
         rows, places = [], self.quarters.shape[1]
         many = AT_ONCE if batch.device.type == "cpu" else len(batch)
         # One buffer for all: fresh memory for every product would cost as much as the product.
@@ -194,17 +199,43 @@ def _k_means(x: torch.Tensor, atoms: int, rng: np.random.Generator, progress: Ca
 
     start = rng.choice(len(x), atoms, replace=False)
     dictionary = normalize(x[torch.from_numpy(start).to(x.device)])
+
+    def pull(patches: torch.Tensor) -> torch.Tensor:
+        likeness = patches @ dictionary.T
+        best = likeness.abs().argmax(1, keepdim=True)
+        # A product with a one-hot matrix where an indexed sum would do: the same bytes on every run, on GPUs too.
+        chosen = torch.zeros_like(likeness).scatter_(1, best, likeness.gather(1, best))
+        return chosen.T @ patches
+
     for done in range(ROUNDS):
-        total = torch.zeros_like(dictionary)
-        for part in x.split(8192):
-            likeness = part @ dictionary.T
-            best = likeness.abs().argmax(1, keepdim=True)
-            # A product with a one-hot matrix where an indexed sum would do: the same bytes on every run, on GPUs too.
-            chosen = torch.zeros_like(likeness).scatter_(1, best, likeness.gather(1, best))
-            total += chosen.T @ part
-        dictionary = normalize(dictionary + total)  # the old atom stays in the sum, so no atom dies
+        dictionary = normalize(dictionary + sum(_each(pull, x, 2048)))  # the old atom stays in the sum, so no atom dies
         progress(done + 1)
     return dictionary
+
+
+def _each(function: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """`function` of consecutive parts of `size` rows; on the CPU each part on one core.
+
+    Cores that each work through parts of their own never wait for each other within an operation, which on a machine
+    that also does other things is several times faster than sharing every product between them. The parts, and with
+    them every last bit of the result, do not depend on the number of cores.
+    """
+    import torch
+
+    if rows.device.type != "cpu":
+        return [function(part) for part in rows.split(size)]
+
+    def one(part: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            return function(part)
+
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(cores) as pool:
+            return list(pool.map(one, rows.split(size)))
+    finally:
+        torch.set_num_threads(cores)
 
 
 def _components(features: torch.Tensor, dim: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
