@@ -1,13 +1,14 @@
 import json
-import multiprocessing
-import os
-import signal
-import time
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from curation.data.workspace import Workspace, key_of
 from curation.errors import WorkspaceError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_equal_parts_give_equal_keys_and_other_parts_others():
@@ -42,23 +43,17 @@ def test_a_resumable_result_finds_what_the_killed_attempt_left(tmp_path):
         assert (folder / "shard").read_text() == "half"
 
 
-def _hold(path, started):
-    with Workspace(path).lock("score", "k"):
-        started.set()
-        time.sleep(60)
-
-
 def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    started = context.Event()
-    holder = context.Process(target=_hold, args=(tmp_path, started))
-    holder.start()
-    assert started.wait(20)
-    waited = []
-    os.kill(holder.pid, signal.SIGKILL)
-    with Workspace(tmp_path).lock("score", "k", waiting=lambda: waited.append(1)):
-        pass
-    holder.join()
+    code = (
+        "import sys, time; from curation.data.workspace import Workspace\n"
+        "with Workspace(sys.argv[1]).lock('score', 'k'): print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as holder:
+        assert holder.stdout.readline() == "held\n"
+        holder.kill()
+        with Workspace(tmp_path).lock("score", "k"):
+            pass
 
 
 def test_a_workspace_of_a_newer_winnow_is_left_alone(tmp_path):
