@@ -339,7 +339,8 @@ def test_the_snippet_runs_and_makes_a_subset_of_rows(table, arrays, tmp_path):
 
 
 def test_the_snippet_finds_files_in_an_image_folder_of_any_part(files, tmp_path):
-    datasets = pytest.importorskip("torchvision.datasets")
+    from torchvision import datasets
+
     items, table = files
     _, snippet = torch.write(table, path=tmp_path / "half.pt", items=items)
     for top in (tmp_path / "data/train", tmp_path / "data"):
@@ -391,7 +392,8 @@ def test_nothing_kept_is_one_sentence(table, arrays, tmp_path):
 
 
 def test_load_dataset_reads_what_was_written(tmp_path):
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     labels = ['it\'s: a "label"', "- no", "- no", "yes", "yes"]
     items = make_items(
         ids=IDS, labels=labels, splits=["train"] * 5, images=PIXELS, features=np.eye(5, dtype=np.float32)
