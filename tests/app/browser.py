@@ -136,6 +136,7 @@ class Visit:
         self.tab.mouse.down()
         for point in [*at[1:], at[0]]:
             self.tab.mouse.move(*point, steps=4)
+            self.tab.wait_for_timeout(80)  # a busy browser drops moves that follow too fast, and the area is empty
         self.tab.mouse.up()
 
     def _console(self, message) -> None:

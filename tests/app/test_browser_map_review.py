@@ -26,7 +26,7 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
         tab.wait_for_timeout(1000)
         page.lasso(chart, [(0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.6)])
         with contextlib.suppress(TimeoutError):
-            tab.locator(".st-key-map_clear").wait_for(timeout=8000)
+            tab.locator(".st-key-map_clear").wait_for(timeout=20_000)
             break
     page.settle()
     count = int(tab.locator(".st-key-map_clear").inner_text().split()[0].replace(",", ""))
