@@ -9,10 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # What a method may ask its View for. The runner provides exactly these, and nothing else is readable.
-NEEDS = ("images", "labels", "groups", "embeddings", "features", "pixels", "neighbours", "probabilities", "dynamics")
+NEEDS = (
+    *("ids", "images", "labels", "groups", "embeddings", "class_embeddings", "features"),
+    *("pixels", "neighbours", "probabilities", "in_fold", "dynamics", "network"),
+)
 
-# The part of NEEDS that is evidence: each is one file in methods/evidence, planned in when asked for.
-EVIDENCE = ("pixels", "neighbours", "probabilities", "dynamics")
+# The part of NEEDS that is evidence: need -> the file in methods/evidence that gathers it, planned in when asked for.
+EVIDENCE = {
+    "pixels": "pixels",
+    "neighbours": "neighbours",
+    "probabilities": "probabilities",
+    "in_fold": "probabilities",
+    "dynamics": "dynamics",
+    "network": "dynamics",
+}
 
 
 @dataclass(frozen=True)

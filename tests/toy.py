@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from curation.data.view import Dynamics, Neighbours, View
+from curation.training.checkpoints import Network
 
 N, CLASSES, EPOCHS, K = 90, 3, 6, 20
 TRUTH = np.arange(N) // 2 % CLASSES  # copies share a class
@@ -30,6 +31,7 @@ def arrays(seed: int = 0) -> dict:
     logits = (learnt * lean + 0.1 * rng.normal(size=(EPOCHS, N, CLASSES))).astype(np.float32)
     pixels = np.clip(128 + 40 * rng.normal(size=(N, 8, 8, 3)), 0, 255).astype(np.uint8)
     return {
+        "ids": np.array([f"item {i}" for i in range(N)], dtype=object),
         "labels": labels,
         "groups": groups,
         "embeddings": x,
@@ -37,8 +39,31 @@ def arrays(seed: int = 0) -> dict:
         "pixels": pixels,
         "neighbours": neighbours(x, K),
         "probabilities": softmax(lean),
+        "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
+        "class_embeddings": np.eye(CLASSES, 6, dtype=np.float32),
         "dynamics": Dynamics(logits, "train", x[:, :4].copy()),
+        "network": network(x),
     }
+
+
+def network(x: np.ndarray) -> Network:
+    """Softmax regression on x at three checkpoints, ever surer; it goes by the truth, not by the planted labels."""
+    from curation.training import nets
+
+    d = x.shape[1]
+    # the state of nets.mlp in order: mean, scale, head.weight, head.bias
+    weights = [np.concatenate([np.zeros(d), np.ones(d), sure * np.eye(CLASSES, d).ravel(), np.zeros(CLASSES)])
+               for sure in (0.2, 0.5, 1.0)]  # fmt: skip
+
+    def load(positions: np.ndarray, device: str):
+        import torch
+
+        return torch.tensor(x[positions], device=device)
+
+    def build(device: str):
+        return nets.mlp(np.zeros(d), np.ones(d), 0, CLASSES, seed=0).to(device)
+
+    return Network(build, load, np.array(weights, np.float32), np.array([0, 2, 5]), np.arange(len(x)))
 
 
 def view(needs: tuple[str, ...] | None = None, scores: tuple[str, ...] = ("aum",), **changed) -> View:

@@ -8,11 +8,13 @@ in `needs` is an error: it keeps plans honest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+
+from curation.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,28 @@ class Dynamics:
     """One recorded student run. logits: float [E, m, C] per epoch.
 
     mode: "train" = logits of the training passes, before each update; "eval" = a clean pass after each epoch.
-    features: float [m, h], penultimate features of the finished student.
+    features: float [m, h], penultimate features of the finished student; None where a brought run has none.
+    weights: float32 [K, P], the student's weights after the epochs `kept` int [K], flat; None where none were kept.
     """
 
     logits: np.ndarray
     mode: str
-    features: np.ndarray
+    features: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    kept: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """What students think of m items. values: float64 [m, C], rows sum to 1.
+
+    mode: "out_of_fold" = no item was predicted by a student trained on it; "train" or "eval" = it was.
+    in_fold: float64 [m, C], the mean over the students that were trained on the item; None where that is unknown.
+    """
+
+    values: np.ndarray
+    mode: str = "out_of_fold"
+    in_fold: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +114,10 @@ class View:
         if classes is None and "labels" in arrays:
             classes = [str(c) for c in range(int(np.max(arrays["labels"], initial=-1)) + 1)]
         table = {name: float_rows(values) for name, values in (scores or {}).items()}
+        of_classes = arrays.pop("class_embeddings", None)
         return cls(
-            {name: (lambda rows, value=value: take(value, rows)) for name, value in arrays.items()},
+            {name: (lambda rows, value=value: take(value, rows)) for name, value in arrays.items()}
+            | {"class_embeddings": lambda rows: of_classes},
             np.arange(m),
             classes or (),
             needs=needs,
@@ -112,7 +132,8 @@ class View:
         """The same view cut to these positions, in this order."""
         part = View(self._provide, self.rows[positions], self.classes, self._needs, self._scores, self._students)
         # What was loaded for the whole is cut, not loaded again.
-        part._cache = {name: take(value, np.asarray(positions)) for name, value in self._cache.items()}
+        cut = {name: value for name, value in self._cache.items() if name != "class_embeddings"}
+        part._cache = {name: take(value, np.asarray(positions)) for name, value in cut.items()}
         return part
 
     @property
@@ -125,8 +146,15 @@ class View:
         if self._needs is not None and name not in self._needs:
             raise LookupError(f"this method reads {name!r}, which its card does not name in `needs`")
         if name not in self._cache:
-            self._cache[name] = self._provide[name](self.rows)
+            value = self._provide[name](self.rows)
+            _check(name, value)
+            self._cache[name] = value
         return self._cache[name]
+
+    @property
+    def ids(self) -> np.ndarray:
+        """object [m], the items' ids; for what aligns files a person brings, nothing else needs them."""
+        return self._get("ids")
 
     @property
     def labels(self) -> np.ndarray:
@@ -142,6 +170,14 @@ class View:
     def embeddings(self) -> np.ndarray:
         """float32 [m, d], C-contiguous. Read-only."""
         return self._get("embeddings")
+
+    @property
+    def class_embeddings(self) -> np.ndarray:
+        """float32 [C, d], unit rows: the class names as the encoder's text tower sees them.
+
+        Raises InputError where the encoder has no text tower.
+        """
+        return self._get("class_embeddings")
 
     @property
     def features(self) -> np.ndarray:
@@ -168,8 +204,24 @@ class View:
         return self._get("probabilities")
 
     @property
+    def in_fold(self) -> np.ndarray:
+        """float64 [m, C], mean probabilities of the fold students that were trained on the item.
+
+        Raises InputError where the probabilities were brought along.
+        """
+        return self._get("in_fold")
+
+    @property
     def dynamics(self) -> Dynamics:
         return self._get("dynamics")
+
+    @property
+    def network(self):
+        """The recorded student at its checkpoints, to differentiate: a `training.checkpoints.Network` of m inputs.
+
+        Raises InputError where the recorded run was brought along, or the student kept no weights.
+        """
+        return self._get("network")
 
     def score(self, name: str) -> np.ndarray:
         """float64 [m] of a score named by a `Ref("scores")` parameter. Higher = harder."""
@@ -203,6 +255,18 @@ class Images:
         return Images(self.items, self.rows[positions])
 
 
+def _check(name: str, value: Any) -> None:
+    """What no method can answer is said once, here, in words."""
+    if name in ("embeddings", "features") and not (finite := np.isfinite(value).all(axis=1)).all():
+        bad = np.flatnonzero(~finite)
+        raise InputError(
+            f"{len(bad):,} of {len(value):,} rows of the {name} hold NaN or infinite values, the first at row {bad[0]}; "
+            "repair or remove them, or encode again"
+        )
+    if name == "labels" and (missing := int((value < 0).sum())):
+        raise InputError(f"{missing:,} of {len(value):,} items have no label; label them, or mark them as unlabeled")
+
+
 def float_rows(values) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
@@ -212,8 +276,9 @@ def take(value: Any, rows: np.ndarray) -> Any:
     if isinstance(value, Neighbours):
         return cut_neighbours(value, rows)
     if isinstance(value, Dynamics):
-        return Dynamics(value.logits[:, rows], value.mode, value.features[rows])
-    if isinstance(value, Images):
+        features = None if value.features is None else value.features[rows]
+        return replace(value, logits=value.logits[:, rows], features=features)
+    if hasattr(value, "take") and not isinstance(value, np.ndarray):
         return value.take(rows)
     return value[rows]
 

@@ -188,11 +188,13 @@ class _Planner:
         )
 
     def evidence(self, name: str) -> str:
-        section = self.recipe.evidence.get(name)
-        if section is None:
-            method = registry.get("evidence", name)
-            section = Section(use=name, params=method.validated({}, f"[evidence.{name}]"))
-        return self.derived("evidence", section)
+        return self.derived("evidence", self.evidence_section(name), name=name)
+
+    def evidence_section(self, name: str) -> Section:
+        if name in self.recipe.evidence:
+            return self.recipe.evidence[name]
+        method = registry.get("evidence", name)
+        return Section(use=name, params=method.validated({}, f"[evidence.{name}]"))
 
     def score(self, name: str) -> str:
         """A score some method refers to: one of the recipe's, else a method's with its defaults."""
@@ -276,11 +278,15 @@ class _Planner:
                 student = registry.get("students", named, f"[{stage}] {method.id}: {parameter}")
                 students[named] = student.validated({}, f"student {named}")
                 needs += student.card.needs
+        if "network" in needs:
+            student = self.recorded_student(stage, method)
+            students[student.id] = student.validated({}, f"student {student.id}")
+            needs += student.card.needs
         needs = list(dict.fromkeys(needs))
         for need in needs:
             if need in EVIDENCE:
-                inputs[need] = self.evidence(need)
-            elif need == "embeddings":
+                inputs[need] = self.evidence(EVIDENCE[need])
+            elif need in ("embeddings", "class_embeddings"):
                 inputs["embeddings"] = self.embeddings(stage, method)
             elif need == "labels" and self.labels_key:
                 inputs["labels"] = self.labels_key
@@ -300,6 +306,18 @@ class _Planner:
                 _fingerprints(section.params.values(), f"[{stage}]"),
             )
         )
+
+    def recorded_student(self, stage: str, method: Method) -> Method:
+        """Whom [evidence.dynamics] records, or a RecipeError where there is no network to differentiate."""
+        name = self.evidence_section("dynamics").params.get("student")
+        student = registry.get("students", name) if name else None
+        if student is None or student.network is None:
+            whose = f"the student {name} keeps none" if name else "a run brought by path has none"
+            raise RecipeError(
+                f"[{stage}] {method.id} differentiates the network of the recorded run, and {whose}; "
+                "take it out, or let [evidence.dynamics] record a student: head or cnn"
+            )
+        return student
 
     def embeddings(self, stage: str, method: Method) -> str:
         if self.recipe.encode is None:

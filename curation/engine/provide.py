@@ -17,7 +17,7 @@ from curation.data.decisions import InForce
 from curation.data.items import TRAIN, Items, encode_labels, natural_order
 from curation.data.view import Images, View, take
 from curation.data.workspace import Workspace
-from curation.engine import results
+from curation.engine import registry, results
 from curation.engine.plan import Step
 from curation.errors import InputError
 
@@ -82,7 +82,7 @@ class Store:
 
     def view(self, step: Step, rows: np.ndarray, students: Callable[[str], Callable] | None = None) -> View:
         """What `step` may see of `rows`: exactly what it reads, nothing else."""
-        provide = {need: self._provider(need, step.inputs) for need in step.reads}
+        provide = {need: self._provider(need, step) for need in step.reads}
         provide["train"] = lambda rows: np.flatnonzero(np.isin(rows, self.train))
         return View(
             provide,
@@ -98,7 +98,10 @@ class Store:
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _provider(self, need: str, inputs: Mapping[str, str]) -> Callable[[np.ndarray], Any]:
+    def _provider(self, need: str, step: Step) -> Callable[[np.ndarray], Any]:
+        inputs = step.inputs
+        if need == "ids":
+            return lambda rows: self.items.column("id")[rows]
         if need == "labels":
             return lambda rows: self.labels[rows]
         if need == "groups":
@@ -109,6 +112,12 @@ class Store:
             return self._features
         if need == "embeddings":
             return lambda rows: self._embeddings(inputs["embeddings"], rows)
+        if need == "class_embeddings":
+            return lambda rows: self._class_embeddings(inputs["embeddings"])
+        if need == "network":
+            return lambda rows: self._network(step, rows)
+        if need == "in_fold":
+            return lambda rows: self._cut("evidence", inputs[need], rows, "in_fold")
         return lambda rows: self._cut("evidence", inputs[need], rows)
 
     def _images(self, rows: np.ndarray) -> Images:
@@ -125,8 +134,28 @@ class Store:
         whole = self._load("encode", key)
         return np.ascontiguousarray(whole[1][results.positions(whole[0], rows)], dtype=np.float32)
 
-    def _cut(self, stage: str, key: str, rows: np.ndarray) -> Any:
+    def _class_embeddings(self, key: str) -> np.ndarray:
+        found = results.load(self.folder("encode", key), "class_embeddings")
+        if found is None:
+            raise InputError("this encoder sees no text, so class names cannot be compared with images; use open_clip")
+        added = len(self.classes) - len(found)  # classes a person added after encoding: unlike everything
+        return np.pad(np.asarray(found, np.float32), ((0, added), (0, 0)))
+
+    def _network(self, step: Step, rows: np.ndarray) -> Any:
+        key = step.inputs["network"]
+        name = results.read_json(self.folder("evidence", key) / "card.json")["params"]["student"]
+        _, run = self._load("evidence", key)
+        if run.weights is None:
+            raise InputError(f"the recorded run kept no weights of {name}; record it again")
+        build = registry.get("students", name).network
+        return build(self.view(step, rows), run.weights, run.kept, **step.students[name])
+
+    def _cut(self, stage: str, key: str, rows: np.ndarray, part: str = "") -> Any:
         own, value = self._load(stage, key)
+        if part:
+            value = results.load(self.folder(stage, key), part)
+            if value is None:
+                raise InputError(f"{part} is not known: the {stage} was brought along, not computed here")
         return value if np.array_equal(own, rows) else take(value, results.positions(own, rows))
 
     def _load(self, stage: str, key: str) -> tuple[np.ndarray, Any]:

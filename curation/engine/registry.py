@@ -52,6 +52,7 @@ class Method:
     card: Card
     call: Callable
     preflight: Callable | None  # optional second function: raises UnavailableError before any work
+    network: Callable | None  # optional, students only: (view, **params) -> Network without weights, to differentiate
     doc: str
 
     def __reduce__(self):
@@ -171,5 +172,6 @@ def load(kind: str, name: str) -> Method:
         card=module.CARD,
         call=getattr(module, KINDS[kind]),
         preflight=getattr(module, "preflight", None),
+        network=getattr(module, "network", None),
         doc=inspect.getdoc(module) or "",
     )

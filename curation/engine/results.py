@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.view import Dynamics, Flags, Neighbours, Selection
+from curation.data.view import Dynamics, Flags, Neighbours, Probabilities, Selection
 
 
 def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
@@ -22,7 +22,10 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
     if isinstance(value, Neighbours):
         arrays |= {"indices": value.indices, "distances": value.distances}
     elif isinstance(value, Dynamics):
-        arrays |= {"logits": value.logits, "features": value.features}
+        arrays |= {"logits": value.logits, "features": value.features, "weights": value.weights, "kept": value.kept}
+        about["mode"] = value.mode
+    elif isinstance(value, Probabilities):
+        arrays |= {"value": value.values, "in_fold": value.in_fold}
         about["mode"] = value.mode
     elif isinstance(value, Flags):
         arrays |= {"score": value.score, "flagged": value.flagged}
@@ -51,7 +54,7 @@ def load_evidence(folder: Path) -> Any:
         return Neighbours(indices, load(folder, "distances"))
     if (logits := load(folder, "logits")) is not None:
         mode = json.loads((folder / "card.json").read_text())["mode"]
-        return Dynamics(logits, mode, load(folder, "features"))
+        return Dynamics(logits, mode, load(folder, "features"), load(folder, "weights"), load(folder, "kept"))
     return load(folder)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from curation.data.view import View
 from curation.errors import InputError, RunError
+from curation.training.checkpoints import flat
 from curation.training.device import autocast
 from curation.training.student import Predictor, Record
 
@@ -72,7 +73,7 @@ def fit(
                 "train it with a lower learning rate (lr)"
             )
         if record is not None:
-            record.epoch(lambda: forward(net, inputs))
+            record.epoch(lambda: forward(net, inputs), lambda: flat(net))
         if progress is not None:
             progress(epoch + 1, epochs, f"epoch {epoch + 1} of {epochs}")
 

@@ -8,21 +8,22 @@ from typing import Literal
 import numpy as np
 
 from curation.errors import RunError
+from curation.training.checkpoints import Thinned
 
 LARGEST = float(np.finfo(np.float16).max)
 
 
-class Recorder:
-    """A `Record` that keeps float16 logits in memory: 2 * E * m * C bytes, 30 MB for 50,000 items, 10 classes and 30
+class RunRecord:
+    """A `Record` that keeps float16 logits in memory, and the weights after a few epochs: 2 * E * m * C bytes, 30 MB for 50,000 items, 10 classes and 30
     epochs. Half precision is enough for ranks; what would not fit into it is clipped, never infinite.
 
     mode: "train" keeps the logits every item had when its batch came up, "eval" a clean pass after each epoch.
 
-    >>> recorder = Recorder(2, 2, "train")
-    >>> recorder.batch(np.array([1]), np.array([[0.0, 1e9]]))
-    >>> recorder.batch(np.array([0]), np.array([[2.0, 3.0]]))
-    >>> recorder.epoch(lambda: None)
-    >>> recorder.logits.tolist()
+    >>> run = RunRecord(2, 2, "train")
+    >>> run.batch(np.array([1]), np.array([[0.0, 1e9]]))
+    >>> run.batch(np.array([0]), np.array([[2.0, 3.0]]))
+    >>> run.epoch(lambda: None)
+    >>> run.logits.tolist()
     [[[2.0, 3.0], [0.0, 65504.0]]]
     """
 
@@ -30,13 +31,14 @@ class Recorder:
         self.mode = mode
         self._shape = (m, classes)
         self._epochs: list[np.ndarray] = []
+        self._kept = Thinned()
         self._current = self._empty()
 
     def batch(self, positions: np.ndarray, logits: np.ndarray) -> None:
         if self.mode == "train":
             self._current[positions] = np.clip(logits, -LARGEST, LARGEST)
 
-    def epoch(self, predict: Callable[[], np.ndarray]) -> None:
+    def epoch(self, predict: Callable[[], np.ndarray], weights: Callable[[], np.ndarray] | None = None) -> None:
         if self.mode == "eval":
             self._current[:] = np.clip(predict(), -LARGEST, LARGEST)
         if unseen := int(np.isnan(self._current).any(axis=1).sum()):
@@ -46,6 +48,13 @@ class Recorder:
             )
         self._epochs.append(self._current)
         self._current = self._empty()
+        if weights is not None:
+            self._kept.add(weights())
+
+    @property
+    def checkpoints(self) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+        """Weights float32 [K, P] and the epochs int [K] they were kept after; None, None where there are none."""
+        return (self._kept.weights, self._kept.epochs) if len(self._kept.epochs) else (None, None)
 
     @property
     def logits(self) -> np.ndarray:

@@ -30,5 +30,6 @@ class Record(Protocol):
     def batch(self, positions: np.ndarray, logits: np.ndarray) -> None:
         """Train-mode logits [b, C] of one batch, taken before the update."""
 
-    def epoch(self, predict: Callable[[], np.ndarray]) -> None:
-        """An epoch ended; `predict()` gives clean eval-mode logits [m, C] if they are wanted."""
+    def epoch(self, predict: Callable[[], np.ndarray], weights: Callable[[], np.ndarray] | None = None) -> None:
+        """An epoch ended; `predict()` gives clean eval-mode logits [m, C] and `weights()` the network's weights
+        float32 [P] if they are wanted. A student without weights to differentiate leaves the second out."""

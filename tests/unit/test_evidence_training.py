@@ -13,7 +13,7 @@ from curation.errors import InputError, RunError
 from curation.methods.evidence import dynamics, pixels, probabilities
 from curation.methods.students import head
 from curation.training.folds import assign
-from curation.training.record import Recorder
+from curation.training.record import RunRecord
 from curation.training.student import Predictor
 
 
@@ -216,16 +216,16 @@ def test_a_mislabelled_item_lags_behind_in_the_recorded_run():
 
 
 def test_a_student_that_skips_an_item_is_found_out():
-    recorder = Recorder(3, 2, "train")
-    recorder.batch(np.array([0, 2]), np.zeros((2, 2)))
+    run = RunRecord(3, 2, "train")
+    run.batch(np.array([0, 2]), np.zeros((2, 2)))
     with pytest.raises(RunError, match="no logits for 1 of 3 items"):
-        recorder.epoch(lambda: None)
+        run.epoch(lambda: None)
 
 
 def test_batches_are_put_where_their_items_stand():
-    recorder = Recorder(4, 1, "train")
+    run = RunRecord(4, 1, "train")
     for epoch in (0, 10):
-        recorder.batch(np.array([3, 0]), np.array([[epoch + 3], [epoch]]))
-        recorder.batch(np.array([2, 1]), np.array([[epoch + 2], [epoch + 1]]))
-        recorder.epoch(lambda: None)
-    assert recorder.logits[..., 0].tolist() == [[0, 1, 2, 3], [10, 11, 12, 13]]
+        run.batch(np.array([3, 0]), np.array([[epoch + 3], [epoch]]))
+        run.batch(np.array([2, 1]), np.array([[epoch + 2], [epoch + 1]]))
+        run.epoch(lambda: None)
+    assert run.logits[..., 0].tolist() == [[0, 1, 2, 3], [10, 11, 12, 13]]

@@ -19,7 +19,7 @@ from pydantic import Field
 from curation.card import Card, Ref
 from curation.data.view import Dynamics, View
 from curation.errors import InputError
-from curation.training.record import Recorder
+from curation.training.record import RunRecord
 
 CARD = Card(
     title="Training dynamics",
@@ -45,7 +45,8 @@ def gather(
         int, Field(ge=0, le=1000, description="Epochs to train for; 0 takes the student's own number.")
     ] = 0,
 ) -> tuple[Dynamics, dict]:
-    """Dynamics with logits float16 [E, m, C] in the view's order, and notes: mode, epochs, share learned.
+    """Dynamics with logits float16 [E, m, C] in the view's order, the student's weights after a few of the epochs,
+    and notes: mode, epochs, share learned.
 
     >>> from functools import partial
     >>> from curation.methods.students import head
@@ -59,9 +60,9 @@ def gather(
     if len(np.unique(labels)) < 2:
         raise InputError("a recorded run needs items of at least two classes; there is nothing to tell apart")
     train = view.student(student, epochs=epochs) if epochs else view.student(student)
-    recorder = Recorder(len(view), len(view.classes), mode)
-    finished = train(view, seed=int(rng.integers(2**31)), record=recorder, progress=progress)
-    logits = recorder.logits
+    run = RunRecord(len(view), len(view.classes), mode)
+    finished = train(view, seed=int(rng.integers(2**31)), record=run, progress=progress)
+    logits, (weights, kept) = run.logits, run.checkpoints
     accuracy = float((logits[-1].argmax(axis=1) == labels).mean())
     notes = {"mode": mode, "epochs": len(logits), "passes": finished.passes, "accuracy": round(accuracy, 4)}
-    return Dynamics(logits, mode, finished.features(view)), notes
+    return Dynamics(logits, mode, finished.features(view), weights, kept), notes

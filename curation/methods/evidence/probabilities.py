@@ -17,12 +17,13 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.view import View
+from curation.data.view import Probabilities, View
 from curation.errors import InputError
 from curation.training.folds import assign
 
 CARD = Card(
     title="Out-of-fold probabilities",
+    version=2,
     cost="folds * the student's training time, n * C memory",
     blind_to="errors of the student itself",
     needs=("labels", "groups"),
@@ -38,8 +39,9 @@ def gather(
     progress=None,
     student: Annotated[str, Ref("students"), Field(description="Who predicts; fresh for every fold.")] = "head",
     folds: Annotated[int, Field(ge=2, le=50, description="Number of parts, each predicted by the others.")] = 5,
-) -> tuple[np.ndarray, dict]:
-    """float64 [m, C], rows sum to 1, and notes: folds used, share predicted as labelled.
+) -> tuple[Probabilities, dict]:
+    """values float64 [m, C] out of fold, in_fold [m, C] of the students that saw the item, and notes: folds used,
+    share predicted as labelled.
 
     >>> from functools import partial
     >>> from curation.methods.students import head
@@ -48,7 +50,7 @@ def gather(
     >>> students = {"head": partial(head.train, device="cpu")}
     >>> view = View.of(embeddings=x, labels=y, groups=content, students=students)
     >>> p, notes = gather(view, rng=np.random.default_rng(0), folds=2)
-    >>> (p.argmax(axis=1) == y).all(), notes["accuracy"]
+    >>> (p.values.argmax(axis=1) == y).all(), notes["accuracy"]
     (np.True_, 1.0)
     """
     labels = view.labels
@@ -59,14 +61,16 @@ def gather(
     used = int(fold.max()) + 1
     train = view.student(student)
     probabilities = np.empty((len(view), len(view.classes)))
+    seen = np.zeros_like(probabilities)
     for k in range(used):
         if progress is not None:
             progress(k, used, f"student {k + 1} of {used}")
-        held = np.flatnonzero(fold == k)
-        fitted = train(view.subset(np.flatnonzero(fold != k)), seed=int(rng.integers(2**31)))
+        held, taught = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        fitted = train(view.subset(taught), seed=int(rng.integers(2**31)))
         probabilities[held] = _softmax(fitted.logits(view.subset(held)))
+        seen[taught] += _softmax(fitted.logits(view.subset(taught))) / (used - 1)
     accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-    return probabilities, {"folds": used, "accuracy": round(accuracy, 4)}
+    return Probabilities(probabilities, in_fold=seen), {"folds": used, "accuracy": round(accuracy, 4)}
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

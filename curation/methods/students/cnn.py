@@ -20,6 +20,7 @@ from curation.card import Card
 from curation.data.view import View
 from curation.training import loop, nets
 from curation.training.augment import crop_flip
+from curation.training.checkpoints import Network
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -85,6 +86,21 @@ def train(
             progress=progress,
         )
     return loop.predictor(net, lambda other: _load(other, device), passes=epochs * len(labels))
+
+
+def network(view: View, weights, epochs, *, width: int = 16, **_) -> Network:
+    """What `train` recorded, to differentiate, for the rows of the view."""
+
+    def load(positions: np.ndarray, device: str):
+        return loop.tensor(np.ascontiguousarray(view.pixels[positions]), device)
+
+    return Network(
+        lambda device: nets.resnet(width, len(view.classes), seed=0).to(device),
+        load,
+        weights,
+        epochs,
+        np.arange(len(view)),
+    )
 
 
 def _load(view: View, device: str):

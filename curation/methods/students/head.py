@@ -19,6 +19,7 @@ from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
 from curation.training import loop, nets
+from curation.training.checkpoints import Network
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -86,6 +87,20 @@ def train(
             progress=progress,
         )
     return loop.predictor(net, lambda other: _load(other, device), passes=epochs * m)
+
+
+def network(view: View, weights, epochs, *, hidden: int = 0, **_) -> Network:
+    """What `train` recorded, to differentiate, for the rows of the view."""
+    import numpy as np
+
+    def build(device: str):
+        d = view.embeddings.shape[1]
+        return nets.mlp(np.zeros(d), np.ones(d), hidden, len(view.classes), seed=0).to(device)
+
+    def load(positions, device: str):
+        return loop.tensor(view.embeddings[positions], device)
+
+    return Network(build, load, weights, epochs, np.arange(len(view)))
 
 
 def _load(view: View, device: str):
