@@ -7,4 +7,7 @@ The app is `streamlit run app.py`, the command line `python -m curation`; both d
     run(load_recipe("recipes/digits.toml"), "workspaces/digits")
 """
 
+from curation.recorder import Recorder
+
+__all__ = ["Recorder"]
 __version__ = "0.1.0"

@@ -260,8 +260,8 @@ def _check(name: str, value: Any) -> None:
     if name in ("embeddings", "features") and not (finite := np.isfinite(value).all(axis=1)).all():
         bad = np.flatnonzero(~finite)
         raise InputError(
-            f"{len(bad):,} of {len(value):,} rows of the {name} hold NaN or infinite values, the first at row {bad[0]}; "
-            "repair or remove them, or encode again"
+            f"{len(bad):,} of {len(value):,} rows of the {name} hold NaN or infinity, the first is row {bad[0]}; "
+            "repair them, or encode again"
         )
     if name == "labels" and (missing := int((value < 0).sum())):
         raise InputError(f"{missing:,} of {len(value):,} items have no label; label them, or mark them as unlabeled")

@@ -16,6 +16,7 @@ import pydantic
 import tomli_w
 from pydantic import Field
 
+from curation.card import EVIDENCE
 from curation.data.decisions import Decision
 from curation.engine import registry
 from curation.errors import RecipeError, nearest
@@ -180,10 +181,12 @@ def _evidence(raw: Any) -> dict[str, Section]:
     found = {}
     for name, part in raw.items():
         where = f"[evidence.{name}]"
-        registry.get("evidence", name, where)
+        if name not in EVIDENCE.values():
+            raise RecipeError(f"{where}: there is no evidence {name!r}; {nearest(name, set(EVIDENCE.values()))}")
         if not isinstance(part, Mapping):
             raise RecipeError(f"{where}: expected a table, got {part!r}")
-        found[name] = _section({**part, "use": name}, "evidence", Section, where)
+        brought = "path" in part and f"{name}_file" in registry.methods("evidence")
+        found[name] = _section({**part, "use": f"{name}_file" if brought else name}, "evidence", Section, where)
     return found
 
 

@@ -14,8 +14,10 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 class RunRecord:
-    """A `Record` that keeps float16 logits in memory, and the weights after a few epochs: 2 * E * m * C bytes, 30 MB for 50,000 items, 10 classes and 30
-    epochs. Half precision is enough for ranks; what would not fit into it is clipped, never infinite.
+    """A `Record` that keeps logits in memory as float16, and the weights after a few of the epochs.
+
+    2 * E * m * C bytes, 30 MB for 50,000 items, 10 classes and 30 epochs. Half precision is enough for ranks; what
+    would not fit into it is clipped, never infinite.
 
     mode: "train" keeps the logits every item had when its batch came up, "eval" a clean pass after each epoch.
 

@@ -127,7 +127,7 @@ class Project:
 
     def evidence(self, name: str) -> tuple[np.ndarray, Any] | None:
         """(item rows, value) of `probabilities`, `neighbours` (positions in those rows) or `dynamics`."""
-        step = next(iter(s for s in self.plan.of("evidence") if s.method.id == name), None)
+        step = self.plan.find("evidence", name)
         if not self.plan.done(step):
             return None
         return np.asarray(results.load(self._path(step), "rows")), results.load_evidence(self._path(step))

@@ -118,9 +118,25 @@ def test_every_row_is_predicted_once_by_a_student_that_knows_neither_it_nor_its_
     watched = Watched()
     _, notes = probabilities.gather(blobs(30, groups, watched), rng=rng(), folds=4)
     assert notes["folds"] == len(watched.trained) == 4
-    assert sorted(np.concatenate(watched.asked).tolist()) == list(range(30))
-    for trained, asked in zip(watched.trained, watched.asked, strict=True):
+    held, taught = watched.asked[::2], watched.asked[1::2]
+    assert sorted(np.concatenate(held).tolist()) == list(range(30))
+    for trained, asked, again in zip(watched.trained, held, taught, strict=True):
         assert not set(groups[trained]) & set(groups[asked])
+        assert np.array_equal(trained, again)
+
+
+def test_in_fold_probabilities_are_those_of_the_students_that_saw_the_item():
+    view = blobs(60)
+    view.labels[0] = 1  # learnt by heart by those that saw it, unlikely to the one that did not
+    view = View.of(
+        embeddings=view.embeddings,
+        labels=view.labels,
+        groups=np.arange(60),
+        students={"head": partial(head.train, device="cpu", hidden=64, epochs=200, l2=0.0)},
+    )
+    found = probabilities.gather(view, rng=rng())[0]
+    assert np.allclose(found.in_fold.sum(axis=1), 1)
+    assert found.in_fold[0, 1] > found.values[0, 1] + 0.2
 
 
 def test_an_items_own_label_has_no_part_in_its_prediction(monkeypatch):
@@ -129,14 +145,15 @@ def test_an_items_own_label_has_no_part_in_its_prediction(monkeypatch):
     view, changed = blobs(), blobs()
     changed.labels[4] = 0
     assert view.labels[4] == 1
-    before, after = (probabilities.gather(v, rng=rng())[0] for v in (view, changed))
+    before, after = (probabilities.gather(v, rng=rng())[0].values for v in (view, changed))
     assert (before[4] == after[4]).all()
     assert (before[fold != 4] != after[fold != 4]).any()
 
 
 def test_probabilities_are_right_on_clear_data_and_sum_to_one():
     view = blobs()
-    p, notes = probabilities.gather(view, rng=rng())
+    found, notes = probabilities.gather(view, rng=rng())
+    p = found.values
     assert p.dtype == np.float64
     assert p.sum(axis=1) == pytest.approx(np.ones(30))
     assert notes["accuracy"] == (p.argmax(axis=1) == view.labels).mean() > 0.9
@@ -146,13 +163,13 @@ def test_a_class_of_one_item_is_predicted_by_students_that_never_saw_it():
     view = blobs()
     view.labels[view.labels == 2] = 1
     view.labels[0] = 2
-    p, _ = probabilities.gather(view, rng=rng())
+    p = probabilities.gather(view, rng=rng())[0].values
     assert p[0, 2] < 0.05
     assert np.isfinite(p).all()
 
 
 def test_the_same_generator_gives_the_same_probabilities():
-    first, again = (probabilities.gather(blobs(), rng=rng())[0] for _ in range(2))
+    first, again = (probabilities.gather(blobs(), rng=rng())[0].values for _ in range(2))
     assert (first == again).all()
 
 
