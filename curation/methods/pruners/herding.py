@@ -1,0 +1,68 @@
+"""Herding: pick so that the mean of what is picked stays as close as can be to the mean of everything.
+
+Each pick is the item that points most where the picks so far fall short of the mean, so k picks approximate the mean
+about as 1/k, faster than random ones. Prefers the typical; with `balance` in the recipe it keeps the mean of every
+class, as it is used most. Blind to labels, difficulty and spread: the mean may be right and whole regions missing.
+Time n * budget * d at the speed of memory (10 s for 50,000 x 512 and 5,000 picks), memory n * d.
+
+Differs: a widely used library takes the item FARTHEST from the mean to be reached; its results are those of the
+opposite method. This is the published rule, the largest inner product; "distance" is the form of iCaRL (Rebuffi et
+al., CVPR 2017), which on unit rows is the same.
+
+Welling, Herding Dynamical Weights to Learn, ICML 2009.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from curation.card import Card
+from curation.data.view import View
+from curation.maths.neighbours import unit
+
+CARD = Card(
+    title="Herding",
+    cost="n * budget * d time, n * d memory",
+    blind_to="labels, difficulty, and everything but the mean",
+    needs=("embeddings",),
+    paper="https://doi.org/10.1145/1553374.1553517",
+    tags=("geometry", "label-free"),
+    nested=True,
+    stochastic=False,
+)
+
+
+def select(
+    view: View,
+    budget: int,
+    *,
+    progress: Callable[..., None] = lambda done, total, message="": None,
+    normalise: Annotated[bool, Field(description="Scale every embedding to length 1 first, as iCaRL does.")] = True,
+    rule: Annotated[
+        Literal["inner", "distance"],
+        Field(description="Largest inner product with what is missing, or the mean of the picks nearest the mean."),
+    ] = "inner",
+) -> np.ndarray:
+    """Positions int64 [budget], in the order taken; equal items in their order in the data.
+
+    >>> select(View.of(embeddings=np.array([[0.0], [2.0], [4.0], [9.0]])), 2, normalise=False, rule="distance").tolist()
+    [2, 1]
+    """
+    phi = unit(view.embeddings) if normalise else np.asarray(view.embeddings, np.float32)
+    mean = phi.mean(axis=0, dtype=np.float64)
+    pull = phi @ mean.astype(np.float32)
+    gain = pull.astype(np.float64)  # <phi_i, w>, kept current: sums of float32 products, added up in float64
+    if rule == "distance":  # |(t + 1) mean - picked - phi_i|^2 = constant - 2 (<w, phi_i> - |phi_i|^2 / 2)
+        gain -= np.einsum("ij,ij->i", phi, phi, dtype=np.float64) / 2
+    picks = np.empty(budget, np.int64)
+    for t in range(budget):
+        picks[t] = best = int(gain.argmax())
+        gain += pull - phi @ phi[best]
+        gain[best] = -np.inf
+        if t % 500 == 499:
+            progress(t + 1, budget)
+    return picks
