@@ -88,7 +88,7 @@ def train(
     return loop.predictor(net, lambda other: _load(other, device), passes=epochs * len(labels))
 
 
-def network(view: View, weights, epochs, *, width: int = 16, **_) -> Network:
+def network(view: View, weights, kept, *, width: int = 16, **_) -> Network:
     """What `train` recorded, to differentiate, for the rows of the view."""
 
     def load(positions: np.ndarray, device: str):
@@ -98,7 +98,7 @@ def network(view: View, weights, epochs, *, width: int = 16, **_) -> Network:
         lambda device: nets.resnet(width, len(view.classes), seed=0).to(device),
         load,
         weights,
-        epochs,
+        kept,
         np.arange(len(view)),
     )
 

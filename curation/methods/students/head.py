@@ -89,7 +89,7 @@ def train(
     return loop.predictor(net, lambda other: _load(other, device), passes=epochs * m)
 
 
-def network(view: View, weights, epochs, *, hidden: int = 0, **_) -> Network:
+def network(view: View, weights, kept, *, hidden: int = 0, **_) -> Network:
     """What `train` recorded, to differentiate, for the rows of the view."""
     import numpy as np
 
@@ -100,7 +100,7 @@ def network(view: View, weights, epochs, *, hidden: int = 0, **_) -> Network:
     def load(positions, device: str):
         return loop.tensor(view.embeddings[positions], device)
 
-    return Network(build, load, weights, epochs, np.arange(len(view)))
+    return Network(build, load, weights, kept, np.arange(len(view)))
 
 
 def _load(view: View, device: str):
