@@ -69,8 +69,8 @@ def select(
     Rows 0, 1 and 2 are one spot, row 3 is another; the hardest there is makes the rest of its spot worthless.
 
     >>> from curation.data.view import Neighbours
-    >>> far = [np.inf, np.inf]
-    >>> spot = Neighbours(np.array([[1, 2], [0, 2], [0, 1], [-1, -1]]), np.array([[0, 0], [0, 0], [0, 0], far]))
+    >>> close, far = [0.001, 0.001], [np.inf, np.inf]
+    >>> spot = Neighbours(np.array([[1, 2], [0, 2], [0, 1], [-1, -1]]), np.array([close, close, close, far]))
     >>> view = View.of(neighbours=spot, scores={"aum": [0.8, 0.9, 1.0, 0.5]})
     >>> select(view, 2, rng=np.random.default_rng(0), k=2).tolist()
     [2, 3]
@@ -98,12 +98,15 @@ def _walk(
     rng: np.random.Generator,
     clamp: bool,
 ) -> np.ndarray:
-    """int64 [budget]: the argmax of value, then its share off the neighbours, and so on; ties by the seed.
+    """int64 [budget]: the argmax of value, then its share off the neighbours, and so on. Ties go to the higher value
+    at the start, then by the seed.
 
     A heap entry counts while it names the value its row still has; every change of a value pushes a new entry, so the
     order is exact even where values rise.
     """
-    now, tie, picks = value.tolist(), rng.permutation(len(value)).tolist(), []
+    tie = np.empty(len(value), np.int64)
+    tie[np.lexsort((rng.permutation(len(value)), -value))] = np.arange(len(value))
+    now, tie, picks = value.tolist(), tie.tolist(), []
     heap = [(-v, tie[i], i) for i, v in enumerate(now)]
     heapq.heapify(heap)
     while len(picks) < budget:

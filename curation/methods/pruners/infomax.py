@@ -7,9 +7,9 @@ spreads the picks, 0 keeps the highest scores. Blind to regions whose importance
 similarity beyond the nearest neighbours. Time rounds * n * k, memory n * k.
 
 The published values of alpha, temperature, neighbours and rounds are unverified; the defaults here are ours.
-Differs: a round moves the shares part of the way (2 / (round + 2)), because whole steps swing between two states as
-soon as neighbours are dear; the cap of 1 per share is filled up so that shares sum to the budget; the authors cut
-large data into parts, which the sparse graph makes needless.
+Differs: a round moves the shares only 2 / (round + 2) of the way, and rounds grow sharper, because whole steps swing
+between two states and end far from the best sum; the cap of 1 per share is filled up so that shares sum to the budget;
+the authors cut large data into parts, which the sparse graph makes needless.
 
 Tan, Wu, Huang, Zhao & Qi, Data Pruning by Information Maximization, ICLR 2025.
 """
@@ -48,10 +48,10 @@ def select(
         Field(ge=0, le=100, description="Price of a pair of copies, where scores range from 0 to 1."),
     ] = 0.3,
     k: Annotated[int, Field(ge=1, le=100, description="Neighbours that count as similar.")] = 5,
-    rounds: Annotated[int, Field(ge=1, le=10_000, description="Steps towards rest; about 20 are published.")] = 50,
+    rounds: Annotated[int, Field(ge=1, le=10_000, description="Steps towards rest; about 20 are published.")] = 100,
     sharpness: Annotated[
-        float, Field(gt=0, le=10_000, description="How decided a step is: shares grow with exp(sharpness * gain).")
-    ] = 20.0,
+        float, Field(gt=0, le=10_000, description="How decided the last step is; shares go with exp(sharpness * gain).")
+    ] = 50.0,
 ) -> np.ndarray:
     """Positions int64 [budget], the largest share first; equal shares by gain, then in an order drawn by the seed.
 
@@ -71,7 +71,7 @@ def select(
     share = np.full(len(worth), budget / len(worth))
     for step in range(rounds):
         gain = worth - 2 * alpha * (alike @ share)
-        share += 2 / (step + 2) * (_shares(sharpness * gain, budget) - share)
+        share += 2 / (step + 2) * (_shares(sharpness * (step + 1) / rounds * gain, budget) - share)
     return np.lexsort((rng.permutation(len(worth)), -gain, -share))[:budget]
 
 

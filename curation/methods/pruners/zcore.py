@@ -5,8 +5,8 @@ near the median. The item nearest the point has covered something and gains 1; t
 redundant with it and together lose 1, the nearest nearly all of it (shares fall with the fourth power of the
 distance). Ground is probed out of proportion to where the data are, so items in sparse regions win more often. Needs
 no labels and no training. Blind to labels and difficulty, and to anything that only many dimensions together show. The
-published number of rounds is 1,000,000 for every data set; here it is `per_item` times the number of items and never
-more than that. Time rounds * n (25 s for 50,000 items and 200,000 rounds), memory n * d.
+published number of rounds is 1,000,000; here it is `per_item` times the number of items and never more than that. Time
+rounds * n (25 s for 50,000 items and 200,000 rounds), memory n * d.
 
 Differs: an item is kept out of its own neighbourhood by its number; the published code drops whichever comes first in
 the sorted order. Where several items coincide with the one that gained, the loss is split among them, the limit of the
