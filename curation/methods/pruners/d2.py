@@ -71,7 +71,7 @@ def select(
     >>> from curation.data.view import Neighbours
     >>> close, far = [0.001, 0.001], [np.inf, np.inf]
     >>> spot = Neighbours(np.array([[1, 2], [0, 2], [0, 1], [-1, -1]]), np.array([close, close, close, far]))
-    >>> view = View.of(neighbours=spot, scores={"aum": [0.8, 0.9, 1.0, 0.5]})
+    >>> view = View.of(neighbours=spot, scores={"aum": [0.5, 0.9, 1.0, 0.7]})
     >>> select(view, 2, rng=np.random.default_rng(0), k=2).tolist()
     [2, 3]
     """
