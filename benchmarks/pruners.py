@@ -1,0 +1,161 @@
+"""What every pruner costs: seconds and memory on the same synthetic data, one process each.
+
+    python -m benchmarks.pruners                         all pruners, 50,000 x 512, 10 classes, 5,000 picks
+    python -m benchmarks.pruners d2 herding              only these
+    python -m benchmarks.pruners --n 5000 --budget 500   smaller
+
+Pruners come from the registry, with their default parameters and everything their cards ask for given: the neighbour
+graph, probabilities, a recorded run and the scores are made beforehand and not counted. Memory is the most a process
+held while selecting, above what it held with the data loaded and the libraries warm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.k_center import Peak
+from curation.data.view import Dynamics, Neighbours, View
+from curation.engine.registry import methods
+from curation.maths.neighbours import nearest
+from curation.training import nets
+from curation.training.checkpoints import Network
+
+EPOCHS, K = 10, 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="pruners to measure; all when none is named")
+    parser.add_argument("--n", type=int, default=50_000)
+    parser.add_argument("--d", type=int, default=512)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--budget", type=int, default=5_000)
+    parser.add_argument("--limit", type=int, default=600, help="seconds after which a pruner is given up")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda, for pruners that ask for one")
+    parser.add_argument("--one", help=argparse.SUPPRESS)  # the process of one pruner: the folder with the data
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(args.names[0], Path(args.one), args.budget, args.device)))
+        return
+    names = args.names or list(methods("pruners"))
+    with tempfile.TemporaryDirectory() as folder:
+        make(Path(folder), args.n, args.d, args.classes)
+        print(f"{args.n:,} x {args.d}, {args.classes} classes, {args.budget:,} picks, {os.cpu_count()} cores")
+        print(f"{'pruner':<20}{'seconds':>9}{'extra MB':>10}  load before", flush=True)
+        for name in names:
+            command = [sys.executable, "-m", "benchmarks.pruners", name, "--one", folder]
+            command += ["--budget", str(args.budget), "--device", args.device]
+            print(f"{name:<20}{row(command, args.limit)}", flush=True)
+
+
+def row(command: list[str], limit: int) -> str:
+    load = os.getloadavg()[0]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=limit, cwd=Path(__file__).parents[1])
+    except subprocess.TimeoutExpired:
+        return f"{'over ' + str(limit):>9}{'':>10}  {load:.1f}"
+    if ran.returncode:
+        return f"   failed: {ran.stderr.strip().splitlines()[-1]}"
+    made = json.loads(ran.stdout.splitlines()[-1])
+    return f"{made['seconds']:>9.2f}{made['extra_mb']:>10.0f}  {load:.1f}"
+
+
+def measure(name: str, folder: Path, budget: int, device: str) -> dict:
+    """Seconds and memory of one pruner, after a small call that loads its libraries."""
+    method, whole = methods("pruners")[name], load(folder)
+    params = method.validated({}, name)
+
+    def select(view: View, budget: int):
+        offer = {"rng": np.random.default_rng(0), "seed": 0, "device": device, "progress": lambda *a, **k: None}
+        return method.call(view, budget, **params, **{key: offer[key] for key in method.injected})
+
+    select(whole.subset(np.arange(0, len(whole), max(1, len(whole) // 500))), min(50, budget))
+    with Peak() as peak:
+        started = time.perf_counter()
+        made = select(whole, budget)
+        seconds = time.perf_counter() - started
+    rows = np.asarray(getattr(made, "rows", made))
+    assert len(np.unique(rows)) == budget
+    return {"seconds": seconds, "extra_mb": max(peak.extra_mb, 0.0)}
+
+
+def make(folder: Path, n: int, d: int, classes: int) -> None:
+    """100 clusters in 32 latent dimensions, lifted to d with noise; each cluster is of one class, 5 % mislabelled."""
+    rng = np.random.default_rng(0)
+    cluster = rng.integers(100, size=n)
+    latent = rng.normal(size=(100, 32))[cluster] + 0.5 * rng.normal(size=(n, 32))
+    x = latent @ rng.normal(size=(32, d)) + 0.3 * rng.normal(size=(n, d))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    truth = cluster % classes
+    labels = np.where(rng.random(n) < 0.05, rng.integers(classes, size=n), truth)
+    hard = rng.random(n)[:, None]
+    lean = (4 - 4 * hard) * np.eye(classes)[truth] + rng.normal(size=(n, classes))
+    learnt = np.linspace(0.2, 1.5, EPOCHS)[:, None, None]
+    logits = (learnt * lean + 0.3 * rng.normal(size=(EPOCHS, n, classes))).astype(np.float16)
+    e = np.exp(lean - lean.max(axis=1, keepdims=True))
+    graph = nearest(x, K)
+    head = np.stack([x[truth == code].mean(axis=0) for code in range(classes)])
+    arrays = {
+        "embeddings": x,
+        "labels": labels,
+        "logits": logits,
+        "probabilities": e / e.sum(axis=1, keepdims=True),
+        "indices": graph.indices,
+        "distances": graph.distances,
+        "hard": hard[:, 0],
+        "head": 10 * (head - head.mean(axis=0)),
+    }
+    for name, value in arrays.items():
+        np.save(folder / f"{name}.npy", value)
+
+
+def load(folder: Path) -> View:
+    """A View of the arrays `make` wrote, in memory, with every score there is."""
+    have = {path.stem: np.load(path) for path in folder.glob("*.npy")}
+    x, hard, labels = have["embeddings"], have["hard"], have["labels"]
+    scores = {
+        name: hard + 0.1 * np.random.default_rng(i).random(len(x)) for i, name in enumerate(sorted(methods("scores")))
+    }
+    scores["forgetting"] = np.floor(5 * hard**2)  # counts: many are equal
+    return View.of(
+        scores=scores,
+        classes=[str(code) for code in range(len(have["head"]))],
+        embeddings=x,
+        features=x,
+        labels=labels,
+        groups=np.arange(len(x)),
+        neighbours=Neighbours(have["indices"], have["distances"]),
+        probabilities=have["probabilities"],
+        in_fold=have["probabilities"],
+        dynamics=Dynamics(have["logits"], "train", x.copy()),
+        network=student(x, have["head"]),
+    )
+
+
+def student(x: np.ndarray, head: np.ndarray) -> Network:
+    """Softmax regression on x by the class means."""
+    classes, d = head.shape
+
+    def load(positions: np.ndarray, device: str):
+        import torch
+
+        return torch.tensor(x[positions], device=device)
+
+    def build(device: str):
+        return nets.mlp(np.zeros(d), np.ones(d), 0, classes, seed=0).to(device)
+
+    weights = np.concatenate([np.zeros(d), np.ones(d), head.ravel(), np.zeros(classes)])  # nets.mlp's state, in order
+    return Network(build, load, weights[None].astype(np.float32), np.array([0]), np.arange(len(x)))
+
+
+if __name__ == "__main__":
+    main()
