@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _NUMBERS = 2_000_000  # kinds of triples times classes; beyond, only the most common triples are compared
+_FEW = 32  # classes up to which double precision costs nothing
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,13 @@ def estimate(
     from curation.training.loop import one_thread
 
     classes = len(seen.single)
-    free_t = torch.tensor(5.0 * np.eye(classes) - 1.0, requires_grad=True)
-    free_p = torch.tensor(1.0 / classes + 0.1 * rng.random(classes), requires_grad=True)
+    kind = torch.float64 if classes <= _FEW else torch.float32
+    free_t = torch.tensor(5.0 * np.eye(classes) - 1.0, dtype=kind, requires_grad=True)
+    free_p = torch.tensor(1.0 / classes + 0.1 * rng.random(classes), dtype=kind, requires_grad=True)
     optimiser = torch.optim.Adam([free_t, free_p], lr=rate)
     best, found = np.inf, (free_t.detach().softmax(1), free_p.detach().softmax(0))
-    given = _tensors(seen)
-    with one_thread():
+    given = _tensors(seen, kind)
+    with one_thread(classes < 300):  # steps of under a millisecond are not worth sharing
         for step in range(steps):
             t, p = free_t.softmax(1), free_p.softmax(0)
             loss = mismatch(t, p, given)
@@ -91,7 +93,7 @@ def estimate(
             optimiser.step()
             if step % 50 == 0:
                 progress(step, steps, "estimating how labels are mistaken")
-    return found[0].numpy(), found[1].numpy()
+    return found[0].double().numpy(), found[1].double().numpy()
 
 
 def mismatch(t, p, given: dict):
@@ -109,8 +111,9 @@ def mismatch(t, p, given: dict):
     return sum((square + 1e-24).sqrt() for square in squares)  # the root of 0 has no slope
 
 
-def _tensors(seen: Consensus) -> dict:
+def _tensors(seen: Consensus, kind=None) -> dict:
     import torch
 
     given = {name: torch.tensor(value) for name, value in vars(seen).items() if isinstance(value, np.ndarray)}
+    given = {name: value.to(kind or torch.float64) if value.is_floating_point() else value for name, value in given.items()}
     return given | {"complete": seen.complete}

@@ -11,8 +11,8 @@ Clusterability as an Alternative to Anchor Points When Learning with Noisy Label
 Differs: 21 rounds over random subsets of the voters stand in for 21 passes over random augmentations, because
 embeddings are frozen; neighbours come from the shared graph; an item is told from its neighbours by its number, where
 the published code drops the nearest, whoever that is; a class estimated to be clean is left alone, where the code
-flags 5 % of it; and an item all of whose neighbours agree with it is never flagged. Beyond about 100 classes only the
-most common triples of labels enter the estimate.
+flags 5 % of it; and an item all of whose neighbours agree with it is never flagged. Where there are many kinds of label
+triples (about 100 classes and more) only the most common enter the estimate.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from curation.maths.transitions import consensus, estimate
 
 CARD = Card(
     title="SimiFeat",
-    cost="rounds * n * k + 400 * C^3 time, n * C memory; about a minute at 1,000 classes",
+    cost="rounds * n * k + 400 * C^3 time, n * C memory; 20 s of it at 1,000 classes",
     blind_to="mistakes that lie together, and classes the encoder mixes up",
     needs=("neighbours", "labels"),
     paper="https://arxiv.org/abs/2110.06283",

@@ -4,7 +4,7 @@ Probability of the given label from the students that saw the item, minus that f
 items that can only be learnt by heart: mislabelled, atypical, or the only one of their kind. Low for items that others
 explain, and for items no student can fit even when it sees them. Blind to redundancy beyond that (near copies in other
 folds make each other look unmemorised), and as noisy as the few students behind it: with k folds, one leaves an item
-out and k - 1 see it.
+out and k - 1 see it. A linear student learns little by heart, so its memorization says little.
 
 Feldman & Zhang, What Neural Networks Memorize and Why: Discovering the Long Tail via Influence Estimation,
 NeurIPS 2020.
@@ -29,7 +29,7 @@ CARD = Card(
     blind_to="items no student can fit, and copies that explain each other",
     needs=("probabilities", "in_fold", "labels"),
     paper="https://arxiv.org/abs/2008.03703",
-    tags=("probabilities", "mislabel"),
+    tags=("probabilities"),
     stochastic=False,
 )
 
