@@ -9,7 +9,8 @@ from curation.data.view import Neighbours, View
 from curation.maths.clusters import spherical
 from curation.maths.graph import symmetric
 from curation.maths.shares import in_turn
-from curation.methods.pruners import d2, density, herding, infomax, prototypes, semdedup, zcore
+from curation.maths.spacing import room
+from curation.methods.pruners import d2, density, herding, infomax, k_center, prototypes, semdedup, zcore
 from tests import toy
 
 
@@ -125,6 +126,26 @@ def test_d2_with_a_small_gamma_reaches_more_groups_than_the_score_alone():
     assert len(set(group[np.argsort(-score)[:20]])) == 1
     assert reached[0] >= 8
     assert reached[1] <= 2
+
+
+# -- robust k-center ------------------------------------------------------------------------------------------
+
+
+def test_room_is_the_mean_distance_to_the_nearest_of_all_others():
+    x = clustered(60)
+    x[5] = x[9]  # a copy is a neighbour at distance 0
+    distance = np.sqrt(((x[:, None].astype(np.float64) - x[None]) ** 2).sum(axis=2))
+    np.fill_diagonal(distance, np.inf)
+    np.testing.assert_allclose(room(x, 4), np.sort(distance, axis=1)[:, :4].mean(axis=1), atol=1e-3)
+    assert room(x[:3], 10) == pytest.approx(distance[:3, :3].sum(axis=1, where=distance[:3, :3] < np.inf) / 2)
+
+
+def test_trim_holds_back_what_is_far_in_the_distance_the_picks_are_made_by():
+    x = (rng().normal(size=(100, 4)) + 2).astype(np.float32)
+    x[95:] = 8 * x[:5]  # far away, in the direction of others
+    view = View.of(embeddings=x)
+    assert set(range(95, 100)) & set(k_center.select(view, 5, rng=rng()).tolist())
+    assert set(k_center.select(view, 100, rng=rng(), trim=0.05)[-5:].tolist()) == set(range(95, 100))
 
 
 # -- herding --------------------------------------------------------------------------------------------------

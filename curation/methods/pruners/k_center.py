@@ -2,8 +2,8 @@
 
 Each pick is the item farthest from all picks so far, so the largest gap in embedding space shrinks quickly: the
 covering radius is at most twice the best possible. Blind to labels, difficulty and density, and drawn to outliers,
-which `trim` keeps back. Exact greedy; time at most n * budget * d, in blocks (see curation/maths/greedy.py), memory
-n * d. With `trim` every pair is compared once more, n^2 * d.
+which `trim` keeps back: the robust form. Exact greedy; time at most n * budget * d, in blocks (see
+curation/maths/greedy.py), memory n * d. With `trim` every pair is compared once more, n^2 * d.
 
 Sener & Savarese, Active Learning for Convolutional Neural Networks: A Core-Set Approach, ICLR 2018. Greedy and its
 bound: Gonzalez, Clustering to Minimize the Maximum Intercluster Distance, Theoretical Computer Science 38, 1985.
@@ -20,7 +20,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.maths.greedy import farthest_first
-from curation.maths.neighbours import nearest
+from curation.maths.spacing import room
 
 CARD = Card(
     title="k-center greedy",
@@ -30,6 +30,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1708.00489",
     tags=("geometry", "label-free", "coverage"),
     nested=True,
+    version=2,
 )
 
 _CROWD = 10  # neighbours whose mean distance says how isolated an item is
@@ -57,9 +58,7 @@ def select(
     x = view.embeddings
     open_, last = np.arange(len(x)), np.empty(0, np.int64)
     if held := int(trim * len(x) + 1e-9):
-        alone = nearest(x, _CROWD, device=device).distances
-        alone = alone.mean(axis=1, where=np.isfinite(alone))
-        by_isolation = np.argsort(alone, kind="stable")
+        by_isolation = np.argsort(room(x, _CROWD, device=device), kind="stable")
         open_, last = np.sort(by_isolation[:-held]), by_isolation[-held:]
     pool = x[open_] if held else x
     first = int(rng.integers(len(pool))) if start == "random" else _centre(pool)
