@@ -115,5 +115,7 @@ def _tensors(seen: Consensus, kind=None) -> dict:
     import torch
 
     given = {name: torch.tensor(value) for name, value in vars(seen).items() if isinstance(value, np.ndarray)}
-    given = {name: value.to(kind or torch.float64) if value.is_floating_point() else value for name, value in given.items()}
+    given = {
+        name: value.to(kind or torch.float64) if value.is_floating_point() else value for name, value in given.items()
+    }
     return given | {"complete": seen.complete}

@@ -42,6 +42,25 @@ def test_confident_learning_flags_what_cleanlab_flags(rule):
     assert np.array_equal(made.suggested, np.where(expected & (guess != view.labels), guess, -1))
 
 
+@pytest.mark.filterwarnings("ignore:May not flag all label issues")
+@pytest.mark.parametrize("limit", [{"frac_noise": 0.5}, {"min_examples_per_class": 45}])
+@pytest.mark.parametrize("rule", RULES[:3])
+def test_the_limits_of_the_prune_rules_are_cleanlabs(rule, limit):
+    from cleanlab.filter import find_label_issues
+
+    view = noisy()
+    made = confident_learning.flag(view, filter_by=rule, **limit)
+    assert np.array_equal(made.flagged, find_label_issues(view.labels, view.probabilities, filter_by=rule, **limit))
+    assert 0 < made.flagged.sum() < confident_learning.flag(view, filter_by=rule).flagged.sum()
+
+
+@pytest.mark.parametrize("limit", [{"frac_noise": 0.5}, {"min_examples_per_class": 2}])
+@pytest.mark.parametrize("rule", RULES[3:])
+def test_other_rules_refuse_these_limits_in_words(rule, limit):
+    with pytest.raises(InputError, match="limits the prune rules only"):
+        confident_learning.flag(noisy(), filter_by=rule, **limit)
+
+
 @pytest.mark.parametrize(
     ("quality", "adjust"),
     [("self_confidence", False), ("self_confidence", True), ("normalized_margin", True), ("normalized_margin", False)],

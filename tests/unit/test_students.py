@@ -25,7 +25,7 @@ class Spy:
     def batch(self, positions, logits):
         self._seen += list(zip(positions.tolist(), logits, strict=True))
 
-    def epoch(self, predict):
+    def epoch(self, predict, weights=None):
         self.epochs.append(self._seen)
         self.clean.append(predict())
         self._seen = []

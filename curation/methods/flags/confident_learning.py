@@ -58,10 +58,17 @@ def flag(
     adjust: Annotated[
         bool, Field(description="Measure quality against each class's own bar; for classes of very different size.")
     ] = False,
+    frac_noise: Annotated[
+        float, Field(gt=0, le=1, description="Share of the estimated mistakes the prune rules flag, surest first.")
+    ] = 1.0,
+    min_examples_per_class: Annotated[
+        int, Field(ge=0, le=1_000_000, description="Items of each class the prune rules leave unflagged at least.")
+    ] = 1,
 ) -> Flags:
     """score float64 [m] in [0, 1], 1 - label quality; suggested = the most probable label of a flagged item.
 
-    Raises InputError when there is only one class, or when `adjust` meets a quality that cannot be adjusted.
+    Raises InputError when there is only one class, when `adjust` meets a quality that cannot be adjusted, or when a
+    limit of the prune rules (both is one of them) is set for another rule.
 
     >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.95, 0.05], [0.1, 0.9], [0.2, 0.8], [0.05, 0.95]])
     >>> flag(View.of(probabilities=p, labels=np.array([0, 0, 1, 1, 1, 1]))).suggested.tolist()
@@ -75,11 +82,19 @@ def flag(
             "adjust = true does not go with quality = 'confidence_weighted_entropy': "
             "choose self_confidence or normalized_margin"
         )
+    limits = {"frac_noise": frac_noise, "min_examples_per_class": min_examples_per_class}
+    if filter_by not in ("prune_by_noise_rate", "prune_by_class", "both"):
+        for name, neutral in (("frac_noise", 1), ("min_examples_per_class", 1)):
+            if limits.pop(name) != neutral:
+                raise InputError(
+                    f"{name} limits the prune rules only, and filter_by = {filter_by!r}: "
+                    "choose prune_by_noise_rate, prune_by_class or both"
+                )
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
     # One process: the work is a few passes over an array, starting others would take longer.
-    flagged = find_label_issues(labels, probabilities, filter_by=filter_by, n_jobs=1)
+    flagged = find_label_issues(labels, probabilities, filter_by=filter_by, n_jobs=1, **limits)
     fits = get_label_quality_scores(labels, probabilities, method=quality, adjust_pred_probs=adjust)
     best = probabilities.argmax(axis=1)
     return Flags(
