@@ -79,7 +79,7 @@ def cifar(scratch: Path, path: Path) -> list[tuple[str, str, str]]:
     slowest = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in sorted(steps.items(), key=lambda s: -s[1])[:5])
     return [
         (
-            "CIFAR-10, 60,000 JPEGs in a zip: read, encode, 5 scores, 4 flags, UMAP, CCS at 50 %, export",
+            "CIFAR-10, 60,000 JPEGs in a zip: read, encode, 5 scores, 3 flags, UMAP, CCS at 50 %, export",
             f"{first['seconds'] / 60:.1f} min, {first['memory']:.1f} GiB ({slowest})",
             line,
         ),
@@ -130,7 +130,7 @@ def mistakes(workspace: Path, answer: dict) -> tuple[int, int]:
     key = {s["name"]: s["key"] for s in answer["steps"]}
     items = pq.read_table(workspace / "source" / key["sample"] / "items.parquet")
     label, truth = items["label"].to_numpy(zero_copy_only=False), items["truth"].to_numpy(zero_copy_only=False)
-    flag = workspace / "flag" / key["confident_learning"]
+    flag = workspace / "flag" / key["consensus"]
     rows, score = np.load(flag / "rows.npy"), np.load(flag / "score.npy")
     wrong = (label != truth)[rows]
     most = np.argsort(-score, kind="stable")[: wrong.sum()]

@@ -15,7 +15,7 @@ from curation.engine import registry
 from curation.engine.recipe import Recipe, parse_recipe
 
 SCORES = ("el2n", "forgetting", "aum", "entropy", "margin")
-FLAGS = ("confident_learning", "knn_vote", "duplicates", "outliers")
+FLAGS = ("consensus", "duplicates", "outliers")
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 
