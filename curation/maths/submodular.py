@@ -8,8 +8,9 @@ Covered only rises, so gains only fall, and two exact short cuts follow.
 - *Lists*: a pair with s_ij <= covered_i never counts again. Once few pairs are left they are written out as lists,
   and every pick then changes exactly the gains it touches; no gain has to be computed again.
 
-Similarities to the t nearest only are such lists from the start. Both ways take the row of the lowest number among
-equals, and rows that add nothing (copies, once their twin is taken) come last, by number.
+Similarities to the t nearest only are such lists from the start. Gains that agree to float32 rounding are equal (two
+items that are each other's only company always are), and the row of the lowest number is taken; rows that add nothing
+(copies, once their twin is taken) come last, by number.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _CACHE = 1 << 20  # similarities gathered at once: what stays near the cores
 _WIDTH = 32  # rows looked at again at first; twice as many whenever that was not enough
 _LISTED = 1 << 24  # pairs that may be written out: 16 bytes each
 _NOTHING = 1e-9  # a gain below this is rounding
+_EQUAL = 1e-6  # gains this close, relative to what they are sums of, are equal
 
 
 @dataclass
@@ -109,10 +111,9 @@ def cover_lists(
     seen_by = csr_array((position, lists.column, lists.start), shape=(n, n)).tocsc()  # column -> the rows that list it
     gain, covered = _gains(lists, cover.covered), cover.covered
     gain[cover.picks] = -np.inf
-    while len(cover.picks) < budget:
-        best = int(gain.argmax())
-        if gain[best] <= _NOTHING:
-            break
+    equal = _EQUAL * float(lists.value.max(initial=0))
+    while len(cover.picks) < budget and (most := gain.max()) > _NOTHING:
+        best = int((gain >= most - equal).argmax())  # the first of them
         part = slice(seen_by.indptr[best], seen_by.indptr[best + 1])
         rows, value = seen_by.indices[part], lists.value[seen_by.data[part]].astype(np.float64)
         nearer = value > covered[rows]
@@ -204,7 +205,7 @@ def _best(pairs: _Pairs, covered, bound: np.ndarray, fresh: np.ndarray, now: int
         bound[rows] = pairs.gains(torch.from_numpy(rows).to(pairs.device), covered).cpu().numpy()
         fresh[rows] = now
         width *= 2
-    return best
+    return int(((fresh == now) & (bound >= bound[best] * (1 - _EQUAL))).argmax())
 
 
 def _gains(lists: Lists, covered: np.ndarray) -> np.ndarray:
