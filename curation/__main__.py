@@ -55,6 +55,7 @@ def run(
         )
     if as_json:
         print(json.dumps(outcome.json()))
+        _mind(outcome.failed)
         return
     for note in outcome.notes:
         out.print(note, style="dim", markup=False)
@@ -65,6 +66,7 @@ def run(
         out.print(_verify_table(outcome.verify))
     for path in outcome.exports:
         out.print(f"wrote {path}", markup=False)
+    _mind(outcome.failed)
 
 
 @app.command()
@@ -153,9 +155,19 @@ def _described(method) -> dict:
     }
 
 
+def _mind(failed: list[str]) -> None:
+    """Everything else is done; the trials that failed make the exit code 1."""
+    from curation.engine.jobs import trials_that_failed
+
+    if failed:
+        err.print(trials_that_failed(failed), markup=False)
+        raise typer.Exit(1)
+
+
 def _verify_table(rows: list[dict]) -> Table:
     import numpy as np
 
+    rows = [row for row in rows if not row["failed"]]
     table = Table("keep", "method", "accuracy (mean +- sd)", "worst class", "seeds", box=None, pad_edge=False)
     for keep, name in sorted({(row["keep"], row["method"]) for row in rows}):
         cell = [row for row in rows if (row["keep"], row["method"]) == (keep, name)]

@@ -60,6 +60,16 @@ class Workspace:
         """What a finished result says about itself."""
         return json.loads((self.path(stage, key) / "card.json").read_text())
 
+    def fail(self, key: str, sentence: str) -> None:
+        """Remember why a step could not be finished; a later success makes it void."""
+        (self.folder / "failed").mkdir(exist_ok=True)
+        write_text(self.folder / "failed" / f"{key}.txt", sentence + "\n")
+
+    def failure(self, key: str) -> str | None:
+        """Why a step that is not done could not be finished; None when it has not been tried."""
+        path = self.folder / "failed" / f"{key}.txt"
+        return path.read_text().strip() if path.exists() else None
+
     def cards(self) -> Iterator[dict[str, Any]]:
         """The cards of every finished result, by stage and time of creation; each with its `key`."""
         for stage in sorted(p for p in self.folder.glob("[!.]*") if p.is_dir()):

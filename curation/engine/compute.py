@@ -22,6 +22,7 @@ from curation.engine.plan import Step
 from curation.engine.provide import Store
 from curation.engine.selecting import choose
 from curation.errors import InputError
+from curation.training.record import MeanMargin
 
 log = logging.getLogger("winnow")
 
@@ -91,9 +92,15 @@ def _verify(step: Step, store: Store, folder: Path, device: str, progress: Calla
     train, test = store.candidates, test_rows(store.items)
     if "prune" in step.inputs:
         train = np.sort(results.load(store.folder("prune", step.inputs["prune"]), "rows"))
+    # The first training on everything shows how hard every item is for this student, at no extra training: what a
+    # cheaper student's scores are held against (selection via proxy).
+    margin = MeanMargin(store.labels[train]) if "prune" not in step.inputs and step.seed == 0 else None
     started = time.perf_counter()
-    student = step.method.call(store.view(step, train), **step.params, **_injected(step, device, progress))
+    injected = _injected(step, device, progress, record=margin)
+    student = step.method.call(store.view(step, train), **step.params, **injected)
     seconds = time.perf_counter() - started
+    if margin is not None:
+        results.save(margin.value, train, folder)
     guess = student.logits(store.view(step, test)).argmax(axis=1)
     truth = store.labels[test]
     right = np.bincount(truth, weights=guess == truth, minlength=len(store.classes))

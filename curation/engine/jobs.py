@@ -207,7 +207,7 @@ def work(workspace: Path, number: int, until: str | None, device: str) -> None:
 
     try:
         recipe = load_recipe(workspace / "jobs" / f"{number}.toml")
-        run(recipe, workspace, until=until, device=device, on_progress=show, keep_recipe=False)
+        outcome = run(recipe, workspace, until=until, device=device, on_progress=show, keep_recipe=False)
     except WinnowError as error:
         print(error, flush=True)
         jobs.update(number, only_active=True, state="failed", error=str(error), finished=time.time())
@@ -216,7 +216,15 @@ def work(workspace: Path, number: int, until: str | None, device: str) -> None:
         jobs.update(number, finished=time.time())
         raise
     else:
-        jobs.update(number, only_active=True, state="done", finished=time.time())
+        said = trials_that_failed(outcome.failed)
+        jobs.update(number, only_active=True, state="failed" if said else "done", error=said, finished=time.time())
+
+
+def trials_that_failed(failed: list[str]) -> str:
+    """One sentence for what did not work out while everything else did; "" when all did."""
+    if not failed:
+        return ""
+    return f"{len(failed)} of verification's trials failed, all else is done; the first: {failed[0]}"
 
 
 def _born(pid: int) -> float:

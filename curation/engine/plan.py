@@ -204,14 +204,20 @@ class _Planner:
             section = Named(use=name, name=name, params=method.validated({}, f"[[score]] {name}"))
         return self.derived("score", section)
 
-    def prune(self, section: Prune, keep: float | None = None, seed: int | None = None) -> str:
+    def prune(
+        self,
+        section: Prune,
+        keep: float | None = None,
+        seed: int | None = None,
+        shown: Mapping[str, Any] | None = None,
+    ) -> str:
         extra = {"keep": keep or section.keep, "balance": section.balance, "without": sorted(section.without)}
         inputs = {f"flag:{name}": self.flag(name) for name in section.without}
         if self.rows_key:
             inputs["rows"] = self.rows_key
         if section.balance and self.labels_key:
             inputs["labels"] = self.labels_key
-        return self.derived("prune", section, extra=extra, inputs=inputs, seed=seed)
+        return self.derived("prune", section, extra=extra, inputs=inputs, seed=seed, shown=shown)
 
     def flag(self, name: str) -> str:
         return self.derived("flag", next(s for s in self.recipe.flag if s.name == name))
@@ -226,7 +232,8 @@ class _Planner:
         for seed in range(verify.seeds):
             for section, keep in sorted(wanted, key=lambda w: w[1]):
                 method = registry.get("pruners", section.use)
-                key = self.prune(section, keep, section.seed + seed if method.card.stochastic else section.seed)
+                drawn = section.seed + seed if method.card.stochastic else section.seed
+                key = self.prune(section, keep, drawn, shown={"trial": True})  # a subset only verification asks for
                 self.cell(section.name, keep, seed, {"prune": key})
             self.cell(FULL, 1.0, seed, {"rows": self.rows_key} if self.rows_key else {})
 

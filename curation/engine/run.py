@@ -22,7 +22,7 @@ import numpy as np
 from curation.data.decisions import DecisionLog, InForce
 from curation.data.items import TRAIN
 from curation.data.workspace import Workspace, write_text
-from curation.engine import registry
+from curation.engine import registry, verified
 from curation.engine.compute import compute, test_rows
 from curation.engine.export import export_step, exported
 from curation.engine.plan import STAGES, Plan, Step, plan
@@ -54,6 +54,7 @@ class Outcome:
     exports: list[str] = field(default_factory=list)
     verify: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)  # verification's trials that could not be finished, a sentence each
 
     def json(self) -> dict[str, Any]:
         return {
@@ -62,6 +63,7 @@ class Outcome:
             "exports": self.exports,
             "verify": self.verify,
             "notes": self.notes,
+            "failed": self.failed,
         }
 
 
@@ -80,6 +82,8 @@ def run(
 
     Raises InputError before work starts when the recipe, the data or a missing package stands in the way, and
     StepError, naming the step and the log, when something fails on the way. What was finished stays finished.
+    A trial of verification that fails (a student that diverges, a subset a method cannot choose) stops nothing: it is
+    in `failed`, and is tried again by the next run.
     """
     from curation.training.device import pick
 
@@ -103,6 +107,7 @@ class _Runner:
         self.workspace = the_plan.workspace
         self.store: Store | None = None
         self.outcome = Outcome(self.workspace.folder)
+        self.failed: dict[str, str] = {}  # key -> why
 
     def run(self) -> Outcome:
         beside: list[tuple[Step, _Beside]] = []
@@ -115,7 +120,7 @@ class _Runner:
                     # Nothing waits for the map, and its libraries compile for long: it runs in its own process.
                     beside.append((step, _Beside(step, self.store, self.device)))
                 elif not cached[-1]:
-                    self._step(number, step)
+                    self._step_or_trial(number, step)
                 if step.stage == "source":
                     self.store = Store(self.workspace, step.key, self.plan.in_force)
                     _check_labels(self.plan, self.store)
@@ -129,9 +134,29 @@ class _Runner:
             for _, process in beside:
                 process.stop()
         for step, was_there in zip(self.plan.steps, cached, strict=True):
-            self._report(step, was_there)
+            if step.key not in self.failed:
+                self._report(step, was_there)
+        if self.plan.of("verify"):
+            self.outcome.verify = verified.rows(self.plan, self.store)
+        self.outcome.failed = list(self.failed.values())
         self.outcome.notes = [*self.store.items.notes]
         return self.outcome
+
+    def _step_or_trial(self, number: int, step: Step) -> None:
+        """A step, or one of verification's trials, whose failure is noted and stops nothing else."""
+        if broken := next((key for key in step.inputs.values() if key in self.failed), None):
+            self._fail(step, self.failed[broken])
+            return
+        try:
+            self._step(number, step)
+        except WinnowError as error:
+            if not _is_trial(step, error):
+                raise
+            self._fail(step, str(error))
+
+    def _fail(self, step: Step, sentence: str) -> None:
+        self.failed[step.key] = sentence
+        self.workspace.fail(step.key, sentence)
 
     def _step(self, number: int, step: Step) -> None:
         def waiting() -> None:
@@ -160,10 +185,6 @@ class _Runner:
         card = self.workspace.card(step.stage, step.key)
         line = {"stage": step.stage, "use": step.method.id, "key": step.key, "cached": cached}
         self.outcome.steps.append(line | {"name": step.name, "seconds": card["seconds"]})
-        if step.stage == "verify":
-            row = {**step.shown, "seed": step.seed, "student": step.method.id}
-            row |= {k: card[k] for k in ("accuracy", "worst_class", "passes", "seconds")}
-            self.outcome.verify.append(row)
         if step.stage == "export":
             self.outcome.exports += card["exports"]
 
@@ -194,6 +215,14 @@ def _check_labels(the_plan: Plan, store: Store) -> None:
         )
     if any(s.stage == "verify" for s in the_plan.steps):
         test_rows(store.items)
+
+
+def _is_trial(step: Step, error: WinnowError) -> bool:
+    """Whether a failure concerns one cell of the grid only. A student that cannot read this data at all (InputError)
+    would fail in every cell, and is said once."""
+    if step.stage == "verify":
+        return not isinstance(error, InputError)
+    return "trial" in step.shown
 
 
 class _Beside:

@@ -20,7 +20,7 @@ from curation.data.decisions import Decision, DecisionLog, InForce, fold
 from curation.data.items import Items
 from curation.data.manifest import Flagged
 from curation.data.workspace import Workspace, write_text
-from curation.engine import results
+from curation.engine import results, verified
 from curation.engine.export import flagged
 from curation.engine.jobs import Job, Jobs
 from curation.engine.plan import Plan, Step, plan
@@ -160,13 +160,8 @@ class Project:
         return np.asarray(results.load(self._path(step), "rows"))
 
     def verified(self) -> list[dict[str, Any]]:
-        """Finished verification cells: method, keep, seed, student, accuracy, worst_class, passes, seconds."""
-        return [
-            {**s.shown, "seed": s.seed, "student": s.method.id, **self.workspace.card("verify", s.key)}
-            | {"seed": s.seed, "student": s.method.id}
-            for s in self.plan.of("verify")
-            if self.plan.done(s)
-        ]
+        """Verification's trainings so far; see `engine.verified.rows`."""
+        return verified.rows(self.plan, self.store) if self.store is not None else []
 
     def _path(self, step: Step) -> Path:
         return self.workspace.path(step.stage, step.key)
