@@ -85,12 +85,17 @@ def _similarity(gradients: HeadGradients, device: str) -> Callable:
     import torch
 
     a, h = (torch.from_numpy(x).to(device) for x in (gradients.error, gradients.features))
-    square = torch.from_numpy(gradients.squared_lengths().astype(np.float32)).to(device)
+    if h.shape[1] == 1:  # no product of features: distances may be taken from the middle, which rounds less
+        a = a - a.mean(0)
+        square = (a * a).sum(1)
+    else:
+        square = torch.from_numpy(gradients.squared_lengths().astype(np.float32)).to(device)
     constant = 2 * float(square.max().sqrt()) or 1.0
 
     def similar(rows, out):
         torch.mm(h[rows], h.T, out=out)
         out.mul_(a[rows] @ a.T).mul_(-2).add_(square).add_(square[rows, None])
-        return out.clamp_(min=0).sqrt_().neg_().add_(constant).clamp_(min=0)
+        out.clamp_(min=0).sqrt_().neg_().add_(constant).clamp_(min=0)
+        out[torch.arange(len(rows), device=device), rows] = constant  # nothing is away from itself
 
     return similar
