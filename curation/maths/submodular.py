@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 _BLOCK = 1 << 24  # similarities made at once: 64 MiB of float32
-_CACHE = 1 << 20  # similarities gathered at once: what stays near the cores
-_WIDTH = 32  # rows looked at again at first; twice as many whenever that was not enough
+_CACHE = 1 << 21  # similarities gathered at once: what stays near the cores
+_WIDTH = 32  # rows looked at again at least; twice as many whenever that was not enough
 _LISTED = 1 << 24  # pairs that may be written out: 16 bytes each
 _NOTHING = 1e-9  # a gain below this is rounding
 _EQUAL = 1e-6  # gains this close, relative to what they are sums of, are equal
@@ -70,27 +70,12 @@ def facility_location(
     """
     import torch
 
+    from curation.training.loop import one_thread
+
     with torch.inference_mode():
         pairs = _Pairs(similarity, n, hold, device)
-        covered = torch.zeros(n, device=device)
-        owner = torch.full((n,), -1, dtype=torch.int64, device=device)
-        bound, fresh, picks, look = pairs.total, np.zeros(n, np.int64), [], 8
-        while len(picks) < budget and bound.max() > _NOTHING:
-            best = _best(pairs, covered, bound, fresh, len(picks))
-            own = pairs.rows(torch.tensor([best], device=device))[0]
-            owner[own > covered] = best
-            torch.maximum(covered, own, out=covered)
-            bound[best] = -1.0
-            picks.append(best)
-            if len(picks) == look:
-                progress(len(picks), budget)
-                look *= 2
-                if look < budget and pairs.left(covered) <= min(_LISTED, 4 * n**1.5):
-                    lists = pairs.listed(covered)
-                    cover = Cover(covered.cpu().numpy().astype(np.float64), owner.cpu().numpy(), picks)
-                    return cover_lists(lists, budget, cover, progress)
-    cover = Cover(covered.cpu().numpy().astype(np.float64), owner.cpu().numpy(), picks)
-    return _filled(cover, budget)
+        with one_thread(hold):  # reading a few rows at a time is too little to share
+            return _lazily(pairs, budget, progress)
 
 
 def cover_lists(
@@ -194,18 +179,46 @@ class _Pairs:
         return Lists(start, np.concatenate(column), np.concatenate(value))
 
 
-def _best(pairs: _Pairs, covered, bound: np.ndarray, fresh: np.ndarray, now: int) -> int:
-    """The row of largest gain; `bound` holds gains that were true when `fresh` says, and is brought up to date."""
+def _lazily(pairs: _Pairs, budget: int, progress: Callable[..., None]) -> Cover:
     import torch
 
-    width = _WIDTH
+    n, device = pairs.n, pairs.device
+    covered = torch.zeros(n, device=device)
+    owner = torch.full((n,), -1, dtype=torch.int64, device=device)
+    bound, fresh, picks, look, width = pairs.total, np.zeros(n, np.int64), [], 8, _WIDTH
+    while len(picks) < budget and bound.max() > _NOTHING:
+        best, width = _best(pairs, covered, bound, fresh, len(picks), width)
+        own = pairs.rows(torch.tensor([best], device=device))[0]
+        owner[own > covered] = best
+        torch.maximum(covered, own, out=covered)
+        bound[best] = -1.0
+        picks.append(best)
+        if len(picks) == look:
+            progress(len(picks), budget)
+            look *= 2
+            if look < budget and pairs.left(covered) <= min(_LISTED, 4 * n**1.5):
+                lists, pairs.held = pairs.listed(covered), None  # the pairs themselves are no longer needed
+                cover = Cover(covered.cpu().numpy().astype(np.float64), owner.cpu().numpy(), picks)
+                return cover_lists(lists, budget, cover, progress)
+    cover = Cover(covered.cpu().numpy().astype(np.float64), owner.cpu().numpy(), picks)
+    return _filled(cover, budget)
+
+
+def _best(pairs: _Pairs, covered, bound: np.ndarray, fresh: np.ndarray, now: int, width: int) -> tuple[int, int]:
+    """The row of largest gain; `bound` holds gains that were true when `fresh` says, and is brought up to date.
+
+    width: rows looked at first. Also returned is the width to try the next time.
+    """
+    import torch
+
+    width = max(_WIDTH, width // 4)
     while fresh[best := int(bound.argmax())] != now:
         rows = np.argpartition(-bound, width)[:width] if width < pairs.n else np.arange(pairs.n)
         rows = rows[(fresh[rows] != now) & (bound[rows] >= 0)]
         bound[rows] = pairs.gains(torch.from_numpy(rows).to(pairs.device), covered).cpu().numpy()
         fresh[rows] = now
         width *= 2
-    return int(((fresh == now) & (bound >= bound[best] * (1 - _EQUAL))).argmax())
+    return int(((fresh == now) & (bound >= bound[best] * (1 - _EQUAL))).argmax()), width
 
 
 def _gains(lists: Lists, covered: np.ndarray) -> np.ndarray:
