@@ -66,10 +66,12 @@ def curve_figure(
     if fitted and predict:
         _prediction(figure, curve, predict, ink)
     figure.update_xaxes(
-        type="log", title="training items", showgrid=False, zeroline=False, tickformat=",",
+        type="log", title="training items", showgrid=False, zeroline=False, tickformat=",", automargin=True,
         **_ticks(np.array(reach, np.float64)),
     )  # fmt: skip
-    figure.update_yaxes(title="accuracy", tickformat=".0%", gridcolor=charts._faint(dark), zeroline=False)
+    figure.update_yaxes(
+        title="accuracy", tickformat=".0%", gridcolor=charts._faint(dark), zeroline=False, automargin=True
+    )
     figure.update_layout(legend_itemsizing="trace")
     return figure
 

@@ -66,8 +66,8 @@ def test_a_law_without_a_floor_is_fitted_without_one():
 def test_bands_hold_the_truth_about_as_often_as_they_say():
     held = {0.8: [], 0.95: []}
     n = np.array([1500, 16_000])
-    for seed in range(80):
-        curve = learning_curve.fit(SIZES, noisy(4, 0.5, 0.1, seed=seed), draws=150)
+    for seed in range(60):
+        curve = learning_curve.fit(SIZES, noisy(4, 0.5, 0.1, seed=seed), draws=100)
         for level, hits in held.items():
             low, high = curve.band(n, level)
             hits.append((low <= 4 * n**-0.5 + 0.1) & (4 * n**-0.5 + 0.1 <= high))
@@ -140,7 +140,7 @@ def test_a_random_selection_is_worth_itself_about_as_often_as_the_band_says():
     held = []
     for seed in range(60):
         rng = np.random.default_rng(1000 + seed)
-        curve = learning_curve.fit(SIZES, noisy(4, 0.5, 0.1, seed=seed), draws=150)
+        curve = learning_curve.fit(SIZES, noisy(4, 0.5, 0.1, seed=seed), draws=100)
         runs = (4 * 1500**-0.5 + 0.1) * (1 + 0.02 * rng.standard_normal(3))
         made = curve.multiplier(runs, 1500, 0.95)
         held.append(made.low <= 1 <= made.high)
