@@ -5,32 +5,60 @@ import streamlit as st
 
 from curation.engine import registry
 from curation.engine.plan import FULL, RANDOM
-from curation.engine.recipe import Verify
-from curation.ui import charts, theme, verdict
+from curation.engine.recipe import Prune, Verify
+from curation.ui import charts, grid, theme, verdict, verifyviews
 from curation.ui.forms import form
 from curation.ui.project import Project, open_project
 
 DARK = theme.is_dark()
-SHARES = [0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9]
 
 
 def main() -> None:
     project = open_project()
-    if project is None or project.items is None or not project.recipe.prune:
-        text = "Save one or more subsets first; then students trained on them show whether they are enough."
-        if theme.empty_state("monitoring", "Nothing to verify yet", text, "Choose a subset", key="verify_empty"):
-            st.switch_page("pages/prune.py" if project else "pages/data.py")
+    if project is None or project.items is None or not project.analysed:
+        text = "Students stand on embeddings or images: choose a dataset and analyse it first."
+        if theme.empty_state("monitoring", "Nothing to verify yet", text, "Go to the data", key="verify_empty"):
+            st.switch_page("pages/data.py")
         return
     theme.header("Verify", "Students are trained on each subset, on random ones of the same size, and on everything.")
     controls, result = st.columns([1, 2.4], gap="large")
     with controls:
-        wanted = _controls(project)
+        _controls(project)
     with result:
-        _result(project, wanted)
+        # While students are being trained, cells appear as they are finished.
+        every = 5.0 if project.jobs.current() is not None else None
+        st.fragment(_result, run_every=every)(project)
 
 
-def _controls(project: Project) -> Verify | None:
-    students, now = registry.methods("students"), project.recipe.verify
+# -- what to train -------------------------------------------------------------------------------------------
+
+
+def _controls(project: Project) -> None:
+    students, now, saved = registry.methods("students"), project.recipe.verify, project.recipe.prune
+    if saved:
+        names = ", ".join(f"**{theme.plain(p.name)}** ({100 * p.keep:.4g} %)" for p in saved)
+        st.markdown(f"Saved subsets, always compared: {names}")
+    further = {m: method for m, method in registry.methods("pruners").items() if m not in {p.name for p in saved}}
+    methods = st.multiselect(
+        "Compare these methods too" if saved else "Methods to compare",
+        [m for m in further if m != RANDOM],
+        default=[] if saved else [m for m in grid.FIRST if m in further],
+        format_func=lambda m: further[m].card.title,
+        key="verify_methods",
+        help="Each with its defaults and the same share of every class; they join the saved subsets.",
+    )
+    for name in methods:
+        card = further[name].card
+        if not card.instant:
+            st.caption(f"{theme.plain(card.title)}: {theme.plain(card.cost)}.")
+    keeps = st.multiselect(
+        "Shares to try",
+        grid.SHARES,
+        default=[k for k in (now.keeps if now else [] if saved else [0.1, 0.3, 0.5]) if k in grid.SHARES],
+        format_func=lambda k: f"{100 * k:.4g} %",
+        placeholder="each subset's own share",
+        key="verify_keeps",
+    )
     options = list(students)
     use = st.selectbox(
         "Student",
@@ -41,71 +69,73 @@ def _controls(project: Project) -> Verify | None:
     )
     method = students[use]
     st.caption(theme.plain(method.summary))
-    keeps = st.multiselect(
-        "Shares to try for every subset's method",
-        SHARES,
-        default=[k for k in (now.keeps if now else []) if k in SHARES],
-        format_func=lambda k: f"{100 * k:.4g} %",
-        placeholder="each subset's own share",
-        key="verify_keeps",
-    )
     seeds = st.slider(
         "Seeds", 1, 10, now.seeds if now else 3, key="verify_seeds", help="Trainings per method and share."
     )
     with st.expander("Parameters of the student"):
         params = form(method, now.params if now and now.use == use else {}, key="verify")
-    if params is None:
-        return None
-    wanted = Verify(use=use, seeds=seeds, keeps=sorted(keeps), params=params)
-    _start(project, wanted)
-    return wanted
+    if params is not None:
+        wanted = Verify(use=use, seeds=seeds, keeps=sorted(keeps), params=params)
+        _start(project, grid.subsets(saved, methods, keeps), wanted)
 
 
-def _start(project: Project, wanted: Verify) -> None:
-    prunes = project.recipe.prune
-    shares = {k for p in prunes for k in (wanted.keeps or [p.keep])}
-    subsets = sum(len(wanted.keeps) or 1 for _ in prunes)
-    baselines = len(shares) if not any(p.name == RANDOM for p in prunes) else 0
-    total = wanted.seeds * (subsets + baselines + 1)
-    left = total - len(project.verified()) if project.recipe.verify == wanted else total
-    words = f"{_counted(subsets, 'subset')}, random at {_counted(len(shares), 'share')}, everything"
-    st.caption(f"{words}; {wanted.seeds} seeds each: {total} trainings, what is done already is kept.")
+def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
+    if not prunes:
+        st.caption("Choose at least one method, or save a subset on the Prune page.")
+        return
+    total = grid.trainings(prunes, wanted)
+    same = project.recipe.verify == wanted and project.recipe.prune == prunes
+    left = total - len(verdict.finished(project.verified())) if same else total
+    shares = len({k for p in prunes for k in (wanted.keeps or [p.keep])})
+    words = f"{_counted(len(prunes), 'subset')} at {_counted(shares, 'share')}, random beside each, and everything"
+    st.caption(f"{words}; {_counted(wanted.seeds, 'seed')} each: {total} trainings. What is done already is kept.")
     if wanted.seeds < 3:
         st.caption(":orange[Fewer than 3 seeds say little: the spread is part of the answer.]")
+    if steps := wanted.params.get("steps"):
+        st.caption(f"Every training takes {steps:,} steps, whatever the subset's size.")
     busy = project.jobs.current() is not None
     word = (
         "All are trained" if left <= 0 else f"Train {total} students" if left == total else f"Train the {left} missing"
     )
-    if st.button(
-        word,
-        type="primary",
-        width="stretch",
-        key="verify_run",
-        disabled=busy or left <= 0,
-    ):
-        project.save(verify=wanted)
+    if st.button(word, type="primary", width="stretch", key="verify_run", disabled=busy or left <= 0):
+        project.save(verify=wanted, prune=prunes)
         project.start("Verify", until="verify")
         st.rerun()
 
 
-def _result(project: Project, wanted: Verify | None) -> None:
+# -- what came out -------------------------------------------------------------------------------------------
+
+
+def _result(project: Project) -> None:
     runs = project.verified() if project.recipe.verify else []
     if not runs:
         text = "Accuracy on the test split against the share kept will stand here, random and full beside every method."
         theme.empty_state("show_chart", "No student has been trained yet", text, key="verify_none")
         return
+    for line in verdict.failures(runs):
+        st.warning(theme.plain(line), icon=":material/error:")
+    runs = verdict.finished(runs)
+    if not runs:
+        return
+    view = st.segmented_control(
+        "View", ["Result", *verifyviews.VIEWS], default="Result", required=True, key="verify_view",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if view != "Result":
+        verifyviews.VIEWS[view](project, runs, DARK)
+        return
     made = verdict.cells(runs)
-    tested = f"{runs[0]['test_rows']:,} test items · student {runs[0]['student']}"
     tolerance = st.segmented_control(
         "Enough means within", [0.005, 0.01, 0.02, 0.05], default=0.01, required=True,
         format_func=lambda t: f"{100 * t:g} point{'s' * (t != 0.01)}", key="verify_tolerance",
     )  # fmt: skip
     _words(made, tolerance)
     figure = charts.accuracy_figure(runs, dark=DARK, height=400)
-    st.plotly_chart(figure, key="verify_chart", config=charts.QUIET)
+    st.plotly_chart(figure, key="verify_chart", config=charts.picture("verify"))
+    tested = f"{runs[0]['test_rows']:,} test items · student {runs[0]['student']} · {_length(project.recipe.verify)}"
     st.caption(f"Mean and standard deviation over the seeds, on {theme.plain(tested)}.")
     st.dataframe(_table(made), hide_index=True, key="verify_table", width="stretch")
-    csv = pd.DataFrame(_rows(runs)).to_csv(index=False)
+    csv = pd.DataFrame(runs).drop(columns="failed").to_csv(index=False)
     buttons = st.container(horizontal=True)
     buttons.download_button("Every training as csv", csv, "verify.csv", "text/csv", key="verify_csv", on_click="ignore")
     if buttons.button("Export a subset", key="verify_export", icon=":material/ios_share:"):
@@ -129,49 +159,46 @@ def _words(made: list[verdict.Cell], tolerance: float) -> None:
             f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
             icon=":material/info:",
         )
-    compared = [c for c in made if c.gain is not None]
-    good, weak = [c for c in compared if c.better], [c for c in compared if not c.better]
-    if good:
-        st.markdown("  \n".join(theme.plain(verdict.sentence(c)) for c in good))
-    if weak:
-        st.markdown("  \n".join(f":orange[{theme.plain(verdict.sentence(c))}]" for c in weak))
+    lines = []
+    for share in verdict.by_share(made):
+        words = theme.plain(share.words())
+        lines.append(words if share.best.better or share.best.gain is None else f":orange[{words}]")
+        if weak := [name for name in share.weak if name != share.best.method]:
+            lines.append(f":orange[Not better than random at {100 * share.keep:.4g} %: {theme.plain(', '.join(weak))}]")
+    st.markdown("  \n".join(lines))
 
 
 def _table(made: list[verdict.Cell]) -> pd.DataFrame:
     order = {FULL: 2, RANDOM: 1}
     rows = sorted(made, key=lambda c: (c.keep, order.get(c.method, 0), c.method))
-    return pd.DataFrame(
-        {
-            "method": [c.method for c in rows],
-            "kept": [f"{100 * c.keep:.4g} %" for c in rows],
-            "accuracy": [f"{100 * c.mean:.2f} ± {100 * c.sd:.2f}" for c in rows],
-            "against random": ["" if c.gain is None else f"{100 * c.gain:+.2f} ± {100 * c.gain_sd:.2f}" for c in rows],
-            "worst class": [f"{100 * c.worst_class:.1f}" for c in rows],
-            "seeds": [c.seeds for c in rows],
-            "student passes": [f"{c.passes:,.0f}" for c in rows],
-            "training": [f"{c.seconds:.2f} s" for c in rows],
-        }
-    )
+    table = {
+        "method": [c.method for c in rows],
+        "kept": [f"{100 * c.keep:.4g} %" for c in rows],
+        "accuracy": [f"{100 * c.mean:.2f} ± {100 * c.sd:.2f}" for c in rows],
+        "against random": ["" if c.gain is None else f"{100 * c.gain:+.2f} ± {100 * c.gain_sd:.2f}" for c in rows],
+        "worst class": [f"{100 * c.worst_class:.1f}" for c in rows],
+        "wrong labels kept": ["" if c.mislabels_kept is None else f"{c.mislabels_kept:.0%}" for c in rows],
+        "seeds": [c.seeds for c in rows],
+        "student passes": [f"{c.passes:,.0f}" for c in rows],
+        "choosing": [f"{c.select_seconds:.2f} s" for c in rows],
+        "training": [f"{c.seconds:.2f} s" for c in rows],
+    }
+    if all(c.mislabels_kept is None for c in rows):
+        del table["wrong labels kept"]
+    return pd.DataFrame(table)
+
+
+def _length(verify: Verify) -> str:
+    """What all trainings have in common; the two ways answer different questions."""
+    if steps := verify.params.get("steps"):
+        return f"{steps:,} steps for every subset, as much computing as for everything"
+    if epochs := verify.params.get("epochs"):
+        return f"{epochs} epochs of each subset, so that small ones take less computing"
+    return "the student's own length of training"
 
 
 def _counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _rows(runs: list[dict]) -> list[dict]:
-    wanted = (
-        "method",
-        "keep",
-        "seed",
-        "student",
-        "accuracy",
-        "worst_class",
-        "train_rows",
-        "test_rows",
-        "passes",
-        "train_seconds",
-    )
-    return [{name: run[name] for name in wanted} for run in runs]
 
 
 main()

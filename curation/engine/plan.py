@@ -298,6 +298,7 @@ class _Planner:
             elif need == "labels" and self.labels_key:
                 inputs["labels"] = self.labels_key
         inputs["source"] = self.source_key
+        files = [*section.params.values(), *(method.files(**section.params) if method.files else ())]
         return self.add(
             Step(
                 stage,
@@ -310,7 +311,7 @@ class _Planner:
                 shown or {},
                 tuple(needs),
                 students,
-                _fingerprints(section.params.values(), f"[{stage}]"),
+                _fingerprints(files, f"[{stage}]"),
             )
         )
 

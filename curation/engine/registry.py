@@ -54,6 +54,7 @@ class Method:
     preflight: Callable | None  # optional second function: raises UnavailableError before any work
     network: Callable | None  # optional, students only: (view, **params) -> Network without weights, to differentiate
     doc: str
+    files: Callable | None = None  # optional: (**params) -> files the result depends on, unnamed by parameters
 
     def __reduce__(self):
         return load, (self.kind, self.id)  # by name: a step can be handed to another process
@@ -173,5 +174,6 @@ def load(kind: str, name: str) -> Method:
         call=getattr(module, KINDS[kind]),
         preflight=getattr(module, "preflight", None),
         network=getattr(module, "network", None),
+        files=getattr(module, "files", None),
         doc=inspect.getdoc(module) or "",
     )

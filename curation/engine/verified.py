@@ -56,3 +56,19 @@ def _wrong(plan: Plan, store: Store) -> np.ndarray | None:
                 wrong = train & (results.spread(folder, n, "flagged", fill=False) > 0)
                 break
     return wrong if wrong.any() else None
+
+
+def cost(plan: Plan, key: str) -> dict[str, float]:
+    """Seconds of everything a result stands on, itself included and reading the source not: {step's label: seconds}.
+
+    A step that served several results is counted in full for each: it is what this one would have cost alone.
+    """
+    by_key = {step.key: step for step in plan.steps}
+    seconds: dict[str, float] = {}
+    wanted = [key]
+    while wanted:
+        step = by_key.get(wanted.pop())
+        if step is not None and step.label not in seconds and step.stage != "source":
+            seconds[step.label] = plan.workspace.card(step.stage, step.key)["seconds"] if plan.done(step) else 0.0
+            wanted += step.inputs.values()
+    return seconds

@@ -26,6 +26,16 @@ CONFIG = {
 }
 QUIET = {"displaylogo": False, "displayModeBar": False}  # for charts that are only looked at
 
+
+def picture(name: str) -> dict:
+    """For charts a person may want in a paper: hovering shows one button, which saves an svg."""
+    return {
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": "svg", "filename": name},
+    }
+
+
 # Viridis (van der Walt & Smith 2015), cut so that high values stand out and low ones stay visible on the page.
 _RAMP = ("#440154", "#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725")
 

@@ -159,6 +159,10 @@ class Project:
         """Item rows a prune took, in order."""
         return np.asarray(results.load(self._path(step), "rows"))
 
+    def subset(self, cell: Step) -> np.ndarray:
+        """Item rows a verification cell was trained on."""
+        return np.asarray(results.load(self.workspace.path("prune", cell.inputs["prune"]), "rows"))
+
     def verified(self) -> list[dict[str, Any]]:
         """Verification's trainings so far; see `engine.verified.rows`."""
         return verified.rows(self.plan, self.store) if self.store is not None else []
