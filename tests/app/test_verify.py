@@ -40,6 +40,25 @@ def test_a_lead_that_chance_may_explain_is_not_better():
     assert "is not better than random" in verdict.sentence(cell(made, "ccs"))
 
 
+def test_shares_are_read_from_the_smallest_with_the_best_method_and_the_weak_ones():
+    many = runs(ccs=[0.90, 0.91, 0.92], herding=[0.80, 0.81, 0.82], random=[0.80, 0.82, 0.81], full=[0.93] * 3)
+    (share,) = verdict.by_share(verdict.cells(many))
+    assert share.words() == "At 30 % ccs is best (91.0 ± 1.0 %), better than random by 10.0 ± 1.0 points"
+    assert share.weak == ["herding"]
+
+
+def test_where_nothing_is_better_than_random_it_says_so():
+    (share,) = verdict.by_share(verdict.cells(runs(ccs=[0.80, 0.81, 0.82], random=[0.80, 0.82, 0.81])))
+    assert share.words().startswith("At 30 % nothing is better than random; the highest is ccs")
+
+
+def test_trainings_that_failed_are_named_and_count_for_nothing():
+    many = runs(ccs=[0.90, 0.91], random=[0.80, 0.82])
+    many[0] = {**many[0], "failed": "the student diverged", "accuracy": None}
+    assert cell(verdict.cells(many), "ccs").seeds == 1
+    assert verdict.failures(many) == ["ccs at 30 %, seed 0: the student diverged"]
+
+
 def test_one_seed_proves_nothing():
     made = verdict.cells(runs(ccs=[0.99], random=[0.80], full=[0.93]))
     assert not cell(made, "ccs").better
@@ -58,7 +77,19 @@ def test_before_there_is_a_result_the_page_says_what_to_do(project_home, app, na
     page = app("verify", project=name)
     assert not page.exception
     labels = [b.label for b in page.button]
-    assert labels == ["Choose a subset"] if name is None else "Train 9 students" in labels
+    assert labels == ["Go to the data"] if name is None else "Train 9 students" in labels
+
+
+def test_methods_chosen_on_the_page_join_the_saved_subsets(project_home, app, monkeypatch):
+    monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda self, recipe, title, until=None: None)
+    page = app("verify", project="digits")
+    page.multiselect("verify_methods").set_value(["herding"]).run()
+    page.multiselect("verify_keeps").set_value([0.1, 0.3]).run()
+    assert any("2 subsets at 2 shares" in c.value for c in page.caption)
+    page.button("verify_run").click().run()
+    recipe = load_recipe(project_home / "digits" / "recipe.toml")
+    assert [(p.name, p.use, p.balance) for p in recipe.prune][-1] == ("herding", "herding", True)
+    assert recipe.verify.keeps == [0.1, 0.3]
 
 
 def test_training_saves_the_settings_and_starts_a_job(project_home, app, monkeypatch):
@@ -89,4 +120,13 @@ def test_finished_trainings_are_shown_in_words_chart_and_table(project_home, app
     assert set(table["method"]) == {"half", "random", "full"}
     assert set(table["seeds"]) == {2}
     assert len(page.get("plotly_chart")) == 1
+    assert set(table["wrong labels kept"]) > {"100%"}
+    for view, said in (("Learning curve", "4 sizes"), ("Proxy", "Choosing counts"), ("Savings", "Estimates")):
+        page.segmented_control("verify_view").set_value(view).run()
+        assert not page.exception, view
+        assert any(said in element.value for element in [*page.caption, *page.info]), view
+    page.segmented_control("verify_view").set_value("Figure").run()
+    assert not page.exception
+    assert len(page.get("plotly_chart")) == 1
+    page.segmented_control("verify_view").set_value("Result").run()
     assert any(word in m.value for m in page.markdown for word in ("better than random", "not better than random"))

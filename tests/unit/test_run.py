@@ -16,7 +16,7 @@ import pytest
 from curation.data.decisions import DecisionLog
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
-from curation.errors import InputError, StepError, UnavailableError
+from curation.errors import InputError, RunError, StepError, UnavailableError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -145,6 +145,59 @@ def test_verification_shows_every_subset_beside_random_and_full(blobs, tmp_path)
     assert np.mean(full) > 0.9  # the blobs are well apart
     again = run(parse_recipe(raw(blobs, tmp_path / "m.csv", verify=verify)), tmp_path / "w")
     assert all(step["cached"] for step in again.steps)
+
+
+def test_a_student_that_diverges_is_reported_and_the_grid_goes_on(blobs, tmp_path, monkeypatch):
+    from curation.training import loop
+
+    fit = loop.fit
+
+    def unlucky(net, inputs, labels, **options):
+        if options["seed"] == 1 and len(labels) == 27:  # 30 % of 90
+            raise RunError("the student diverged")
+        fit(net, inputs, labels, **options)
+
+    monkeypatch.setattr(loop, "fit", unlucky)
+    verify = {"use": "head", "seeds": 2, "keeps": [0.3, 0.6]}
+    recipe = parse_recipe(raw(blobs, tmp_path / "out.csv", verify=verify))
+    outcome = run(recipe, tmp_path / "w")
+    failed = [(row["method"], row["keep"], row["seed"]) for row in outcome.verify if row["failed"]]
+    assert sorted(failed) == [("random", 0.3, 1), ("third", 0.3, 1)]
+    assert len(outcome.verify) == 10
+    assert all("diverged" in said for said in outcome.failed)
+    assert (tmp_path / "out.csv").exists(), "what does not depend on it is finished"
+    monkeypatch.setattr(loop, "fit", fit)
+    again = run(recipe, tmp_path / "w")
+    assert not again.failed
+    assert [row["failed"] for row in again.verify] == [None] * 10
+
+
+def test_a_subset_one_method_cannot_choose_leaves_the_others_standing(blobs, tmp_path):
+    prunes = [
+        {"name": "third", "use": "by_score", "keep": 1 / 3},
+        {"use": "cal", "k": 30, "keep": 1 / 3},  # more neighbours than were gathered
+    ]
+    recipe = parse_recipe(raw(blobs, tmp_path / "out.csv", prune=prunes[:1], verify={"use": "head", "seeds": 1}))
+    assert not run(recipe, tmp_path / "w").failed
+    both = parse_recipe(
+        raw(blobs, tmp_path / "out.csv", prune=prunes, export=None, verify={"use": "head", "seeds": 1, "keeps": [0.5]})
+    )
+    with pytest.raises(InputError, match="asks for more neighbours"):
+        run(both, tmp_path / "w")  # the recipe's own subset: there is nothing to go on with
+
+
+def test_verification_counts_the_wrong_labels_a_subset_keeps(tmp_path):
+    raw = {
+        "source": {"use": "sample", "mistakes": 0.1},
+        "encode": {"use": "pixels"},
+        "prune": [{"use": "by_score", "by": "aum", "order": "easy", "keep": 0.5}],
+        "verify": {"use": "head", "seeds": 1, "epochs": 1},
+    }
+    rows = {row["method"]: row for row in run(parse_recipe(raw), tmp_path / "w").verify}
+    assert rows["full"]["mislabels_kept"] == 1.0
+    assert rows["random"]["mislabels_kept"] == pytest.approx(0.5, abs=0.15)
+    assert rows["by_score"]["mislabels_kept"] < 0.2
+    assert rows["by_score"]["select_seconds"] >= 0
 
 
 def test_one_class_is_refused_before_anything_is_trained(tmp_path):
