@@ -29,6 +29,11 @@ docs: $(VENV)/.app ## Write docs/methods.md and docs/cli.md from the code
 
 bench: $(VENV)/.app ## Measure what the README's table says (CIFAR=path/to/cifar10.zip adds the large rows)
 	$(BIN)/python -m benchmarks $(if $(CIFAR),--cifar $(CIFAR))
+	$(BIN)/python -m benchmarks.k_center
+	$(BIN)/python -m benchmarks.facility_location
+	$(BIN)/python -m benchmarks.scores
+	$(BIN)/python -m benchmarks.mislabels
+	$(BIN)/python -m benchmarks.pruners
 
 clean: ## Remove the environment, caches and workspaces
 	rm -rf $(VENV) workspaces out .pytest_cache .ruff_cache .hypothesis
