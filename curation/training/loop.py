@@ -33,6 +33,7 @@ def fit(
     seed: int,
     schedule: Callable[[float], float],
     augment: Callable | None = None,
+    smoothing: float = 0.0,
     record: Record | None = None,
     progress: Callable | None = None,
 ) -> None:
@@ -40,7 +41,7 @@ def fit(
 
     optimiser: carries the peak learning rate; schedule: share of the training done (0..1) -> share of that peak.
     batch: the most rows per step; an epoch is split evenly, so no step is left with a handful of rows.
-    augment: (rows of inputs, generator) -> the same rows, altered.
+    augment: (rows of inputs, generator) -> the same rows, altered. smoothing: of the labels, see cross_entropy.
     Deterministic for a seed on the CPU. Raises RunError when the loss stops being a number.
     """
     import torch
@@ -61,7 +62,7 @@ def fit(
                 logits = net(x)
             if record is not None:  # before the update: what the student knew when it met these rows
                 record.batch(rows.cpu().numpy(), to_numpy(logits))
-            loss = cross_entropy(logits.float(), labels[rows])
+            loss = cross_entropy(logits.float(), labels[rows], label_smoothing=smoothing)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -73,7 +74,7 @@ def fit(
                 "train it with a lower learning rate (lr)"
             )
         if record is not None:
-            record.epoch(lambda: forward(net, inputs), lambda: flat(net))
+            record.epoch(lambda: predicted(net, inputs), lambda: flat(net))
         if progress is not None:
             progress(epoch + 1, epochs, f"epoch {epoch + 1} of {epochs}")
 
@@ -81,10 +82,22 @@ def fit(
 def predictor(net, load: Callable[[View], object], passes: int) -> Predictor:
     """The finished student. net: has `body` and `head`. load: View -> its inputs, a tensor on the net's device."""
     return Predictor(
-        logits=lambda view: forward(net, load(view)),
+        logits=lambda view: predicted(net, load(view)),
         features=lambda view: forward(net.body, load(view)),
         passes=passes,
     )
+
+
+def predicted(net, inputs) -> np.ndarray:
+    """float32 [m, C], clean logits. Raises RunError where they are not finite: a loss may stay a number in training
+    while the running means of a batch normalisation do not."""
+    logits = forward(net, inputs)
+    if broken := int((~np.isfinite(logits)).any(axis=1).sum()):
+        raise RunError(
+            f"the student diverged: what it predicts for {broken:,} of {len(logits):,} items is no number; "
+            "train it with a lower learning rate (lr)"
+        )
+    return logits
 
 
 def forward(net, inputs, block: int = 2048) -> np.ndarray:
@@ -96,13 +109,20 @@ def forward(net, inputs, block: int = 2048) -> np.ndarray:
         return np.concatenate([to_numpy(net(inputs[i : i + block])) for i in range(0, len(inputs), block)])
 
 
-def epochs_for(m: int, batch: int, epochs: int, least_steps: int) -> int:
-    """`epochs`, or as many as it takes for a small set to get `least_steps` updates.
+def epochs_for(m: int, batch: int, epochs: int, least_steps: int, steps: int = 0) -> int:
+    """How many times m items are seen: `epochs`, or as often as it takes to get `steps` updates where that is not 0.
+
+    Epochs make training cheaper with the subset, and ask what a subset saves; a small set still gets `least_steps`
+    updates. Steps give every subset the same compute, and ask what its items are worth; the last epoch is finished,
+    so that a recorded run has every item equally often.
 
     >>> epochs_for(50_000, 500, 10, 300), epochs_for(20, 500, 10, 300)
     (10, 300)
+    >>> epochs_for(50_000, 500, 10, 300, steps=1000), epochs_for(5_000, 500, 10, 300, steps=1001)
+    (10, 101)
     """
-    return max(epochs, math.ceil(least_steps / math.ceil(m / batch)))
+    a_time = max(1, math.ceil(m / batch))
+    return math.ceil(steps / a_time) if steps else max(epochs, math.ceil(least_steps / a_time))
 
 
 def checked_labels(view: View) -> np.ndarray:

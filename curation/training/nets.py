@@ -7,6 +7,13 @@ Classes are defined inside functions: importing this file must not import torch.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Literal
+
+from curation.errors import InputError
+
+# Mean and spread of red, green and blue over ImageNet, of 0..255: what most published networks expect.
+PHOTOGRAPHS = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 
 def mlp(mean, scale, hidden: int, classes: int, seed: int):
@@ -29,10 +36,6 @@ def resnet(width: int, classes: int, seed: int):
     """Nine convolutions on uint8 [b, s, s, 3], any s >= 8; `width` channels at full size, 8 * width in the end."""
     from torch import nn
 
-    class ChannelsFirst(nn.Module):
-        def forward(self, x):
-            return x.permute(0, 3, 1, 2)  # of a channels-last array: the memory format convolutions like best
-
     class Residual(nn.Module):
         def __init__(self, *layers):
             super().__init__()
@@ -47,7 +50,7 @@ def resnet(width: int, classes: int, seed: int):
     with _seeded(seed):
         body = nn.Sequential(
             _standardise(127.5, 64.0),
-            ChannelsFirst(),
+            _channels_first(),
             conv(3, width),
             conv(width, 2 * width),
             nn.MaxPool2d(2),
@@ -62,6 +65,62 @@ def resnet(width: int, classes: int, seed: int):
         )
         head = nn.Linear(8 * width, classes)
     return nn.Sequential(OrderedDict(body=body, head=head))
+
+
+def imagenet_resnet(depth: Literal[18, 50], stem: Literal["small", "large"], classes: int, seed: int):
+    """torchvision's ResNet on uint8 [b, s, s, 3], 512 or 2048 features.
+
+    stem: "large" is the published one for 224 pixels, a 7 x 7 convolution and a pooling that leave a quarter of each
+    side; "small" is that of He et al. for 32 pixels, one 3 x 3 convolution that leaves every pixel.
+    """
+    from torch import nn
+    from torchvision import models
+
+    with _seeded(seed):
+        net = {18: models.resnet18, 50: models.resnet50}[depth](weights=None, num_classes=classes)
+        if stem == "small":
+            net.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+            nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
+            net.maxpool = nn.Identity()
+    layers = dict(net.named_children())
+    head = layers.pop("fc")
+    body = nn.Sequential(_standardise(*PHOTOGRAPHS), _channels_first(), *layers.values(), nn.Flatten())
+    return nn.Sequential(OrderedDict(body=body, head=head))
+
+
+def own(build: Callable, standard: tuple, pixels: bool, seed: int):
+    """A person's network behind our standardisation: `build()` -> nn.Module. Its features are its logits, as nobody
+    knows what its last layer sees. standard: mean and scale of the last axis of its inputs."""
+    from torch import nn
+
+    with _seeded(seed):
+        net = build()
+    first = [_standardise(*standard)] + ([_channels_first(contiguous=True)] if pixels else [])
+    return nn.Sequential(OrderedDict(body=nn.Sequential(*first, net), head=nn.Identity()))
+
+
+def statistics(inputs) -> tuple:
+    """Mean [d] of embeddings [m, d], and one scale [d] for all columns: dividing each by its own spread would blow up
+    those that carry little (measured on patch features of 500 items: 31 % right, against 43 % with one scale)."""
+    import torch
+
+    var, mean = torch.var_mean(inputs, dim=0, correction=0)
+    if not torch.isfinite(var).all():
+        raise InputError("the embeddings hold NaN or infinite values; no student can be trained on them, encode again")
+    scale = var.mean().sqrt()
+    return mean, torch.full_like(mean, scale if scale > 0 else 1.0)
+
+
+def _channels_first(contiguous: bool = False):
+    """[b, s, s, 3] -> [b, 3, s, s], in the memory format convolutions like best, or in the one `view` insists on."""
+    from torch import nn
+
+    class ChannelsFirst(nn.Module):
+        def forward(self, x):
+            x = x.permute(0, 3, 1, 2)
+            return x.contiguous() if contiguous else x
+
+    return ChannelsFirst()
 
 
 def _standardise(mean, scale):

@@ -456,7 +456,7 @@ def _form_of_every_kind():
         tag: Annotated[str, Field(min_length=2)] = "xy",
     ): ...
 
-    method = Method("demo", "pruners", Card("Demo", ""), select, None, "Demo.")
+    method = Method("demo", "pruners", Card("Demo", ""), select, None, None, "Demo.")
     start = {"cut": 0.2, "fair": False}
     st.session_state.out = form(method, start, key="f", scores=["aum", "el2n"], exclude=["fair"])
 

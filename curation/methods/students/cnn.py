@@ -13,13 +13,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.training import loop, nets
-from curation.training.augment import crop_flip
+from curation.training import loop, nets, pixels
 from curation.training.checkpoints import Network
 from curation.training.student import Predictor, Record
 
@@ -46,6 +44,9 @@ def train(
     epochs: Annotated[
         int, Field(ge=1, le=1000, description="Times every image is seen; sets of a few batches are seen more often.")
     ] = 10,
+    steps: Annotated[
+        int, Field(ge=0, le=10_000_000, description="Updates, the same for every subset; 0 goes by epochs instead.")
+    ] = 0,
     width: Annotated[
         int, Field(ge=4, le=512, description="Channels of the first layer; 16 for a CPU, 64 for a GPU.")
     ] = 16,
@@ -58,50 +59,38 @@ def train(
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
 
-    >>> pixels = np.zeros((16, 8, 8, 3), dtype=np.uint8)
-    >>> pixels[8:] = 255
-    >>> view = View.of(pixels=pixels, labels=np.repeat([0, 1], 8))
+    >>> import numpy as np
+    >>> x = np.zeros((16, 8, 8, 3), dtype=np.uint8)
+    >>> x[8:] = 255
+    >>> view = View.of(pixels=x, labels=np.repeat([0, 1], 8))
     >>> train(view, seed=0, device="cpu", width=4).logits(view).argmax(axis=1).tolist() == view.labels.tolist()
     True
     """
     import torch
 
     codes = loop.checked_labels(view)
-    inputs, labels = _load(view, device), loop.tensor(codes, device)
     net = nets.resnet(width, len(view.classes), seed).to(device, memory_format=torch.channels_last)
-    epochs = loop.epochs_for(len(labels), batch, epochs, LEAST_STEPS)
-    work = 100 * (width * inputs.shape[1]) ** 2 * batch  # multiplications per step, roughly
+    work = 100 * (width * view.pixels.shape[1]) ** 2 * batch  # multiplications per step, roughly
     with loop.one_thread(work < loop.SMALL):
-        loop.fit(
+        return pixels.train(
             net,
-            inputs,
-            labels,
+            view,
+            codes,
             optimiser=torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4, nesterov=True),
-            epochs=epochs,
+            device=device,
+            epochs=loop.epochs_for(len(codes), batch, epochs, LEAST_STEPS, steps),
             batch=batch,
             seed=seed,
-            schedule=loop.triangle,
-            augment=None if augment == "none" else lambda rows, g: crop_flip(rows, g, flip=augment == "crop_flip"),
+            augment=augment,
             record=record,
             progress=progress,
         )
-    return loop.predictor(net, lambda other: _load(other, device), passes=epochs * len(labels))
 
 
 def network(view: View, weights, kept, *, width: int = 16, **_) -> Network:
     """What `train` recorded, to differentiate, for the rows of the view."""
 
-    def load(positions: np.ndarray, device: str):
-        return loop.tensor(np.ascontiguousarray(view.pixels[positions]), device)
+    def build(device: str):
+        return nets.resnet(width, len(view.classes), seed=0).to(device)
 
-    return Network(
-        lambda device: nets.resnet(width, len(view.classes), seed=0).to(device),
-        load,
-        weights,
-        kept,
-        np.arange(len(view)),
-    )
-
-
-def _load(view: View, device: str):
-    return loop.tensor(np.ascontiguousarray(view.pixels), device)
+    return pixels.network(view, build, weights, kept)
