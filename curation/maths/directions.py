@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from curation.maths.threads import one_blas_thread
+
 _SHARE = 16  # a pool holds one row in so many
 _FEW = 256  # and at least so many
 _BLOCK = 1 << 22  # products held at once
@@ -42,15 +44,16 @@ def take_by_directions(
         pool = np.flatnonzero(gain >= np.partition(gain, -size)[-size])  # all of those that are equal
         outside = np.delete(gain, pool).max(initial=-np.inf)
         own, current, left = x[pool], gain[pool], []
-        while len(picks) < budget:
-            best = current.argmax()
-            if left and current[best] <= outside + rise * len(left):
-                break
-            picks.append(int(pool[best]))
-            left.append(np.asarray(direction(picks[-1]), np.float32))
-            lost = own @ left[-1]
-            current -= lost * lost if squared else lost
-            current[best] = -np.inf
+        with one_blas_thread():
+            while len(picks) < budget:
+                best = current.argmax()
+                if left and current[best] <= outside + rise * len(left):
+                    break
+                picks.append(int(pool[best]))
+                left.append(np.asarray(direction(picks[-1]), np.float32))
+                lost = own @ left[-1]
+                current -= lost * lost if squared else lost
+                current[best] = -np.inf
         _apply(x, gain, np.stack(left), squared)
         gain[pool] = current
     return picks

@@ -27,6 +27,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import Selection, View
 from curation.maths.neighbours import unit
+from curation.maths.threads import one_blas_thread
 
 CARD = Card(
     title="Bilevel coreset",
@@ -72,28 +73,29 @@ def select(
     inverse = np.asfortranarray(np.eye(len(gram)) / ridge)
     pulled = np.zeros_like(aim)  # sum of w_i phi_i y_i^T over the picks
     picks, weights, taken = [], np.empty(0), np.zeros(len(features), bool)
-    while len(picks) < budget:
-        model = inverse @ pulled
-        back = inverse @ (gram @ model - aim)
-        rest = np.flatnonzero(~taken)
-        some = rest if len(rest) <= candidates else rest[rng.integers(len(rest), size=candidates)]
-        phi = features[some].astype(np.float64)
-        best = int(some[np.einsum("ic,ic->i", phi @ back, phi @ model - one_hot[labels[some]]).argmax()])
-        picks.append(best)
-        taken[best] = True
-        weights = np.append(weights, 1.0)
-        phi = features[best].astype(np.float64)
-        if len(picks) <= reweight_up_to:
-            own = features[picks].astype(np.float64)
-            weights = _improved(own, one_hot[labels[picks]], weights, gram, aim, ridge, steps, rate)
-            pulled = (own * weights[:, None]).T @ one_hot[labels[picks]]
-            inverse = np.asfortranarray(np.linalg.inv(ridge * np.eye(len(gram)) + (own * weights[:, None]).T @ own))
-        else:
-            direction = inverse @ phi
-            dger(-1 / (1 + phi @ direction), direction, direction, a=inverse, overwrite_a=1)
-            pulled += np.outer(phi, one_hot[labels[best]])
-        if len(picks) % 32 == 0:
-            progress(len(picks), budget)
+    with one_blas_thread():
+        while len(picks) < budget:
+            model = inverse @ pulled
+            back = inverse @ (gram @ model - aim)
+            rest = np.flatnonzero(~taken)
+            some = rest if len(rest) <= candidates else rest[rng.integers(len(rest), size=candidates)]
+            phi = features[some].astype(np.float64)
+            best = int(some[np.einsum("ic,ic->i", phi @ back, phi @ model - one_hot[labels[some]]).argmax()])
+            picks.append(best)
+            taken[best] = True
+            weights = np.append(weights, 1.0)
+            phi = features[best].astype(np.float64)
+            if len(picks) <= reweight_up_to:
+                own = features[picks].astype(np.float64)
+                weights = _improved(own, one_hot[labels[picks]], weights, gram, aim, ridge, steps, rate)
+                pulled = (own * weights[:, None]).T @ one_hot[labels[picks]]
+                inverse = np.asfortranarray(np.linalg.inv(ridge * np.eye(len(gram)) + (own * weights[:, None]).T @ own))
+            else:
+                direction = inverse @ phi
+                dger(-1 / (1 + phi @ direction), direction, direction, a=inverse, overwrite_a=1)
+                pulled += np.outer(phi, one_hot[labels[best]])
+            if len(picks) % 32 == 0:
+                progress(len(picks), budget)
     return Selection(np.array(picks), weights)
 
 

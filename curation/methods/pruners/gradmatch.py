@@ -27,6 +27,7 @@ from curation.data.budget import quotas
 from curation.data.view import Selection, View
 from curation.maths.gradients import last_layer
 from curation.maths.pursuit import pursue
+from curation.maths.threads import one_blas_thread
 
 CARD = Card(
     title="GradMatch",
@@ -73,7 +74,8 @@ def select(
         if quota == 0:
             continue
         members = np.flatnonzero(group == code)
-        picks, own = pursue(gradients.take(members), int(quota), ridge, tolerance)
+        with one_blas_thread():
+            picks, own = pursue(gradients.take(members), int(quota), ridge, tolerance)
         rest = rng.permutation(np.setdiff1d(np.arange(len(members)), picks))[: quota - len(picks)]
         rows.append(members[np.concatenate([picks, rest])])
         weights.append(np.concatenate([own, np.ones(len(rest))]))
