@@ -96,7 +96,7 @@ def select(
                 pulled += np.outer(phi, one_hot[labels[best]])
             if len(picks) % 32 == 0:
                 progress(len(picks), budget)
-    return Selection(np.array(picks), weights)
+    return Selection(np.array(picks, np.int64), weights)
 
 
 def _features(x: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def select(
     ([0, 3], [3.0, 1.0])
     """
     gradients, labels = last_layer(view, "craig", layer), view.labels
-    rows, weights, turn, done = [], [], [], 0
+    rows, weights, turn, done = [np.empty(0, np.int64)], [np.empty(0)], [np.empty(0)], 0
     for code, quota in enumerate(quotas(np.bincount(labels), budget)):
         if quota == 0:
             continue

@@ -69,7 +69,8 @@ def select(
     """
     x, shift = view.embeddings, 0.5 * (similarity == "shifted")
     if len(x) > dense_up_to:
-        return np.array(cover_lists(_nearest(x, neighbours, shift, device, progress), budget, progress=progress).picks)
+        lists = _nearest(x, neighbours, shift, device, progress)
+        return np.array(cover_lists(lists, budget, progress=progress).picks, np.int64)
 
     import torch
 
@@ -79,7 +80,7 @@ def select(
         torch.mm(everything[rows], everything.T, out=out)
         return (out.mul_(0.5).add_(0.5) if shift else out).clamp_(min=0)
 
-    return np.array(facility_location(similar, len(x), budget, device=device, progress=progress).picks)
+    return np.array(facility_location(similar, len(x), budget, device=device, progress=progress).picks, np.int64)
 
 
 def _nearest(x: np.ndarray, k: int, shift: float, device: str, progress: Callable[..., None]) -> Lists:

@@ -61,8 +61,12 @@ def select(
     gradients, labels = last_layer(view, "glister"), view.labels
     logits = np.asarray(view.dynamics.logits[-1], np.float64)
     mean_square = float(np.einsum("ij,ij->", gradients.features, gradients.features, dtype=np.float64)) / len(labels)
-    picks, taken, moved = [], np.zeros(len(labels), bool), np.zeros((logits.shape[1], gradients.features.shape[1]))
-    for some in np.array_split(np.arange(budget), min(rounds, budget)):
+    picks, taken, moved = (
+        [np.empty(0, np.int64)],
+        np.zeros(len(labels), bool),
+        np.zeros((logits.shape[1], gradients.features.shape[1])),
+    )
+    for some in np.array_split(np.arange(budget), min(rounds, budget)) if budget else ():
         shifted = logits - (step / (budget * mean_square)) * (gradients.features @ moved.T.astype(np.float32))
         gain = gradients.toward(_loss_gradient(gradients, shifted, labels)).astype(np.float64)
         gain[taken] = -np.inf

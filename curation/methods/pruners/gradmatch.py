@@ -69,7 +69,7 @@ def select(
     """
     gradients = last_layer(view, "gradmatch", layer)
     group = view.labels if per_class else np.zeros(len(view), np.int64)
-    rows, weights, turn, done = [], [], [], 0
+    rows, weights, turn, done = [np.empty(0, np.int64)], [np.empty(0)], [np.empty(0)], 0
     for code, quota in enumerate(quotas(np.bincount(group), budget)):
         if quota == 0:
             continue

@@ -55,4 +55,5 @@ def select(
     x = unit(view.embeddings)
     toward_all = x @ x.sum(axis=0, dtype=np.float64).astype(np.float32)
     gain = likeness * toward_all.astype(np.float64) - np.einsum("ij,ij->i", x, x)
-    return np.array(take_by_directions(x, gain, budget, lambda row: 2 * x[row], squared=False, rise=2.0))
+    picks = take_by_directions(x, gain, budget, lambda row: 2 * x[row], squared=False, rise=2.0)
+    return np.array(picks, np.int64)

@@ -79,7 +79,7 @@ def select(
         step = min(max(_FRESH, len(picks)), budget - len(picks))
         picks += take_by_directions(x, unexplained, step, explained, squared=True)
         progress(len(picks), budget)
-    return np.array(picks)
+    return np.array(picks, np.int64)
 
 
 def _lengths(x: np.ndarray, inverse: np.ndarray) -> np.ndarray:
