@@ -502,12 +502,12 @@ def test_a_parameter_the_page_sets_itself_is_not_asked_for():
 def _every_method():
     import streamlit as st
 
-    from curation.engine.registry import all_methods
+    from curation.engine.registry import all_methods, methods
     from curation.ui.forms import form
 
+    scores = list(methods("scores"))
     st.session_state.out = {
-        f"{method.kind}/{method.id}": (method, form(method, {}, key="all", scores=["aum", "el2n"]))
-        for method in all_methods()
+        f"{method.kind}/{method.id}": (method, form(method, {}, key="all", scores=scores)) for method in all_methods()
     }
 
 

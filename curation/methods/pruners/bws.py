@@ -63,6 +63,8 @@ def select(
     >>> select(view, 2, rng=np.random.default_rng(0), step=0.2).tolist()
     [2, 3]
     """
+    if not budget:
+        return np.empty(0, np.int64)
     features, labels = view.dynamics.features, view.labels
     x = np.asarray(view.embeddings if features is None else features, np.float32)
     x = x - x.mean(axis=0, dtype=np.float64).astype(np.float32)
