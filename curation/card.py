@@ -34,7 +34,8 @@ class Card:
     blind_to: what the method cannot see, in a few words; every method is blind to something.
     needs: what it reads from its View, out of `NEEDS`.
     paper: address of the paper; the full citation stands in the module's docstring.
-    tags: words to filter by. Flags use "mislabel", "duplicate" or "outlier" to say what they look for.
+    tags: words to filter by. Flags use "mislabel", "duplicate" or "outlier" to say what they look for, and "calibrated"
+        where the score is the probability of it.
     version: raised when the same input would give another result; part of every key.
     requires: packages imported inside the function, by import name; missing ones make the method unavailable.
     rows: "train" (the default) or "all" usable rows, test included. Only label-free preparation may say "all".

@@ -252,7 +252,17 @@ def _flag_words(found: Findings, name: str, flag: Flagged, row: int) -> str:
         return f"{title}: the same as {found.items.column('id')[kept]}" if kept >= 0 else title
     upto = int((flag.score >= flag.score[row]).sum())  # NaN compares as false
     place = f"among the {upto:,} most suspicious" if upto > 1 else "the most suspicious"
-    return f"{title}: {place} of {int(np.isfinite(flag.score).sum()):,}"
+    sure = f"{_probability(flag.score[row])} that the label is wrong, " if "calibrated" in flag.tags else ""
+    return f"{title}: {sure}{place} of {int(np.isfinite(flag.score).sum()):,}"
+
+
+def _probability(p: float) -> str:
+    """Never certain.
+
+    >>> _probability(0.734), _probability(0.99996)
+    ('73 %', 'over 99 %')
+    """
+    return "over 99 %" if p > 0.99 else f"{p:.0%}".replace("%", " %")
 
 
 def _share_below(values: np.ndarray) -> np.ndarray:

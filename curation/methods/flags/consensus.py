@@ -39,7 +39,7 @@ CARD = Card(
     blind_to="mistakes that students and neighbours share",
     needs=("probabilities", "neighbours", "dynamics", "labels", "groups"),
     paper="https://arxiv.org/abs/1911.00068",
-    tags=("mislabel", "student"),
+    tags=("mislabel", "student", "calibrated"),
     requires=("torch",),
 )
 
