@@ -60,12 +60,12 @@ def facility_location(
 ) -> Cover:
     """`budget` of n rows by exact greedy over all pairs.
 
-    similarity: (int64 tensor of b rows, float32 tensor [b, n] to write into), both on the device; symmetric, >= 0.
-    hold: keep all [n, n] of them; else they are made again whenever they are needed, which takes longer.
+    similarity: (int64 tensor of b rows, slice of c columns, float32 tensor [b, c] to write into), on the device;
+    symmetric, >= 0. hold: keep all [n, n] of them; else they are made again whenever they are needed, which is slower.
 
     >>> import torch
     >>> s = torch.tensor([[1.0, 0.9, 0.0], [0.9, 1.0, 0.2], [0.0, 0.2, 1.0]])
-    >>> facility_location(lambda rows, out: out.copy_(s[rows]), 3, 2).picks
+    >>> facility_location(lambda rows, columns, out: out.copy_(s[rows, columns]), 3, 2).picks
     [1, 2]
     """
     import torch
@@ -128,17 +128,19 @@ class _Pairs:
         # Written into again and again: a fresh block each time costs more than what is done with it.
         self.step = min(n, max(1, (_CACHE if hold else _BLOCK) // n))
         self.block = torch.empty(self.step, n, device=device)
-        self.total = np.empty(n)
-        for rows in self.split(max(1, _BLOCK // n)):
-            out = self.held[rows[0] : rows[-1] + 1] if hold else self.block[: len(rows)]
-            similarity(rows, out)
-            self.total[rows.cpu().numpy()] = out.sum(1).cpu().numpy()
-
-    def split(self, step: int):
-        """All rows, some at a time."""
-        import torch
-
-        return torch.arange(self.n, device=self.device).split(step)
+        total = torch.zeros(n, device=device)
+        for at in range(0, n, step := max(1, (_BLOCK // 2 if hold else _BLOCK) // n)):
+            end = min(at + step, n)
+            rows = torch.arange(at, end, device=device)
+            if not hold:
+                total[at:end] = self.rows(rows).sum(1)
+                continue
+            upper = self.held[at:end, at:]  # the rest is its mirror image
+            similarity(rows, slice(at, None), upper)
+            self.held[end:, at:end] = upper[:, end - at :].T
+            total[at:end] += upper.sum(1)
+            total[end:] += upper[:, end - at :].sum(0)
+        self.total = total.cpu().numpy().astype(np.float64)
 
     def rows(self, rows):
         """[b, n] for at most `step` rows; good until the next call, and free to be changed."""
@@ -146,7 +148,7 @@ class _Pairs:
 
         out = self.block[: len(rows)]
         if self.held is None:
-            self.similarity(rows, out)
+            self.similarity(rows, slice(None), out)
         else:
             torch.index_select(self.held, 0, rows, out=out)
         return out
@@ -169,7 +171,7 @@ class _Pairs:
         import torch
 
         size, column, value = [], [], []
-        for rows in self.split(self.step):
+        for rows in torch.arange(self.n, device=self.device).split(self.step):
             block = self.rows(rows)
             counts = (block > covered[rows, None]).nonzero()
             size.append(torch.bincount(counts[:, 0], minlength=len(rows)).cpu().numpy())

@@ -118,7 +118,8 @@ def test_similarities_made_again_each_time_give_the_same_picks_as_those_held():
 
     s = torch.from_numpy(similarities(rows(500, seed=5), "cosine").astype(np.float32))
     held, made = (
-        submodular.facility_location(lambda at, out: out.copy_(s[at]), 500, 200, hold=hold) for hold in (True, False)
+        submodular.facility_location(lambda at, of, out: out.copy_(s[at, of]), 500, 200, hold=hold)
+        for hold in (True, False)
     )
     assert held.picks == made.picks
 
@@ -128,7 +129,7 @@ def test_a_cover_tells_the_nearest_pick_of_every_row(budget):
     import torch
 
     s = similarities(rows(400, seed=6), "shifted").astype(np.float32)
-    cover = submodular.facility_location(lambda at, out: out.copy_(torch.from_numpy(s)[at]), 400, budget)
+    cover = submodular.facility_location(lambda at, of, out: out.copy_(torch.from_numpy(s)[at, of]), 400, budget)
     np.testing.assert_allclose(cover.covered, s[:, cover.picks].max(axis=1), rtol=1e-6)
     np.testing.assert_allclose(s[np.arange(400), cover.owner], cover.covered, rtol=1e-6)
 

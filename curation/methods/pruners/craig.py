@@ -92,10 +92,11 @@ def _similarity(gradients: HeadGradients, device: str) -> Callable:
         square = torch.from_numpy(gradients.squared_lengths().astype(np.float32)).to(device)
     constant = 2 * float(square.max().sqrt()) or 1.0
 
-    def similar(rows, out):
-        torch.mm(h[rows], h.T, out=out)
-        out.mul_(a[rows] @ a.T).mul_(-2).add_(square).add_(square[rows, None])
+    def similar(rows, columns, out):
+        torch.mm(h[rows], h[columns].T, out=out)
+        out.mul_(a[rows] @ a[columns].T).mul_(-2).add_(square[columns]).add_(square[rows, None])
         out.clamp_(min=0).sqrt_().neg_().add_(constant).clamp_(min=0)
-        out[torch.arange(len(rows), device=device), rows] = constant  # nothing is away from itself
+        own = torch.arange(len(rows), device=device)
+        out[own, rows - (columns.start or 0)] = constant  # nothing is away from itself
 
     return similar

@@ -76,8 +76,8 @@ def select(
 
     everything = torch.from_numpy(unit(x)).to(device)
 
-    def similar(rows, out):
-        torch.mm(everything[rows], everything.T, out=out)
+    def similar(rows, columns, out):
+        torch.mm(everything[rows], everything[columns].T, out=out)
         return (out.mul_(0.5).add_(0.5) if shift else out).clamp_(min=0)
 
     return np.array(facility_location(similar, len(x), budget, device=device, progress=progress).picks, np.int64)
