@@ -41,6 +41,7 @@ class Card:
     rows: "train" (the default) or "all" usable rows, test included. Only label-free preparation may say "all".
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
     instant: pruners only; answers within a blink at 50,000 rows, so a page may ask it directly.
+    balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.
     stochastic: another seed may give another result. When False the seed is left out of the key.
     exceptions: contract tests the method cannot keep, as {test name: reason}; meant to shrink.
     """
@@ -56,6 +57,7 @@ class Card:
     rows: str = "train"
     nested: bool = False
     instant: bool = False
+    balances: bool = False
     stochastic: bool = True
     exceptions: tuple[tuple[str, str], ...] = ()
 

@@ -49,7 +49,7 @@ def choose(step: Step, store: Store, select: Select) -> Chosen:
     picked, weights = np.empty(0, np.int64), None
     if wanted:
         view = store.view(step, rows[pool])
-        if step.extra["balance"]:
+        if step.extra["balance"] and not step.method.card.balances:
             picked, weights = balanced(view, store.labels[rows[pool]], wanted, select)
         else:
             picked, weights = checked(view, wanted, select)

@@ -60,7 +60,7 @@ def start_preview(project: Project, section: Prune) -> None:
 def prefix(order: np.ndarray, candidates: np.ndarray, section: Prune, project: Project) -> np.ndarray:
     """The first rows of a whole order that make up the share asked for; per class when balanced."""
     total = min(budget(section.keep, len(candidates)), len(order))
-    if not section.balance:
+    if not section.balance or registry.get("pruners", section.use).card.balances:
         return order[:total]
     pinned = project.store.holds(project.in_force.pinned)[order]
     head, rest = order[pinned], order[~pinned]

@@ -14,6 +14,7 @@ from curation.maths.noise import posterior
 from curation.methods.evidence import dynamics, probabilities
 from curation.methods.flags import confident_learning, consensus, knn_vote
 from curation.methods.students import head
+from curation.training import second_opinion
 
 STUDENTS = {"head": partial(head.train, device="cpu")}
 
@@ -143,10 +144,10 @@ def test_awkward_data_gives_finite_scores(x, labels):
 def test_no_class_loses_more_than_half_of_its_items_before_the_second_round():
     wrong = np.array([0.9, 0.8, 0.7, 0.2, 0.9, 0.1])
     labels = np.array([0, 0, 0, 0, 1, 1])
-    assert consensus._left_out(wrong, labels).tolist() == [True, True, False, False, True, False]
+    assert second_opinion.left_out(wrong, labels).tolist() == [True, True, False, False, True, False]
 
 
 def test_copies_have_no_vote():
     x = np.array([[1.0, 0.0], [1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
-    votes = consensus._neighbours(view_of(x, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 2])), 2)
+    votes = second_opinion.neighbours(view_of(x, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 2])), 2)
     assert votes[0].tolist() == [0.75, 0.25]  # heard: item 2 alone, with half a vote for each class
