@@ -81,7 +81,7 @@ def _prune(step: Step, store: Store, folder: Path, device: str, progress: Callab
         injected = _injected(step, device, progress)
         return step.method.call(view, budget, **step.params, **injected)
 
-    chosen = choose(step, store, call)
+    chosen = choose(step, store, call, _students(step, device))
     about = results.save(chosen.selection, chosen.rows, folder)
     left_out = {str(row): why for row, why in chosen.left_out.items()}
     (folder / "left_out.json").write_text(json.dumps(left_out) + "\n")

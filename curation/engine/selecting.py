@@ -30,7 +30,7 @@ class Chosen:
     notes: list[str] = field(default_factory=list)
 
 
-def choose(step: Step, store: Store, select: Select) -> Chosen:
+def choose(step: Step, store: Store, select: Select, students: Callable | None = None) -> Chosen:
     """Ask a pruner for its share of the candidates; pinned rows come first and count towards the budget."""
     rows = store.candidates
     total = budget(step.extra["keep"], len(rows))
@@ -48,7 +48,7 @@ def choose(step: Step, store: Store, select: Select) -> Chosen:
 
     picked, weights = np.empty(0, np.int64), None
     if wanted:
-        view = store.view(step, rows[pool])
+        view = store.view(step, rows[pool], students)
         if step.extra["balance"] and not step.method.card.balances:
             picked, weights = balanced(view, store.labels[rows[pool]], wanted, select)
         else:

@@ -186,6 +186,14 @@ def test_a_subset_one_method_cannot_choose_leaves_the_others_standing(blobs, tmp
         run(both, tmp_path / "w")  # the recipe's own subset: there is nothing to go on with
 
 
+def test_a_pruner_may_train_students_with_their_parameters(blobs, tmp_path):
+    prune = [{"use": "trusted_coverage", "keep": 0.4, "folds": 2, "k": 10, "first": 2}]
+    outcome = run(parse_recipe(raw(blobs, tmp_path / "out.csv", prune=prune)), tmp_path / "w")
+    assert not outcome.failed
+    kept = [line for line in (tmp_path / "out.csv").read_text().splitlines() if ",true," in line.lower()]
+    assert kept, "the manifest names what was taken"
+
+
 def test_verification_counts_the_wrong_labels_a_subset_keeps(tmp_path):
     raw = {
         "source": {"use": "sample", "mistakes": 0.1},

@@ -37,6 +37,10 @@ from curation.maths.noise import posterior
 from curation.maths.shares import in_turn
 from curation.training.second_opinion import SURE, neighbours, product, second_opinion
 
+# Shares of neighbours leave room for any label: taken for probabilities they explain every mistake by doubt, and the
+# noise model finds none. With students beside them they are sharp enough; alone they count as so many opinions.
+_SHARPER = 4
+
 CARD = Card(
     title="Trusted coverage (hybrid)",
     cost="n^2 * d / C time, and the student's for folds * n items and twice the budget; 4 n^2 / C^2 bytes",
@@ -120,7 +124,7 @@ def _credit(
     each = np.arange(len(labels))
     near = neighbours(view, k)
     if feedback != "out_of_fold" or student is None:
-        return posterior(near, labels)[0][each, labels], near[each, labels]
+        return posterior(product(*[near] * _SHARPER), labels)[0][each, labels], near[each, labels]
     told = second_opinion(view, near, student=student, folds=folds, rng=np.random.default_rng(0), progress=progress)
     return posterior(product(told, near), labels)[0][each, labels], told[each, labels]
 

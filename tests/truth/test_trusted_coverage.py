@@ -1,0 +1,164 @@
+"""The hybrid against its definition, written out item by item with nothing of curation/maths in it."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from curation.data.view import View
+from curation.maths.demand import cover
+from curation.methods.evidence import dynamics, probabilities
+from curation.methods.pruners import trusted_coverage
+from curation.methods.students import head
+from tests import toy
+
+STUDENTS = {"head": partial(head.train, device="cpu")}
+
+
+def view(**changes):
+    return View.of(**{**toy.arrays(), **changes}, students=STUDENTS)
+
+
+def select(the_view, budget, **params):
+    return trusted_coverage.select(the_view, budget, **params).tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_coverage_is_greedy_by_the_definition(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(25, 5))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    demand, offer = rng.random(25), rng.random(25)
+    s = 0.5 + 0.5 * x.astype(float) @ x.T.astype(float)
+    taken = [3, 8]
+    for _ in range(10):
+        covered = s[:, taken].max(axis=1)
+        gain = {j: offer[j] * sum(demand * np.maximum(s[j] - covered, 0)) for j in range(25) if j not in taken}
+        taken.append(max(gain, key=gain.get))
+    assert cover(x, 10, demand, offer, np.array([3, 8])).tolist() == taken[2:]
+
+
+def test_pairs_made_again_give_what_pairs_held_give(monkeypatch):
+    from curation.maths import demand
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 8)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    asked, offer = rng.random(300), rng.random(300)
+    held = demand.cover(x, 100, asked, offer)
+    monkeypatch.setattr(demand, "_HELD", 10)
+    monkeypatch.setattr(demand, "_BLOCK", 1 << 12)
+    assert demand.cover(x, 100, asked, offer).tolist() == held.tolist()
+
+
+def test_without_feedback_it_is_coverage_weighted_by_what_the_neighbours_say():
+    """Noise model of two classes solved on a grid; coverage of each class by exhaustive greedy."""
+    rng = np.random.default_rng(3)
+    truth = np.arange(40) % 2
+    x = (3 * np.eye(2, 4)[truth] + rng.normal(size=(40, 4))).astype(np.float32)
+    labels = truth.copy()
+    labels[[4, 11, 20]] = 1 - truth[[4, 11, 20]]
+    given = {"labels": labels, "groups": np.arange(40), "embeddings": x, "neighbours": toy.neighbours(x, 10)}
+    made = trusted_coverage.select(View.of(**given), 12, feedback="none", k=10)
+
+    likes = np.full((40, 2), 0.5)
+    for i in range(40):
+        for j in given["neighbours"].indices[i]:
+            likes[i, labels[j]] += 1
+    likes /= likes.sum(axis=1, keepdims=True)
+    sharp = likes**4 / (likes**4).sum(axis=1, keepdims=True)
+    mixed = np.array([[0.9, 0.1], [0.1, 0.9]])
+    for _ in range(100):  # expectation maximisation, one pseudo-item per kind of confusion at the overall rate
+        after = np.array([sharp[i] * mixed[:, labels[i]] for i in range(40)])
+        after /= after.sum(axis=1, keepdims=True)
+        wrong = 1 - after[np.arange(40), labels].mean()
+        rate = [(after[labels != t, t].sum() + 2 * wrong) / (after[:, t].sum() + 2) for t in (0, 1)]
+        mixed = np.array([[1 - rate[0], rate[0]], [rate[1], 1 - rate[1]]])
+    after = np.array([sharp[i] * mixed[:, labels[i]] for i in range(40)])
+    trust = (after / after.sum(axis=1, keepdims=True))[np.arange(40), labels]
+    centred = x.astype(float) - x.astype(float).mean(axis=0)
+    unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    for code in (0, 1):
+        own = np.flatnonzero((labels == code) & (trust >= 0.5))
+        s = 0.5 + 0.5 * unit[own] @ unit[own].T
+        asks, gives = trust[own] * likes[own, code], trust[own]
+        mine = [int(np.flatnonzero(own == row)[0]) for row in made if labels[row] == code]
+        assert len(mine) >= 4
+        for done, taken in enumerate(mine):
+            covered = s[:, mine[:done]].max(axis=1) if done else np.zeros(len(own))
+            gain = [gives[j] * (asks * np.maximum(s[j] - covered, 0)).sum() for j in range(len(own))]
+            assert gain[taken] >= 0.999 * max(gain)  # the noise model stops a hair before it has settled
+
+
+def test_what_the_student_of_the_subset_knows_asks_for_less():
+    """One class is two blobs; a student who knows the big one makes the small one ask for the next item."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([np.eye(3)[0] + 0.1 * rng.normal(size=(60, 3)), np.eye(3)[1] + 0.1 * rng.normal(size=(20, 3)),
+                        np.eye(3)[2] + 0.1 * rng.normal(size=(80, 3))]).astype(np.float32)  # fmt: skip
+    labels = np.repeat([0, 0, 1], [60, 20, 80])
+    asked = []
+
+    def knowing(view, seed=0, record=None, progress=None):
+        """Sure of everything near the first blob, and of class 1; it has never heard of the second blob."""
+        asked.append(len(view))
+
+        class Fitted:
+            passes = 1
+
+            def logits(self, of):
+                near = of.embeddings @ np.eye(3, dtype=np.float32)
+                return np.stack([8 * near[:, 0], 8 * near[:, 2] + 4 * near[:, 1]], axis=1)
+
+        return Fitted()
+
+    given = {"labels": labels, "groups": np.arange(160), "embeddings": x, "neighbours": toy.neighbours(x, 20)}
+    the_view = View.of(**given, students={"head": knowing})
+    plain = trusted_coverage.select(the_view, 16, feedback="none")
+    fed = trusted_coverage.select(the_view, 16, feedback="representatives")
+    second = np.arange(60, 80)
+    assert asked == [8], "once, before the subset doubles from four items per class to sixteen"
+    assert np.array_equal(plain[:8], fed[:8])
+    assert np.isin(fed, second).sum() > np.isin(plain, second).sum()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """(view of 900 handwritten digits, every seventh label wrong, with evidence gathered; which labels are wrong)."""
+    x, truth = load_digits(return_X_y=True)
+    x, truth = (x[:900] / 16).astype(np.float32), truth[:900]
+    wrong = np.arange(900) % 7 == 3
+    labels = np.where(wrong, (truth + 1 + np.arange(900) % 9) % 10, truth)
+    bare = View.of(embeddings=x, labels=labels, groups=np.arange(900), students=STUDENTS)
+    p, _ = probabilities.gather(bare, rng=np.random.default_rng(0), folds=3)
+    run, _ = dynamics.gather(bare, rng=np.random.default_rng(0))
+    given = {"probabilities": p.values, "dynamics": run, "neighbours": toy.neighbours(x, 20)}
+    return View.of(embeddings=x, labels=labels, groups=np.arange(900), students=STUDENTS, **given), wrong
+
+
+@pytest.mark.parametrize("feedback", ["out_of_fold", "representatives", "none"])
+def test_wrong_labels_come_last_and_classes_keep_their_shares(digits, feedback):
+    the_view, wrong = digits
+    order = trusted_coverage.select(the_view, 900, feedback=feedback, folds=3)
+    assert wrong[order[-wrong.sum() :]].mean() > 0.85
+    assert wrong[order[:600]].mean() < 0.02
+    counts = np.bincount(the_view.labels[order[:300]], minlength=10)
+    assert np.abs(counts - np.bincount(the_view.labels) / 3).max() <= 1
+
+
+def test_copies_are_not_both_taken_before_everything_else_is():
+    order = select(view(), toy.N, folds=3)
+    for first, twin in ((0, 1), (2, 3)):
+        assert max(order.index(first), order.index(twin)) >= len(order) // 2
+
+
+def test_the_student_that_is_named_is_the_one_that_is_asked():
+    heard = []
+
+    def listening(view, seed=0, record=None, progress=None):
+        heard.append(seed)
+        return head.train(view, seed=seed, device="cpu", epochs=2)
+
+    the_view = View.of(**toy.arrays(), students={"other": listening})
+    trusted_coverage.select(the_view, 40, student="other", folds=2)
+    assert len(heard) == 2 + 2  # two folds; subsets of 12 and 24 items
