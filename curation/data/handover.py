@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
 from curation.data.items import Items, natural_order
-from curation.errors import InputError
+from curation.errors import InputError, SourceError
 
 
 def kept_rows(manifest: pa.Table, split: str | None = None) -> np.ndarray:
@@ -40,7 +42,19 @@ def encoded(items: Items, row: int) -> bytes:
         out = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(items.images[row])).save(out, "PNG")  # grey stays grey
         return out.getvalue()
-    return (items.root / items.column("path")[row]).read_bytes()
+    with stored(items, row) as handle:
+        return handle.read()
+
+
+@contextlib.contextmanager
+def stored(items: Items, row: int) -> Iterator[BinaryIO]:
+    """The file of an item, open. Raises InputError where it is gone, or was replaced by a link that leads away."""
+    try:
+        handle = items.open(row)
+    except SourceError as problem:
+        raise InputError(f"{items.root / items.column('path')[row]}: {problem}; run the source again") from None
+    with handle:
+        yield handle
 
 
 def need_images(items: Items, exporter: str, instead: Sequence[str]) -> None:

@@ -10,9 +10,10 @@ import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from curation.errors import SourceError
 
@@ -26,16 +27,26 @@ MAGIC = {
     b"II*\0": ".tif",
     b"MM\0*": ".tif",
 }
-MAX_PIXELS = 100_000_000  # 300 MB decoded; larger files are listed as problems, not decoded
+MAX_PIXELS = 100_000_000  # 400 MB decoded; larger files are listed as problems, not decoded
 
 ORIENTATION = 0x0112  # EXIF tag: 1 = upright, 5 to 8 = turned by a quarter
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+QUARTERS = tuple(turn for tag, turn in TURNS.items() if tag >= 5)
 
 # Winnow refuses by MAX_PIXELS itself, with a sentence; Pillow's own limit would only warn.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module="PIL")  # oddities in metadata: the pixels are what counts
 
 
-def open_image(source: Path | bytes, *, at_least: int | None = None) -> Image.Image:
+def open_image(source: Path | bytes | BinaryIO, *, at_least: int | None = None) -> Image.Image:
     """Decode a whole image to upright 8-bit RGB; transparency is laid on white, 16-bit greys are scaled.
 
     at_least: a JPEG may come at a half, quarter or eighth of its size, with both sides at least this long; several
@@ -49,7 +60,7 @@ def open_image(source: Path | bytes, *, at_least: int | None = None) -> Image.Im
         return _to_rgb(_upright(image))
 
 
-def measure(source: Path | bytes) -> tuple[int, int]:
+def measure(source: Path | bytes | BinaryIO) -> tuple[int, int]:
     """(width, height) of the upright image, after making sure that `open_image` will succeed on it.
 
     All of the data is decoded, so a truncated file is found; a large JPEG is decoded at an eighth of its size,
@@ -61,9 +72,9 @@ def measure(source: Path | bytes) -> tuple[int, int]:
         image.load()
         if not reduced:
             size = image.size  # a TIFF has turned itself upright while loading
-        if image.getexif().get(ORIENTATION) in (5, 6, 7, 8):  # a quarter turn
+        if _turn(image) in QUARTERS:
             size = size[::-1]
-        _to_rgb(_upright(image).crop((0, 0, 1, 1)))
+        _to_rgb(image.crop((0, 0, 1, 1)))
         return size
 
 
@@ -84,7 +95,7 @@ def from_array(array: np.ndarray) -> Image.Image:
 
 
 @contextlib.contextmanager
-def _opened(source: Path | bytes) -> Iterator[Image.Image]:
+def _opened(source: Path | bytes | BinaryIO) -> Iterator[Image.Image]:
     """An image whose header was read and is within limits; what goes wrong with it becomes a SourceError."""
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
@@ -98,13 +109,24 @@ def _opened(source: Path | bytes) -> Iterator[Image.Image]:
         raise SourceError("not an image in a format that can be read") from None
     except SourceError:
         raise
+    except MemoryError:
+        raise SourceError("takes more memory to decode than a single image may") from None
     except Exception as error:  # decoders raise many types on hostile bytes; each is this file's problem only
         raise SourceError(f"damaged or truncated image ({error})") from None
 
 
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes it upright; None where it is, or where its EXIF data is too damaged to say."""
+    try:
+        return TURNS.get(image.getexif().get(ORIENTATION))
+    except Exception:  # the pixels are what counts
+        return None
+
+
 def _upright(image: Image.Image) -> Image.Image:
     """Turned as its EXIF orientation asks; the image itself, not a copy, where it stands upright already."""
-    return image if image.getexif().get(ORIENTATION, 1) == 1 else ImageOps.exif_transpose(image)
+    turn = _turn(image)
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

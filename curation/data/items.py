@@ -10,14 +10,17 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.data.images import from_array, open_image
+from curation.data.inside import open_inside
 from curation.errors import SourceError
 
 TRAIN, VAL, TEST, UNLABELED = "train", "val", "test", "unlabeled"
@@ -97,10 +100,17 @@ class Items:
         """The item as an upright RGB `PIL.Image`; `at_least` as in `open_image`. Raises SourceError if unreadable."""
         if self.images is not None:
             return from_array(self.images[row])
+        with self.open(row) as handle:
+            return open_image(handle, at_least=at_least)
+
+    def open(self, row: int) -> BinaryIO:
+        """The file of an item that passed its examination. Raises SourceError where it did not, or lies outside."""
         path = self.column("path")[row]
         if self.root is None or path is None:
             raise SourceError(f"item {self.column('id')[row]!r} has no image: this source brings features only")
-        return open_image(self.root / path, at_least=at_least)
+        if not self.ok[row]:
+            raise SourceError(str(self.column("status")[row]))
+        return open_inside(self.root, path)
 
     # -- to and from a folder -------------------------------------------------------------------------
 
@@ -188,6 +198,13 @@ def make_items(
         schema=SCHEMA,
     )
     return Items(table, tuple(classes), notes=tuple(notes), **where)
+
+
+@lru_cache(maxsize=8)
+def unlabelled_ids(folder: Path) -> frozenset[str]:
+    """Ids of the rows without a label in a folder that `Items.save` wrote. Such a folder never changes."""
+    table = pq.read_table(folder / "items.parquet", columns=["id", "split"])
+    return frozenset(table.filter(pc.equal(table["split"], UNLABELED))["id"].to_pylist())
 
 
 def with_holdout(items: Items, share: float, seed: int = 0) -> Items:

@@ -1,27 +1,29 @@
 """Examine image files: size, upright width and height, content hash, and whether the whole of it can be decoded.
 
-Files are untrusted and many: each is read once, problems become words and never stop the rest, and large sets are
-shared out to worker processes.
+Files are untrusted and many: they are decoded in processes of their own (`curation.data.workers`), problems become
+words and never stop the rest, and large sets are shared out to several decoders.
 """
 
 from __future__ import annotations
 
 import hashlib
-import stat
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from curation.data.images import measure, suffix_of
-from curation.data.workers import cores, pool
-from curation.errors import RunError, SourceError
+from curation.data.inside import open_inside
+from curation.data.workers import cores, guarded
+from curation.errors import SourceError
 
 MAX_BYTES = 512 * 1024**2  # of one image file; larger ones are listed as problems, not read
-CHUNK = 256  # files handed to a worker at a time
-POOL_FROM = 2000  # fewer files are examined here: starting workers would cost more
+IN_MEMORY = 16 * 1024**2  # bytes; larger files are read in pieces, twice
+CHUNK = 256  # files handed to a decoder at a time
+SEVERAL_FROM = 2000  # fewer files are left to one decoder: starting more would cost more
+TASK = "curation.data.scan:examine_file"
 
 
 class Facts(NamedTuple):
@@ -35,21 +37,21 @@ class Facts(NamedTuple):
 
 
 def examine(root: Path, paths: Sequence[str], progress: Callable[..., None], workers: int | None = None) -> list[Facts]:
-    """Facts of `root / path` for every path, in their order. Raises RunError when a worker process dies."""
-    chunks = [(str(root), paths[at : at + CHUNK]) for at in range(0, len(paths), CHUNK)]
-    workers = min(workers or cores(), len(chunks)) if workers or len(paths) >= POOL_FROM else 1
+    """Facts of `root / path` for every path, in their order; of None, that there is no image.
+
+    A file that kills its decoder gets that as its status. Raises RunError when no decoder can be started.
+    """
+    chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
+    workers = min(workers or (cores() if len(paths) >= SEVERAL_FROM else 1), max(len(chunks), 1))
     found: list[Facts] = []
-    if workers <= 1:
-        _gather(map(_chunk, chunks), len(paths), found, progress)
-        return found
-    try:
-        with pool(workers) as executor:
-            _gather(executor.map(_chunk, chunks), len(paths), found, progress)
-    except BrokenProcessPool:
-        raise RunError(
-            f"a worker process died while examining images (out of memory?); it was at file {len(found):,} of "
-            f"{len(paths):,} or soon after: {paths[len(found)]}"
-        ) from None
+    with ThreadPoolExecutor(workers) as threads:  # they only wait for the decoders' answers
+        try:
+            for answers in threads.map(lambda chunk: guarded(TASK, str(root), chunk), chunks):
+                found.extend(Facts(status=said) if isinstance(said, str) else Facts(*said) for said in answers)
+                progress(len(found), len(paths), "examining images")
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
     return found
 
 
@@ -80,20 +82,28 @@ def content_hash(data) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def examine_file(path: Path) -> Facts:
-    """Facts of one file."""
+def examine_file(root: Path, path: str | None) -> Facts:
+    """Facts of one file, `root / path`, decoded in this process. What lies outside `root` is not read."""
+    if path is None:
+        return Facts(status="no image in this row")
     try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):  # reading a pipe would wait for ever
-            return Facts(status="not a regular file")
-        if about.st_size > MAX_BYTES:
-            return Facts(size=about.st_size, status=f"{about.st_size:,} bytes, over the limit of {MAX_BYTES:,}")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return Facts(status="the file is missing")
+        with open_inside(root, path) as handle:
+            size = handle.seek(0, 2)
+            handle.seek(0)
+            if size > MAX_BYTES:
+                return Facts(size=size, status=f"{size:,} bytes, over the limit of {MAX_BYTES:,}")
+            if size <= IN_MEMORY:
+                return examine_bytes(handle.read(IN_MEMORY + 1))
+            content = hashlib.file_digest(handle, _digest).hexdigest()
+            handle.seek(0)
+            try:
+                return Facts(*measure(handle), size, content)
+            except SourceError as problem:
+                return Facts(size=size, hash=content, status=str(problem))
+    except SourceError as problem:
+        return Facts(status=str(problem))
     except OSError as error:
-        return Facts(status=f"the file cannot be read ({error.strerror.lower()})")
-    return examine_bytes(data)
+        return Facts(status=f"the file cannot be read ({(error.strerror or str(error)).lower()})")
 
 
 def examine_bytes(data: bytes) -> Facts:
@@ -116,13 +126,5 @@ def store_image(folder: Path, number: int, data: bytes) -> str:
     return name
 
 
-def _chunk(work: tuple[str, Sequence[str | None]]) -> list[Facts]:
-    root, paths = Path(work[0]), work[1]
-    nothing = Facts(status="no image in this row")
-    return [examine_file(root / path) if path is not None else nothing for path in paths]
-
-
-def _gather(results: Iterator[list[Facts]], total: int, found: list[Facts], progress: Callable[..., None]) -> None:
-    for facts in results:
-        found.extend(facts)
-        progress(len(found), total, "examining images")
+def _digest():
+    return hashlib.blake2b(digest_size=16)

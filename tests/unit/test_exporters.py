@@ -289,7 +289,7 @@ def test_an_image_that_is_gone_is_one_sentence_and_leaves_nothing(files, tmp_pat
     items, table = files
     (tmp_path / "data/train/cat/2.png").unlink()
     for exporter in (folder, huggingface):
-        with pytest.raises(InputError, match="is gone since it was read; run the source again"):
+        with pytest.raises(InputError, match="the file is missing; run the source again"):
             exporter.write(table, path=tmp_path / "out", items=items)
         assert not (tmp_path / "out").exists()
 

@@ -1,17 +1,21 @@
 """Opening and examining images: what is upright, what is refused, and in which words."""
 
 import io
+import os
+import signal
 import struct
 import threading
+import time
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from curation.data import images, scan
+from curation.data import images, scan, workers
 from curation.data.images import measure, open_image
-from curation.data.scan import Facts, examine, examine_bytes, examine_file
+from curation.data.items import make_items
+from curation.data.scan import examine, examine_bytes, examine_file
 from curation.errors import RunError, SourceError
 
 
@@ -132,18 +136,18 @@ def test_equal_bytes_have_equal_hashes_and_others_do_not():
 def test_a_file_over_the_byte_limit_is_listed_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(scan, "MAX_BYTES", 10)
     (tmp_path / "big.png").write_bytes(encoded(CORNER, "PNG"))
-    assert "over the limit of 10" in examine_file(tmp_path / "big.png").status
+    assert "over the limit of 10" in examine_file(tmp_path, "big.png").status
 
 
 def test_a_pipe_named_like_an_image_does_not_hang(tmp_path):
     import os
 
     os.mkfifo(tmp_path / "pipe.jpg")
-    done = threading.Thread(target=examine_file, args=(tmp_path / "pipe.jpg",), daemon=True)
+    done = threading.Thread(target=examine_file, args=(tmp_path, "pipe.jpg"), daemon=True)
     done.start()
     done.join(5)
     assert not done.is_alive()
-    assert examine_file(tmp_path / "pipe.jpg").status == "not a regular file"
+    assert examine_file(tmp_path, "pipe.jpg").status == "not a regular file"
 
 
 def test_worker_processes_find_the_same_in_the_same_order(tmp_path):
@@ -157,20 +161,75 @@ def test_worker_processes_find_the_same_in_the_same_order(tmp_path):
     assert told == [(256, 600), (512, 600), (600, 600)]
 
 
-def test_a_dying_worker_is_one_sentence(tmp_path, monkeypatch):
-    from concurrent.futures.process import BrokenProcessPool
+def hostile(root, path):
+    """In a decoder's place: what a decoder may do on a hostile file, as the file's name says."""
+    if path == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif path == "leave":
+        os._exit(3)
+    elif path == "hang":
+        time.sleep(60)
+    elif path == "memory":
+        try:
+            bytearray(workers.MEMORY)
+        except MemoryError:
+            return [None, None, None, None, "no memory"]
+    elif path == "print":
+        os.write(1, b"said by a library\n")
+        os.write(2, b"and complained\n")
+    return [1, 1, 1, "0", "ok"]
 
-    class Dying:
-        def __enter__(self):
-            return self
 
-        def __exit__(self, *_):
-            return None
+def test_a_decoder_that_crashes_hangs_or_fills_the_memory_costs_that_file_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "TASK", f"{__name__}:hostile")
+    monkeypatch.setattr(workers, "SECONDS", 0.5)
+    names = ["fine", "crash", "hang", "print", "leave", "memory", "fine", "crash"]
+    found = examine(tmp_path, names, lambda *_: None)
+    assert [fact.status for fact in found] == [
+        "ok",
+        "its decoder crashed (SIGSEGV)",
+        "took longer than 0.5 s to decode",
+        "ok",
+        "its decoder ended with code 3",
+        "no memory",
+        "ok",
+        "its decoder crashed (SIGSEGV)",
+    ]
 
-        def map(self, call, work):
-            yield [Facts()]
-            raise BrokenProcessPool
 
-    monkeypatch.setattr(scan, "pool", lambda workers: Dying())
-    with pytest.raises(RunError, match="a worker process died while examining images"):
-        examine(tmp_path, ["a.png", "b.png"] * 300, lambda *_: None, workers=2)
+def test_a_decoder_that_cannot_start_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "_idle", [])
+    monkeypatch.setattr(workers, "START", "raise SystemExit(7)")
+    with pytest.raises(RunError, match="could not be started: its decoder ended with code 7"):
+        examine(tmp_path, ["a.png"], lambda *_: None)
+
+
+def test_a_link_swapped_in_after_the_check_is_not_followed(tmp_path):
+    inside, outside = tmp_path / "set", tmp_path / "secret.png"
+    inside.mkdir()
+    for path in (inside / "a.png", outside):
+        path.write_bytes(encoded(CORNER, "PNG"))
+    items = make_items(ids=["a"], labels=["x"], splits=["train"], paths=["a.png"], root=inside)
+    assert items.image(0).size == (4, 2)
+    (inside / "a.png").unlink()
+    (inside / "a.png").symlink_to(outside)
+    with pytest.raises(SourceError, match="a link that leads out of the folder"):
+        items.image(0)
+
+
+def test_an_item_that_failed_its_examination_is_never_decoded_again(tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded(CORNER, "PNG"))
+    status = ["its decoder crashed (SIGSEGV)", "ok"]
+    items = make_items(
+        ids=["a", "b"], labels=["x", "x"], splits=["train"] * 2, paths=["a.png"] * 2, status=status, root=tmp_path
+    )
+    with pytest.raises(SourceError, match="its decoder crashed"):
+        items.image(0)
+    assert items.image(1).size == (4, 2)
+
+
+def test_a_large_file_is_examined_in_pieces_with_the_same_facts(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(encoded(CORNER, "PNG"))
+    whole = examine_file(tmp_path, "a.png")
+    monkeypatch.setattr(scan, "IN_MEMORY", 10)
+    assert examine_file(tmp_path, "a.png") == whole

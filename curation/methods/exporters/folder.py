@@ -18,7 +18,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.files import atomic_folder, free_name, safe_name
-from curation.data.handover import encoded, kept_rows, need_images
+from curation.data.handover import encoded, kept_rows, need_images, stored
 from curation.data.items import Items
 from curation.errors import InputError
 
@@ -72,20 +72,21 @@ def write(
             if items.images is not None:
                 (top / inside / free_name(safe_name(ids[row]) + ".png", taken[inside])).write_bytes(encoded(items, row))
             else:
-                source = items.root / items.column("path")[row]
-                _put(source, top / inside / free_name(safe_name(source.name), taken[inside]), how)
+                name = PurePosixPath(items.column("path")[row]).name
+                _put(items, row, top / inside / free_name(safe_name(name), taken[inside]), how)
     return [path]
 
 
-def _put(source: Path, target: Path, how: str) -> None:
-    try:
-        if how == "link":
-            os.link(source.resolve(), target)
-        else:
-            shutil.copyfile(source, target)
-    except FileNotFoundError:
-        raise InputError(f"{source} is gone since it was read; run the source again") from None
-    except OSError as error:
-        if how == "link":
-            raise InputError(f'{source} cannot be linked ({error.strerror.lower()}); use how = "copy"') from None
-        raise
+def _put(items: Items, row: int, target: Path, how: str) -> None:
+    with stored(items, row) as source:
+        if how == "copy":
+            with target.open("wb") as out:
+                shutil.copyfileobj(source, out)
+            return
+        path = items.root / items.column("path")[row]
+        try:
+            os.link(path.resolve(), target)
+        except OSError as error:
+            raise InputError(f'{path} cannot be linked ({error.strerror.lower()}); use how = "copy"') from None
+        if not os.path.samestat(os.fstat(source.fileno()), target.stat()):
+            raise InputError(f"{path} was replaced while it was linked; run the source again")

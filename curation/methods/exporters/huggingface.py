@@ -106,17 +106,10 @@ def _table(manifest: pa.Table, items: Items, rows: np.ndarray, classes: Sequence
     }
     if items.has_images:
         names = [items.column("path")[row] or f"{items.column('id')[row]}.png" for row in rows]
-        columns["image"] = [{"bytes": _bytes(items, row), "path": n} for row, n in zip(rows, names, strict=True)]
+        columns["image"] = [{"bytes": encoded(items, row), "path": n} for row, n in zip(rows, names, strict=True)]
     if items.features is not None:
         columns["features"] = list(np.asarray(items.features[rows], np.float32))
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
-
-
-def _bytes(items: Items, row: int) -> bytes:
-    try:
-        return encoded(items, row)
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename} is gone since it was read; run the source again") from None
 
 
 def _shards(items: Items, rows: np.ndarray) -> list[np.ndarray]:
@@ -137,7 +130,7 @@ def _card(items: Items, classes: Sequence[str], counts: dict[str, int]) -> str:
     if items.features is not None:
         text += ["  - name: features", "    sequence: float32"]
     text += ["  - name: label", "    dtype:", "      class_label:", "        names:"]
-    text += [f"          '{code}': {json.dumps(name, ensure_ascii=False)}" for code, name in enumerate(classes)]
+    text += [f"          '{code}': {_quoted(name)}" for code, name in enumerate(classes)]
     text += ["  - name: id", "    dtype: string", "  - name: weight", "    dtype: float64"]
     text += ["---", "", "# A curated data set", ""]
     text += [f"- {name}: {count:,} items" for name, count in counts.items()]
@@ -149,3 +142,15 @@ def _card(items: Items, classes: Sequence[str], counts: dict[str, int]) -> str:
         "",
     ]
     return "\n".join(text)
+
+
+def _quoted(name: str) -> str:
+    r"""A name as YAML: JSON, but for characters that YAML takes in escaped form only.
+
+    >>> print(_quoted('a "b"\n\x9f'))
+    "a \"b\"\n\u009f"
+    """
+    text = json.dumps(name, ensure_ascii=False)
+    return "".join(
+        c if c.isprintable() else f"\\U{ord(c):08x}" if ord(c) > 0xFFFF else f"\\u{ord(c):04x}" for c in text
+    )

@@ -1,0 +1,52 @@
+"""Open a file that a foreign name points to, and only where it really lies under the folder it may be in.
+
+The name is followed through every link at the moment it is opened, each time anew: a link that was put in the
+file's place after the source was read leads nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from curation.errors import SourceError
+
+
+def open_inside(root: Path, path: str) -> BinaryIO:
+    """A regular file `root / path`, opened for reading. Raises SourceError with the reason in words.
+
+    >>> import tempfile
+    >>> top = Path(tempfile.mkdtemp())
+    >>> (top / "out").symlink_to("/etc")
+    >>> open_inside(top, "out/hostname")
+    Traceback (most recent call last):
+    curation.errors.SourceError: a link that leads out of the folder
+    """
+    real = os.path.realpath(root)
+    name = os.path.join(real, path)  # noqa: PTH118 - os.path throughout: a Path raises on links that go in circles
+    try:
+        # A pipe is opened without waiting for its other end.
+        handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        raise SourceError("the file is missing") from None
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"the file cannot be read ({said.lower()})") from None
+    try:
+        about, target = os.fstat(handle), os.path.realpath(name)
+        if not Path(target).is_relative_to(real):
+            raise SourceError("a link that leads out of the folder")
+        if not stat.S_ISREG(about.st_mode):  # reading a pipe would wait for ever
+            raise SourceError("not a regular file")
+        # What was opened is what lies at the place that was checked, not what a link said a moment before.
+        if not os.path.samestat(about, os.stat(target, follow_symlinks=False)):  # noqa: PTH116
+            raise SourceError("the file was replaced while it was opened")
+        return os.fdopen(handle, "rb")
+    except OSError as error:
+        os.close(handle)
+        raise SourceError(f"the file cannot be read ({(error.strerror or str(error)).lower()})") from None
+    except SourceError:
+        os.close(handle)
+        raise
