@@ -5,6 +5,7 @@ WinnowError                 one clear sentence, shown as it is in the app and by
  |   |- RecipeError         a key, value or reference in the recipe
  |   |- SourceError         the data a source was pointed at
  |   '- UnavailableError    a method that cannot run here: a missing package, weights out of reach
+ |- AccessError             somebody who is not logged in, or may not come in
  '- RunError                something failed while running; exit code 1
      |- StepError           one step of a run; names the step
      '- WorkspaceError      the folder results are kept in
@@ -36,6 +37,10 @@ class SourceError(InputError):
 
 
 class UnavailableError(InputError):
+    pass
+
+
+class AccessError(WinnowError):
     pass
 
 

@@ -87,7 +87,7 @@ def start(project: Project, asked: Wanted) -> None:
     if section.prune or not project.recipe.prune:
         others = [e for e in project.recipe.export if e.params["path"] != asked.path]
         project.save(export=[*others, section])
-    project.jobs.start(asked.recipe, f"Export {asked.path.name}", until="export")
+    project.run(asked.recipe, f"Export {asked.path.name}", until="export")
 
 
 class Made(NamedTuple):

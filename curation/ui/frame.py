@@ -1,11 +1,15 @@
-"""The picture frame: the menu, the open project, the job strip. Pages draw what is inside."""
+"""The picture frame: the login, the menu, the open project, the job strip. Pages draw what is inside."""
 
 from __future__ import annotations
 
-import streamlit as st
+import logging
+import sqlite3
 
-from curation.errors import WinnowError
-from curation.ui import home, theme
+import streamlit as st
+from streamlit.errors import Error as StreamlitError
+
+from curation.errors import AccessError, WinnowError
+from curation.ui import access, home, theme
 from curation.ui.jobstrip import job_strip
 from curation.ui.project import Project, close_project, open_project, set_open
 
@@ -29,6 +33,7 @@ MARK = """<svg xmlns="http://www.w3.org/2000/svg" width="132" height="28" viewBo
 <text x="38" y="21" font-family="Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif" font-size="20"
  font-weight="650" fill="#3A82C4">Winnow</text></svg>"""
 
+log = logging.getLogger("winnow")
 CLOSE = "\0close"  # no folder has this name
 
 
@@ -41,16 +46,71 @@ def frame() -> None:
         st.Page(f"pages/{name}.py", title=title, icon=icon, default=name == "data")
         for name, (title, icon) in PAGES.items()
     ]
+    try:
+        who = access.visitor()
+    except AccessError as error:
+        st.navigation(pages, position="hidden")
+        _door(error)
+        return
     page = st.navigation({"Curate": pages[:-1], "Reference": pages[-1:]})
     try:
         project = open_project()
         if project is not None:
             with st.sidebar.container(key="sidebar_project", gap="xsmall"):
                 _switcher(project)
+        if who is not None:
+            _account(who)
+        if project is not None:
             job_strip(project)
         page.run()
-    except WinnowError as error:
-        st.error(theme.plain(str(error)), icon=":material/error:")
+    except (WinnowError, OSError, sqlite3.Error) as error:
+        said(error)
+
+
+def said(error: Exception) -> bool:
+    """Show what went wrong as one sentence, wherever it came from: a page, a fragment or a click. False when it is
+    none of what can go wrong with a disk or a person's input: a bug, which Streamlit shows by its type."""
+    if isinstance(error, WinnowError):
+        text = str(error)
+    elif isinstance(error, OSError | sqlite3.Error) and not isinstance(error, StreamlitError):
+        log.error("the app could not read or write", exc_info=error)
+        text = _about_the_disk(error)
+    else:
+        return False
+    st.error(theme.plain(text), icon=":material/error:")
+    return True
+
+
+def _about_the_disk(error: Exception) -> str:
+    name = st.session_state.get("project")
+    if name and home.project_folder(name) is None:
+        return f"the project {name} is gone: its folder was removed or moved; choose another on the Data page"
+    reason = (getattr(error, "strerror", None) or str(error)).lower()
+    where = getattr(error, "filename", None)
+    return f"the disk says no: {reason}" + (f" ({where})" if where else "") + "; what was finished before is kept"
+
+
+def _door(error: AccessError) -> None:
+    """What somebody sees who is not in yet. Nothing of a project is read before."""
+    theme.header("Winnow", "Log in to see your projects.")
+    if not st.user.get("is_logged_in"):
+        try:
+            access.login_on()
+            for way in access.providers():
+                text = "Log in" if way is None else f"Log in with {theme.plain(way)}"
+                st.button(text, key=f"login_{way}", type="primary", on_click=st.login, args=(way,) if way else ())
+            return
+        except AccessError as stronger:
+            error = stronger
+    st.error(theme.plain(error), icon=":material/lock:")
+    if st.user.get("is_logged_in"):
+        st.button("Log out", key="logout", on_click=st.logout)
+
+
+def _account(who: access.Visitor) -> None:
+    with st.sidebar.container(key="sidebar_account", gap="xsmall"):
+        st.caption(theme.plain(who.name))
+        st.button("Log out", key="logout", type="tertiary", on_click=st.logout)
 
 
 def _switcher(project: Project) -> None:

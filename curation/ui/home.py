@@ -1,8 +1,11 @@
-"""Where projects live, and which folders of this machine the app may read. No streamlit here.
+"""Where projects live, and which folders of this machine the app may read.
 
 A project is a workspace folder under the home folder; what the command line computed there is a project too.
 WINNOW_HOME: the folder projects are kept in, default ./workspaces.
 WINNOW_ROOTS: folders a server-side path may point into, separated by ':'; default the current folder and the home.
+
+Where people log in (`access`), each has a home of their own, `.users/<key>/` under that folder. Then nobody reads in
+another's, the current folder is not read unless WINNOW_ROOTS says so, and exports go to one's own projects only.
 """
 
 from __future__ import annotations
@@ -19,9 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curation.engine import registry
 from curation.engine.jobs import Jobs
+from curation.engine.recipe import Recipe
 from curation.errors import InputError, SourceError
+from curation.ui import access
 
+USERS = ".users"  # under the home folder of all; no project's name starts with a dot
 UPLOADS = ".uploads"  # under the home folder: <a visitor's token>/<upload>/...
 KEEP_UPLOADS = 2 * 24 * 3600  # seconds an upload may lie there without becoming a project
 EXPORTS = "exports"  # under a project's folder; what the app writes unless told otherwise
@@ -44,13 +51,21 @@ class ProjectInfo:
 
 
 def home() -> Path:
+    """The folder of the visitor's projects. Raises AccessError for somebody who has to log in first."""
+    who = access.visitor()
+    return everyones() if who is None else everyones() / USERS / who.key
+
+
+def everyones() -> Path:
     return Path(os.environ.get("WINNOW_HOME", "workspaces")).absolute()
 
 
 def roots() -> list[Path]:
     """Folders a path typed into the app may point into."""
     given = os.environ.get("WINNOW_ROOTS")
-    folders = [Path(p) for p in given.split(os.pathsep) if p] if given else [Path.cwd()]
+    folders = [Path(p) for p in given.split(os.pathsep) if p] if given else []
+    if not given and access.visitor() is None:
+        folders = [Path.cwd()]
     return [p.resolve() for p in (*folders, home())]
 
 
@@ -60,7 +75,7 @@ def allowed(text: str) -> Path:
     if not text.strip():
         raise SourceError("give the path of a folder or file on the machine the app runs on")
     real = path.resolve()
-    if not any(real.is_relative_to(root) for root in roots()):
+    if not any(real.is_relative_to(root) for root in roots()) or _anothers(real):
         inside = ", ".join(str(root) for root in roots())
         raise SourceError(
             f"{text!r} lies outside the folders this app may read ({inside}); start it with WINNOW_ROOTS to allow more"
@@ -147,14 +162,34 @@ def check_paths(params: Mapping[str, Any]) -> None:
             allowed(str(value))
 
 
+def check_recipe(recipe: Recipe) -> None:
+    """What only somebody who owns the machine may have the app run. Raises InputError where people log in and the
+    recipe imports code by its path, or names a place outside the folders it may use."""
+    if access.visitor() is None:
+        return
+    parts = {"sources": [recipe.source], "encoders": [recipe.encode], "students": [recipe.verify]}
+    for kind, sections in parts.items():
+        for section in filter(None, sections):
+            method = registry.get(kind, section.use)
+            if "own" in method.card.tags:
+                raise InputError("code of your own runs from the command line only, where people log in to the app")
+            defaults = {name: field.default for name, field in method.params.model_fields.items()}
+            check_paths({name: value for name, value in section.params.items() if value != defaults.get(name)})
+    for section in recipe.evidence.values():
+        check_paths(section.params)
+    for section in recipe.export:
+        target(str(section.params["path"]))
+
+
 def target(text: str) -> Path:
     """A path an export may write to, made absolute. Raises InputError when it lies outside the folders the app may
     use, or among a project's own files (its `exports` folder apart)."""
     if not text.strip():
         raise InputError("give the path of the file to write")
     real = Path(text.strip()).expanduser().resolve()
-    if not any(real.is_relative_to(root) and real != root for root in roots()):
-        inside = ", ".join(str(root) for root in roots())
+    writable = roots() if access.visitor() is None else [home().resolve()]
+    if not any(real.is_relative_to(root) and real != root for root in writable):
+        inside = ", ".join(str(root) for root in writable)
         raise InputError(
             f"{text!r} lies outside the folders this app may write to ({inside}); start it with WINNOW_ROOTS to allow "
             "more"
@@ -195,6 +230,14 @@ def _upload_of(folder: Path) -> Path | None:
     uploads = home() / UPLOADS
     parts = path.relative_to(uploads).parts if path.is_relative_to(uploads) else ()
     return uploads.joinpath(*parts[:2]) if len(parts) >= 2 else None
+
+
+def _anothers(real: Path) -> bool:
+    """Whether a place lies in the home of all and not in the visitor's own; secrets.toml is nobody's."""
+    if access.visitor() is None:
+        return False
+    inside = real.is_relative_to(everyones().resolve()) and not real.is_relative_to(home().resolve())
+    return inside or ".streamlit" in real.parts
 
 
 def _items(folder: Path) -> int | None:

@@ -55,7 +55,12 @@ class Project:
 
     def start(self, title: str, until: str | None = None) -> Job:
         """Run the recipe as it is stored, in a process of its own."""
-        return self.jobs.start(self.recipe, title, until)
+        return self.run(self.recipe, title, until)
+
+    def run(self, recipe: Recipe, title: str, until: str | None = None) -> Job:
+        """Run any recipe in this project. Raises InputError where the visitor may not."""
+        home.check_recipe(recipe)
+        return self.jobs.start(recipe, title, until)
 
     # -- plan and results ----------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def preview(project: Project, section: Prune) -> Preview | None:
 def start_preview(project: Project, section: Prune) -> None:
     """Compute the prune in a job; the recipe stays as it is."""
     recipe = _with(project.recipe, section)
-    project.jobs.start(recipe, f"Preview {section.use}", until="prune")
+    project.run(recipe, f"Preview {section.use}", until="prune")
 
 
 def prefix(order: np.ndarray, candidates: np.ndarray, section: Prune, project: Project) -> np.ndarray:
