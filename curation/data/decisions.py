@@ -9,13 +9,13 @@ actions: relabel (value = the right label)   confirm (the given label is right) 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
+from curation.data import database
 from curation.errors import InputError
 
 Action = Literal["relabel", "confirm", "drop", "keep", "review"]
@@ -106,32 +106,22 @@ class DecisionLog:
 
     def all(self) -> list[Decision]:
         """The whole history, oldest first."""
-        if not self.path.exists():
-            return []
-        with self._open() as db:
-            rows = db.execute("SELECT id, action, value, why, batch, at FROM decision ORDER BY seq").fetchall()
-        return [Decision(*row) for row in rows]
+        query = "SELECT id, action, value, why, batch, at FROM decision ORDER BY seq"
+        return [Decision(*row) for row in database.rows(self.path, query)]
 
     def _append(self, rows: list[tuple[str, str, str | None, str]]) -> int:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        db = self._open()
-        with db:  # one transaction: a batch is there as a whole or not at all
-            db.execute("BEGIN IMMEDIATE")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with database.writing(self.path, _TABLE) as db:  # a batch is there as a whole or not at all
             (batch,) = db.execute("SELECT COALESCE(MAX(batch), 0) + 1 FROM decision").fetchone()
             db.executemany(
                 "INSERT INTO decision (id, action, value, why, batch, at) VALUES (?, ?, ?, ?, ?, ?)",
                 [(*row, batch, now) for row in rows],
             )
-        db.close()
         return batch
 
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=10)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute(
-            "CREATE TABLE IF NOT EXISTS decision (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, action TEXT NOT NULL,"
-            " value TEXT, why TEXT NOT NULL, batch INTEGER NOT NULL, at TEXT NOT NULL)"
-        )
-        return db
+
+_TABLE = (
+    "decision (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, action TEXT NOT NULL, value TEXT, why TEXT NOT NULL,"
+    " batch INTEGER NOT NULL, at TEXT NOT NULL)"
+)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import shutil
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from curation.errors import InputError
 
@@ -38,6 +41,10 @@ def atomic(path: Path) -> Iterator[Path]:
             _sync(beside)
             beside.replace(path)
             _sync(path.parent)
+            for other in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):  # of runs that were killed
+                pid = other.name.split(".")[-2]
+                if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+                    other.unlink(missing_ok=True)
         finally:
             beside.unlink(missing_ok=True)
 
@@ -47,11 +54,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends without an error.
 
     `path` may be missing, empty, or an earlier export with nothing else in it, which is replaced; anything else
-    raises InputError. Single files are not synced: an export can be repeated.
+    raises InputError. The files are synced all at once: one by one, tens of thousands would take minutes.
     """
     path = Path(path).resolve()
     beside, before = (path.with_name(f".{path.name}.{word}") for word in ("partial", "before"))
     with _writing(path):
+        if before.exists() and not path.exists():  # a run was killed between its last two renames
+            before.rename(path)
         _refuse_foreign(path)
         for left_over in (beside, before):  # of a run that was killed
             shutil.rmtree(left_over, ignore_errors=True)
@@ -60,6 +69,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             yield beside
             written = sorted(file.relative_to(beside).as_posix() for file in beside.rglob("*") if file.is_file())
             (beside / MARKER).write_text("Written by Winnow, which may replace these files:\n" + "\n".join(written))
+            os.sync()
             if path.exists():
                 path.rename(before)
             beside.rename(path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -19,9 +20,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from curation.errors import WorkspaceError
 
 FORMAT = 1  # raised when an older Winnow could not read what a newer one writes
+RESUMED = ("encode",)  # stages that go on where a killed attempt stopped
 
 
 def key_of(**parts: Any) -> str:
@@ -37,11 +41,11 @@ class Workspace:
         self.folder = Path(folder)
         about = self.folder / "winnow.json"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             if not about.exists():
+                make_folder(self.folder)
                 write_text(about, json.dumps({"format": FORMAT}) + "\n")
-            written_by = json.loads(about.read_text())["format"]
-        except (OSError, ValueError, KeyError) as error:
+            written_by = int(json.loads(about.read_text())["format"])
+        except (OSError, ValueError, KeyError, TypeError, WorkspaceError) as error:
             raise WorkspaceError(f"the workspace {self.folder} cannot be used: {error}") from error
         if written_by > FORMAT:
             raise WorkspaceError(
@@ -60,9 +64,22 @@ class Workspace:
         """What a finished result says about itself."""
         return json.loads((self.path(stage, key) / "card.json").read_text())
 
+    def check(self) -> None:
+        """Raise WorkspaceError when the folder was removed or moved since it was opened."""
+        if not (self.folder / "winnow.json").exists():
+            raise WorkspaceError(f"the workspace {self.folder} is gone: it was removed or moved while it was open")
+
+    def tidy(self) -> None:
+        """Remove what killed runs left behind and none will go on with. What another run is at work on stays."""
+        for partial in self.folder.glob("*/.partial-*"):
+            stage, key = partial.parent.name, partial.name.removeprefix(".partial-")
+            if stage not in RESUMED:
+                with contextlib.suppress(BlockingIOError), self._locked(stage, key):
+                    shutil.rmtree(partial, ignore_errors=True)
+
     def fail(self, key: str, sentence: str) -> None:
         """Remember why a step could not be finished; a later success makes it void."""
-        (self.folder / "failed").mkdir(exist_ok=True)
+        make_folder(self.folder / "failed")
         write_text(self.folder / "failed" / f"{key}.txt", sentence + "\n")
 
     def failure(self, key: str) -> str | None:
@@ -79,19 +96,31 @@ class Workspace:
     @contextlib.contextmanager
     def lock(self, stage: str, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the right to write one key. Released by the system when the process dies, however it dies."""
-        folder = self.folder / ".locks"  # never removed: a lock file that vanishes could be locked twice
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{stage}-{key}").open("w") as handle:
-            told = False
-            while True:
+        told = False
+        while True:
+            with contextlib.ExitStack() as held:
                 try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
+                    held.enter_context(self._locked(stage, key))
                 except BlockingIOError:
                     if waiting and not told:
                         waiting()
                         told = True
-                    time.sleep(0.2)
+                else:
+                    yield
+                    return
+            time.sleep(0.2)
+
+    @contextlib.contextmanager
+    def _locked(self, stage: str, key: str) -> Iterator[None]:
+        """The lock now, or BlockingIOError."""
+        folder = self.folder / ".locks"  # never removed: a lock file that vanishes could be locked twice
+        try:
+            folder.mkdir(exist_ok=True)
+            handle = (folder / f"{stage}-{key}").open("w")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
 
     @contextlib.contextmanager
@@ -105,24 +134,52 @@ class Workspace:
         try:
             if partial.exists() and not resume:
                 shutil.rmtree(partial)
-            partial.mkdir(parents=True, exist_ok=True)
+            self.check()
+            make_folder(partial)
         except OSError as error:
-            raise WorkspaceError(f"cannot write to the workspace {self.folder}: {error.strerror}") from error
+            raise self._unwritable(error) from error
         yield partial
-        sync_tree(partial)
-        partial.rename(final)
-        sync(final.parent)
+        self.check()
+        try:
+            sync_tree(partial)
+            partial.rename(final)
+            sync(final.parent)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> WorkspaceError:
+        if not self.folder.is_dir():
+            return WorkspaceError(f"the workspace {self.folder} is gone: it was removed or moved while it was open")
+        return WorkspaceError(f"cannot write to the workspace {self.folder}: {(error.strerror or str(error)).lower()}")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a small file as a whole: written beside, synced, renamed."""
+    """Replace a small file as a whole: written beside, synced, renamed. Raises WorkspaceError."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    beside.rename(path)
-    sync(path.parent)
+    try:
+        with beside.open("w") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        beside.rename(path)
+        sync(path.parent)
+        for other in path.parent.glob(f".{glob.escape(path.name)}.*"):  # of processes that were killed right here
+            pid = other.name.rpartition(".")[2]
+            if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+                other.unlink(missing_ok=True)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise WorkspaceError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def make_folder(folder: Path) -> None:
+    """A folder and those above it, each there for good: an entry is on the disk when the folder it is in is synced."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync(folder.parent)
 
 
 def sync_tree(folder: Path) -> None:

@@ -14,14 +14,15 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
+from curation.data import database
+from curation.data.workspace import make_folder, write_text
 from curation.engine.recipe import Recipe, load_recipe
-from curation.errors import WinnowError
+from curation.errors import WinnowError, WorkspaceError
 
 ACTIVE = ("starting", "running")
 START_WITHIN = 60.0  # seconds a new process may take to report before it counts as lost
@@ -43,7 +44,7 @@ class Job:
     error: str
     log: str
     pid: int
-    born: float  # creation time of the process; a reused pid has another
+    born: float  # when the process was born (`_born`); a reused pid has another
     created: float
     step_started: float
     finished: float
@@ -67,6 +68,7 @@ class Job:
         return spent * (self.total - self.done) / self.done
 
 
+_ACTIVE = "state IN ('starting', 'running')"
 _COLUMNS = {
     "title": "TEXT DEFAULT ''",
     "state": "TEXT DEFAULT 'starting'",
@@ -84,6 +86,7 @@ _COLUMNS = {
     "step_started": "REAL DEFAULT 0",
     "finished": "REAL DEFAULT 0",
 }
+_SELECT = f"SELECT number, {', '.join(_COLUMNS)} FROM job"
 
 
 class Jobs:
@@ -96,14 +99,28 @@ class Jobs:
         """Start a run in a new process. While one is at work, that one is returned and nothing is started."""
         if (current := self.current()) is not None:
             return current
-        with self._open() as db:
-            number = db.execute("INSERT INTO job (title, created) VALUES (?, ?)", (title, time.time())).lastrowid
+        with self._writing() as db:  # two who click at once start one job
+            idle = f"SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM job WHERE {_ACTIVE})"
+            made = db.execute(f"INSERT INTO job (title, created) {idle}", (title, time.time()))
+            number = made.lastrowid if made.rowcount else None
+        if number is None:
+            return self.current() or self.start(recipe, title, until, device)
+        try:
+            process = self._process(number, recipe, until, device)
+        except (OSError, WorkspaceError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            self.update(number, state="failed", error=reason, finished=time.time())
+            raise WorkspaceError(f"the job could not be started: {reason}") from error
+        self.update(number, pid=process.pid, born=_born(process.pid), log=str(self._log(number)))
+        return self.get(number)
+
+    def _process(self, number: int, recipe: Recipe, until: str | None, device: str) -> subprocess.Popen:
         folder = self.workspace / "jobs"
-        folder.mkdir(exist_ok=True)
-        (folder / f"{number}.toml").write_text(recipe.toml())
+        make_folder(folder)
+        write_text(folder / f"{number}.toml", recipe.toml())
         command = [sys.executable, "-m", "curation", "job", str(self.workspace.absolute()), str(number)]
         command += ["--device", device, *(["--until", until] if until else [])]
-        log = (folder / f"{number}.log").open("w")
+        log = self._log(number).open("w")
         root = Path(__file__).resolve().parents[2]  # the folder that holds the package, wherever we were started
         path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
         with log:
@@ -115,28 +132,24 @@ class Jobs:
                 start_new_session=True,  # its own group: survives the server, and cancel reaches its children
                 env={**os.environ, "PYTHONPATH": path},
             )
-        self.update(number, pid=process.pid, born=_born(process.pid), log=str(folder / f"{number}.log"))
-        return self.get(number)
+        _children.append(process)
+        return process
 
     def get(self, number: int) -> Job:
         return next(job for job in self.all() if job.number == number)
 
     def all(self) -> list[Job]:
         """Every job, newest first; those whose process is gone are marked lost on the way."""
-        if not (self.workspace / "jobs.sqlite").exists():
-            return []
-        with self._open() as db:
-            rows = db.execute(f"SELECT number, {', '.join(_COLUMNS)} FROM job ORDER BY number DESC").fetchall()
-        jobs = [Job(*row) for row in rows]
-        for at, job in enumerate(jobs):
-            if job.active and not _alive(job):
-                self.update(job.number, only_active=True, state="lost", finished=time.time())
-                with self._open() as db:
-                    row = db.execute(
-                        f"SELECT number, {', '.join(_COLUMNS)} FROM job WHERE number = ?", (job.number,)
-                    ).fetchone()
-                jobs[at] = Job(*row)
-        return jobs
+        _reap()
+        jobs = [Job(*row) for row in database.rows(self._path, f"{_SELECT} ORDER BY number DESC")]
+        return [job if not job.active or _alive(job) else self._lost(job) for job in jobs]
+
+    def _lost(self, job: Job) -> Job:
+        """The row of a job whose process is gone; it may have said how it ended just before."""
+        with contextlib.suppress(WorkspaceError):  # a full or read-only disk: it is lost all the same
+            self.update(job.number, only_active=True, state="lost", finished=time.time())
+            return Job(*database.rows(self._path, f"{_SELECT} WHERE number = ?", (job.number,))[0])
+        return replace(job, state="lost")
 
     def current(self) -> Job | None:
         """The job that is at work, if any."""
@@ -148,6 +161,8 @@ class Jobs:
         if not job.active:
             return
         self.update(number, state="cancelled", finished=time.time())
+        if not job.pid:  # it has not begun, and finds that out when it does
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(job.pid, signal.SIGTERM)
         deadline = time.time() + 3
@@ -155,29 +170,29 @@ class Jobs:
             time.sleep(0.05)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(job.pid, signal.SIGKILL)
+        _reap()
 
     def log_text(self, number: int, last: int = 20_000) -> str:
         """The end of what a job printed."""
-        path = self.workspace / "jobs" / f"{number}.log"
+        path = self._log(number)
         return path.read_text(errors="replace")[-last:] if path.exists() else ""
 
     def update(self, number: int, *, only_active: bool = False, **values: object) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
-        guard = " AND state IN ('starting', 'running')" if only_active else ""
-        with self._open() as db:
+        guard = f" AND {_ACTIVE}" if only_active else ""
+        with self._writing() as db:
             db.execute(f"UPDATE job SET {names} WHERE number = ?{guard}", (*values.values(), number))
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.workspace / "jobs.sqlite", timeout=10)
-        try:
-            db.execute("PRAGMA journal_mode=WAL")
-            columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
-            db.execute(f"CREATE TABLE IF NOT EXISTS job (number INTEGER PRIMARY KEY AUTOINCREMENT, {columns})")
-            with db:
-                yield db
-        finally:
-            db.close()
+    @property
+    def _path(self) -> Path:
+        return self.workspace / "jobs.sqlite"
+
+    def _log(self, number: int) -> Path:
+        return self.workspace / "jobs" / f"{number}.log"
+
+    def _writing(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+        return database.writing(self._path, f"job (number INTEGER PRIMARY KEY AUTOINCREMENT, {columns})")
 
 
 def work(workspace: Path, number: int, until: str | None, device: str) -> None:
@@ -185,7 +200,10 @@ def work(workspace: Path, number: int, until: str | None, device: str) -> None:
     from curation.engine.run import Progress, run
 
     jobs = Jobs(workspace)
-    jobs.update(number, pid=os.getpid(), born=_born(os.getpid()), state="running", step_started=time.time())
+    started = {"pid": os.getpid(), "born": _born(os.getpid()), "step_started": time.time()}
+    jobs.update(number, only_active=True, state="running", **started)
+    if not jobs.get(number).active:
+        return  # stopped before it began
     last = {"label": "", "at": 0.0}
 
     def show(progress: Progress) -> None:
@@ -202,7 +220,8 @@ def work(workspace: Path, number: int, until: str | None, device: str) -> None:
             "total": progress.total,
             "message": progress.message,
         }
-        jobs.update(number, only_active=True, **values, **({"step_started": now} if new else {}))
+        with contextlib.suppress(WorkspaceError):  # how far it is, is not worth a result
+            jobs.update(number, only_active=True, **values, **({"step_started": now} if new else {}))
         last.update(label=progress.label, at=now)
 
     try:
@@ -212,8 +231,8 @@ def work(workspace: Path, number: int, until: str | None, device: str) -> None:
         print(error, flush=True)
         jobs.update(number, only_active=True, state="failed", error=str(error), finished=time.time())
     except BaseException as error:
-        jobs.update(number, only_active=True, state="failed", error=f"{type(error).__name__}: {error}")
-        jobs.update(number, finished=time.time())
+        said = f"{type(error).__name__}: {error}"
+        jobs.update(number, only_active=True, state="failed", error=said, finished=time.time())
         raise
     else:
         said = trials_that_failed(outcome.failed)
@@ -227,18 +246,34 @@ def trials_that_failed(failed: list[str]) -> str:
     return f"{len(failed)} of verification's trials failed, all else is done; the first: {failed[0]}"
 
 
+_children: list[subprocess.Popen] = []  # started here; each is waited for, or it would stay as a zombie
+
+
+def _reap() -> None:
+    for process in [*_children]:
+        if process.poll() is not None:
+            with contextlib.suppress(ValueError):  # another thread was faster
+                _children.remove(process)
+
+
 def _born(pid: int) -> float:
+    """What tells a process from a later one of its number, whatever is done to the clock; 0 when there is none.
+
+    Clock ticks between the machine's start and the process', where the system says so, else the time of its birth.
+    """
     try:
-        return psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return 0.0
+        return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        try:
+            return psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            return 0.0
 
 
 def _alive(job: Job) -> bool:
     if not job.pid:
-        return time.time() - job.created < START_WITHIN
+        return 0 <= time.time() - job.created < START_WITHIN  # the clock may have been put back
     try:
-        process = psutil.Process(job.pid)
-        return process.create_time() == job.born and process.status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(job.pid).status() != psutil.STATUS_ZOMBIE and _born(job.pid) == job.born
     except psutil.NoSuchProcess:
         return False

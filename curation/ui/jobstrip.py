@@ -75,7 +75,7 @@ def _duration(seconds: float) -> str:
     >>> _duration(8.4), _duration(75), _duration(4000)
     ('8 s', '1 min 15 s', '1 h 6 min')
     """
-    whole = round(seconds)
+    whole = round(max(seconds, 0))  # the clock may have been put back
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

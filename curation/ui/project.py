@@ -194,12 +194,14 @@ class Project:
         """
         ids = [str(self.items.column("id")[row]) for row in rows]
         if ids:
+            self.workspace.check()  # a decision in a folder that was removed would be lost without a word
             self.log.add(ids, action, value, why)
             self._forget()
         return len(ids)
 
     def undo(self) -> list[Decision]:
         """Take back the last decision; returns what it was."""
+        self.workspace.check()
         undone = self.log.undo()
         self._forget()
         return undone
