@@ -12,6 +12,7 @@ from dataclasses import dataclass
 NEEDS = (
     *("ids", "images", "labels", "groups", "embeddings", "class_embeddings", "features"),
     *("pixels", "neighbours", "probabilities", "in_fold", "dynamics", "network"),
+    *("known", "predicted", "costs"),  # queries only
 )
 
 # The part of NEEDS that is evidence: need -> the file in methods/evidence that gathers it, planned in when asked for.
@@ -22,6 +23,7 @@ EVIDENCE = {
     "in_fold": "probabilities",
     "dynamics": "dynamics",
     "network": "dynamics",
+    "similarity": "similarity",  # asked for by the engine, where a query looks at neighbours only
 }
 
 
@@ -38,7 +40,8 @@ class Card:
         where the score is the probability of it.
     version: raised when the same input would give another result; part of every key.
     requires: packages imported inside the function, by import name; missing ones make the method unavailable.
-    rows: "train" (the default) or "all" usable rows, test included. Only label-free preparation may say "all".
+    rows: "train" (the default), "pool" (train and unlabelled rows), or "all" usable rows, test included. Only
+        label-free preparation may say "all" or "pool".
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
     instant: pruners only; answers within a blink at 50,000 rows, so a page may ask it directly.
     balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.

@@ -19,6 +19,7 @@ TITLES = {
     "flags": ("Flags", "which items look wrong, and what would be right"),
     "maps": ("Maps", "where an item stands on the screen"),
     "pruners": ("Pruners", "which items to keep, in which order"),
+    "queries": ("Queries", "which items to have labelled next, in which order"),
     "students": ("Students", "trained on a subset to prove that it is enough"),
     "exporters": ("Exporters", "write what was decided"),
 }

@@ -1,7 +1,7 @@
 """The manifest: one row per input item, in input order, saying what became of it and why. A stable contract.
 
 Columns: id, path, split, label, kept, rank, weight, reason, difficulty, label_quality, flagged, suggested_label,
-duplicate_of, outlier_score, then one column per score. See docs/recipe.md.
+duplicate_of, outlier_score, label_source, then one column per score. See docs/recipe.md.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ COLUMNS = (
     "suggested_label",
     "duplicate_of",
     "outlier_score",
+    "label_source",
 )
 
 
@@ -80,7 +81,7 @@ def build(outcome: Outcome) -> pa.Table:
     columns = {
         "id": items.table["id"],
         "path": items.table["path"],
-        "split": items.table["split"],
+        "split": pa.array(_splits(outcome), pa.string()),
         "label": pa.array(outcome.labels, pa.string()),
         "kept": pa.array(kept),
         "rank": pa.array(rank, pa.int32(), mask=rank < 0),
@@ -88,15 +89,36 @@ def build(outcome: Outcome) -> pa.Table:
         "reason": pa.array(reason, pa.string()),
         "difficulty": _floats(outcome.scores[outcome.difficulty] if outcome.difficulty else np.full(n, np.nan)),
         **_flag_columns(outcome, n),
+        "label_source": pa.array(_label_source(outcome), pa.string()),
         **{name: _floats(values) for name, values in outcome.scores.items()},
     }
     return pa.table(columns)
 
 
+def _splits(outcome: Outcome) -> np.ndarray:
+    """object [n]: the source's splits; a row without a label that a person gave one is a train row."""
+    split = outcome.items.column("split").copy()
+    split[(split == UNLABELED) & np.not_equal(outcome.labels, None)] = TRAIN
+    return split
+
+
+def _label_source(outcome: Outcome) -> np.ndarray:
+    """object [n]: who says the label: "source"; "source, confirmed"; "hand", given or changed; None without a label."""
+    items, force = outcome.items, outcome.in_force
+    source = np.where(np.equal(outcome.labels, None), None, "source").astype(object)
+    for id_ in force.confirmed:
+        if (row := items.row_of.get(id_)) is not None and source[row]:
+            source[row] = "source, confirmed"
+    for id_ in force.labels:
+        if (row := items.row_of.get(id_)) is not None:
+            source[row] = "hand"
+    return source
+
+
 def _verdicts(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
     """kept bool [n] and the reason in words [n]. Later rules win over earlier ones."""
     items, force = outcome.items, outcome.in_force
-    n, split = len(items), items.column("split")
+    n, split = len(items), _splits(outcome)
     kept, reason = np.zeros(n, bool), np.full(n, "", object)
 
     train = split == TRAIN
@@ -118,7 +140,8 @@ def _verdicts(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
     given = items.column("label")
     for id_ in force.labels:
         if (row := row_of.get(id_)) is not None and given[row] != outcome.labels[row]:
-            reason[row] += f"; relabelled by hand from {given[row]}"
+            had = "labelled by hand" if given[row] is None else f"relabelled by hand from {given[row]}"
+            reason[row] += f"; {had}"
     for id_, why in force.dropped.items():
         if id_ in row_of:
             kept[row_of[id_]], reason[row_of[id_]] = False, _said("dropped by hand", why)

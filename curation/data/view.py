@@ -142,6 +142,24 @@ class View:
         part.classes, part._cache["labels"] = tuple(classes), np.asarray(labels, np.int64)
         return part
 
+    def asking(
+        self,
+        known: np.ndarray,
+        predict: Callable[[], np.ndarray],
+        costs: np.ndarray | None = None,
+        needs: Sequence[str] | None = None,
+    ) -> View:
+        """The same rows as a query sees them: `known` int64 [m], and `predict`, which fits a model when it is asked.
+
+        costs: float [m], by default 1 for every row. needs: what the query may read; the labels are not among it.
+        """
+        part = self.subset(np.arange(len(self)))
+        part._needs = needs
+        part._provide = {**self._provide, "predicted": lambda rows: predict()}
+        part._cache["known"] = np.asarray(known, np.int64)
+        part._cache["costs"] = np.ones(len(self)) if costs is None else float_rows(costs)
+        return part
+
     @property
     def train(self) -> np.ndarray:
         """int64 positions of the train rows, for what sees all rows and may fit on these only. Needs no declaring."""
@@ -228,6 +246,24 @@ class View:
         Raises InputError where the recorded run was brought along, or the student kept no weights.
         """
         return self._get("network")
+
+    @property
+    def known(self) -> np.ndarray:
+        """int64 [m] codes into `classes`, -1 = not labelled yet: a row the query may ask for."""
+        return self._get("known")
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """float64 [m, C], rows sum to 1: what a model fitted on the known rows thinks of all rows.
+
+        Raises InputError where too little is known to fit one.
+        """
+        return self._get("predicted")
+
+    @property
+    def costs(self) -> np.ndarray:
+        """float64 [m] > 0, what it costs to have a row labelled."""
+        return self._get("costs")
 
     def score(self, name: str) -> np.ndarray:
         """float64 [m] of a score named by a `Ref("scores")` parameter. Higher = harder."""

@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from curation.data.items import TEST, VAL, Items, with_holdout
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.cards import write_card
+from curation.engine.ground import Ground
 from curation.engine.plan import Step
 from curation.engine.provide import Store
 from curation.engine.selecting import choose
@@ -69,7 +71,9 @@ def _encode(step: Step, store: Store, folder: Path, device: str, progress: Calla
 
 def _derive(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
     """Evidence, scores, flags and maps: one View in, one value out; evidence may add notes for its card."""
-    rows = store.usable if step.method.card.rows == "all" else store.train
+    rows = {"train": store.train, "pool": store.pool, "all": store.usable}[
+        step.extra.get("rows", step.method.card.rows)
+    ]
     view = store.view(step, rows, _students(step, device))
     value = step.method.call(view, **step.params, **_injected(step, device, progress))
     value, notes = value if isinstance(value, tuple) else (value, {})
@@ -115,6 +119,26 @@ def _verify(step: Step, store: Store, folder: Path, device: str, progress: Calla
     }
 
 
+def _query(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+    """The next batch: rows.npy in the order to ask, predicted.npy [b, C] what the model thinks of them by now."""
+    ground = Ground(step, store, _students(step, device))
+    strategy = partial(step.method.call, **step.params, **_injected(step, device, progress))
+    made, predicted, about = ground.next_batch(strategy)
+    np.save(folder / "rows.npy", made, allow_pickle=False)
+    if predicted is not None:
+        np.save(folder / "predicted.npy", predicted, allow_pickle=False)
+    return about
+
+
+def _growth(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+    """One simulation: asked.npy, the rows in the order they were asked for, and a line for every round on the card."""
+    ground = Ground(step, store, _students(step, device))
+    offer = _injected(step, device, lambda *a, **k: None)
+    asked, about = ground.simulate(partial(step.method.call, **step.params, **offer), progress)
+    np.save(folder / "asked.npy", asked, allow_pickle=False)
+    return about
+
+
 _COMPUTE = {
     "source": _source,
     "encode": _encode,
@@ -122,6 +146,8 @@ _COMPUTE = {
     "score": _derive,
     "flag": _derive,
     "map": _derive,
+    "query": _query,
+    "growth": _growth,
     "prune": _prune,
     "verify": _verify,
 }

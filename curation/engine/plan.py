@@ -4,13 +4,17 @@ Every step has a key = hash(stage, method, version, parameters, keys of what it 
 runs. A step whose folder exists is cached. Labels a person changed are part of the keys of what reads labels;
 dropped and pinned rows are part of the keys of what chooses rows. So a relabel renews evidence and scores, a drop
 renews only the subset, and neither moves the map.
+
+A row without a label joins the train rows when a person gives it one, and that is part of the keys of all that is
+computed on the train rows. Which rows those are is known once the source is read; until then a plan takes every row
+to be labelled, and `run` plans again after reading.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +22,14 @@ from typing import Any
 
 from curation.card import EVIDENCE
 from curation.data.decisions import DecisionLog, InForce, fold
+from curation.data.items import unlabelled_ids
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
-from curation.engine.recipe import Export, Named, Prune, Recipe, Section
+from curation.engine.recipe import Export, Grow, Named, Prune, Recipe, Section, Simulate
 from curation.engine.registry import Method
 from curation.errors import RecipeError, SourceError
 
-STAGES = ("source", "encode", "evidence", "score", "flag", "map", "prune", "verify", "export")
+STAGES = ("source", "encode", "query", "evidence", "score", "flag", "map", "prune", "verify", "growth", "export")
 
 # stage -> kind of method, for the stages that read a View
 KIND_OF = {
@@ -32,11 +37,14 @@ KIND_OF = {
     "score": "scores",
     "flag": "flags",
     "map": "maps",
+    "query": "queries",
     "prune": "pruners",
     "verify": "students",
+    "growth": "queries",
 }
 
-FULL, RANDOM = "full", "random"  # what verification always shows beside the recipe's own prunes
+FULL, RANDOM = "full", "random"  # what verification and growth always show beside the recipe's own
+POOL = "pool"  # train and unlabelled rows
 
 
 @dataclass(frozen=True)
@@ -120,9 +128,21 @@ class _Planner:
         self.recipe, self.in_force = recipe, in_force
         self.plan = Plan(recipe, workspace, self.in_force)
         # Only what differs from the data as read enters the keys: no decisions, same keys as ever.
-        self.labels_key = key_of(labels=self.in_force.labels) if self.in_force.labels else None
+        self.labels_key = labels_key(in_force)
         chosen = {"dropped": sorted(self.in_force.dropped), "pinned": sorted(self.in_force.pinned)}
         self.rows_key = key_of(**chosen) if any(chosen.values()) else None
+
+    @cached_property
+    def unlabelled(self) -> frozenset[str]:
+        """Ids the source brings without a label; none before it is read."""
+        folder = self.plan.workspace.path("source", self.source_key)
+        return unlabelled_ids(folder) if folder.is_dir() else frozenset()
+
+    @cached_property
+    def joined_key(self) -> str | None:
+        """Names the rows that became train rows by a label given by hand."""
+        joined = self.unlabelled & self.in_force.labels.keys()
+        return key_of(joined=sorted(joined)) if joined else None
 
     def stage(self, stage: str) -> None:
         """Add all a recipe wants of one stage. The key of the source is asked for by everything, once."""
@@ -135,6 +155,12 @@ class _Planner:
                 self.derived(stage, section)
         elif stage == "map" and recipe.map:
             self.derived("map", recipe.map)
+            if recipe.grow and self.unlabelled:  # with the rows that wait for a label
+                self.derived("map", recipe.map, name=POOL, extra={"rows": POOL})
+        elif stage == "query" and recipe.grow:
+            self.query(recipe.grow)
+        elif stage == "growth" and recipe.grow and recipe.grow.simulate:
+            self.growth(recipe.grow, recipe.grow.simulate)
         elif stage == "prune":
             for section in recipe.prune:
                 self.prune(section)
@@ -187,8 +213,9 @@ class _Planner:
             )
         )
 
-    def evidence(self, name: str) -> str:
-        return self.derived("evidence", self.evidence_section(name), name=name)
+    def evidence(self, name: str, rows: str = "") -> str:
+        extra = {"rows": rows} if rows else None
+        return self.derived("evidence", self.evidence_section(name), name=f"{name} {rows}".strip(), extra=extra)
 
     def evidence_section(self, name: str) -> Section:
         if name in self.recipe.evidence:
@@ -242,6 +269,63 @@ class _Planner:
         shown = {"method": name, "keep": keep}
         self.derived("verify", self.recipe.verify, inputs=inputs, seed=seed, name=label, shown=shown)
 
+    def query(self, grow: Grow) -> str:
+        """The next batch. Every label given, and every row put aside, makes it another one."""
+        inputs = {"labels": self.labels_key, "rows": self.rows_key}
+        if self.in_force.queued:
+            inputs["queued"] = key_of(queued=sorted(self.in_force.queued))
+        return self.asked("query", grow, {k: v for k, v in inputs.items() if v})
+
+    def growth(self, grow: Grow, simulate: Simulate) -> None:
+        """A cell for every strategy and seed: the whole history of a pool that grows."""
+        extra = simulate.model_dump(exclude={"strategies", "seeds"})
+        inputs = {name: key for name, key in (("labels", self.labels_key), ("rows", self.rows_key)) if key}
+        sections = [grow]
+        for name in dict.fromkeys([*simulate.strategies, RANDOM]):
+            if name != grow.use:
+                params = registry.get("queries", name).validated({}, f"[grow.simulate] {name}")
+                sections.append(grow.model_copy(update={"use": name, "params": params}))
+        for seed in range(simulate.seeds):
+            for section in sections:
+                shown = {"method": section.use}
+                name = f"{section.use}, seed {seed}"
+                self.asked("growth", section, inputs, {**extra, "seed": seed}, shown, grow.seed + seed, name)
+            shown = {"method": FULL}
+            more = {**extra, "seed": seed, "rounds": 0}
+            self.asked("growth", sections[-1], inputs, more, shown, grow.seed + seed, f"{FULL}, seed {seed}")
+
+    def asked(
+        self,
+        stage: str,
+        grow: Grow,
+        inputs: dict[str, str],
+        extra: Mapping[str, Any] | None = None,
+        shown: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        name: str = "",
+    ) -> str:
+        """What a batch and a simulation share: the strategy, the student, and where candidates come from."""
+        mine = grow.model_dump(include={"batch", "candidates", "concept", "cost"})
+        if grow.candidates == "seals":
+            mine["neighbours"] = grow.neighbours
+            inputs["similarity"] = self.evidence("similarity")
+        student = registry.get("students", grow.student, "[grow] student")
+        # One class against all others is rarely half of them.
+        balanced = {"balanced": True} if grow.concept and "balanced" in student.params.model_fields else {}
+        students = {student.id: student.validated(balanced, f"student {student.id}")}
+        cost = [Path(grow.cost)] if grow.cost not in ("", "bytes", "pixels") else []
+        return self.derived(
+            stage,
+            grow,
+            extra={**mine, "student": student.id, **(extra or {})},
+            shown=shown,
+            inputs=inputs,
+            seed=seed,
+            name=name,
+            students=students,
+            files=cost,
+        )
+
     def export(self, section: Export) -> str:
         wanted = section.prune or (self.recipe.prune[0].name if self.recipe.prune else "")
         prune = next((p for p in self.recipe.prune if p.name == wanted), None)
@@ -273,10 +357,17 @@ class _Planner:
         inputs: Mapping[str, str] | None = None,
         seed: int | None = None,
         name: str = "",
+        students: Mapping[str, Mapping[str, Any]] | None = None,
+        files: Sequence[Path] = (),
     ) -> str:
         """A step that reads a View: plan in what its card needs, and what its references need."""
         method = registry.get(KIND_OF[stage], section.use)
-        inputs, needs, students = dict(inputs or {}), list(method.card.needs), {}
+        inputs, needs, students = dict(inputs or {}), list(method.card.needs), dict(students or {})
+        for student in students:
+            needs += registry.get("students", student).card.needs
+        rows = (extra or {}).get("rows", method.card.rows)
+        if self.joined_key and (rows == "train" or stage == "flag"):  # a flag on all rows knows the train rows too
+            inputs["joined"] = self.joined_key
         for parameter, ref in method.refs.items():
             named = section.params[parameter]
             if ref.kind == "scores":
@@ -292,13 +383,13 @@ class _Planner:
         needs = list(dict.fromkeys(needs))
         for need in needs:
             if need in EVIDENCE:
-                inputs[need] = self.evidence(EVIDENCE[need])
+                inputs[need] = self.evidence(EVIDENCE[need], POOL if rows == POOL else "")
             elif need in ("embeddings", "class_embeddings"):
                 inputs["embeddings"] = self.embeddings(stage, method)
             elif need == "labels" and self.labels_key:
                 inputs["labels"] = self.labels_key
         inputs["source"] = self.source_key
-        files = [*section.params.values(), *(method.files(**section.params) if method.files else ())]
+        files = [*files, *section.params.values(), *(method.files(**section.params) if method.files else ())]
         return self.add(
             Step(
                 stage,
@@ -340,6 +431,11 @@ class _Planner:
         if not any(s.key == step.key and s.name == step.name for s in self.plan.steps):
             self.plan.steps.append(step)
         return step.key
+
+
+def labels_key(in_force: InForce) -> str | None:
+    """Names the labels a person gave; None where there are none."""
+    return key_of(labels=in_force.labels) if in_force.labels else None
 
 
 def _fingerprints(values: Iterable[Any], where: str) -> tuple[str, ...]:

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from curation.data.decisions import InForce
-from curation.data.items import TRAIN, Items, encode_labels, natural_order
+from curation.data.items import TRAIN, UNLABELED, Items, encode_labels, natural_order
 from curation.data.view import Images, View, take
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.plan import Step
 from curation.errors import InputError
+from curation.maths.similarity import Exact, Index, Inverted
 
 
 class Store:
@@ -61,8 +62,14 @@ class Store:
 
     @cached_property
     def train(self) -> np.ndarray:
-        """Usable train rows, ascending."""
-        return self.items.rows(TRAIN)
+        """Usable train rows, ascending: the source's, and rows without a label that a person gave one."""
+        waiting = self.items.rows(UNLABELED)
+        return np.union1d(self.items.rows(TRAIN), waiting[self.labels[waiting] >= 0])
+
+    @cached_property
+    def pool(self) -> np.ndarray:
+        """Usable train and unlabelled rows, ascending: no label given ever changes it."""
+        return self.items.rows(TRAIN, UNLABELED)
 
     @cached_property
     def usable(self) -> np.ndarray:
@@ -83,7 +90,9 @@ class Store:
     def view(self, step: Step, rows: np.ndarray, students: Callable[[str], Callable] | None = None) -> View:
         """What `step` may see of `rows`: exactly what it reads, nothing else."""
         provide = {need: self._provider(need, step) for need in step.reads}
-        provide["train"] = lambda rows: np.flatnonzero(np.isin(rows, self.train))
+        # What an encoder fits on does not change with a label.
+        train = self.items.rows(TRAIN) if step.stage == "encode" else self.train
+        provide["train"] = lambda rows: np.flatnonzero(np.isin(rows, train))
         return View(
             provide,
             rows,
@@ -92,6 +101,16 @@ class Store:
             scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
             students=students,
         )
+
+    def index(self, step: Step) -> Index:
+        """What finds the neighbours of a row of the pool; see evidence `similarity`."""
+        key = step.inputs["similarity"]
+        stored = results.load(self.folder("evidence", key))
+        if len(stored):
+            return Inverted(stored, self.workspace.card("evidence", key)["params"]["probes"])
+        own, whole = self._load("encode", step.inputs["embeddings"])
+        rows = results.positions(own, self.pool)
+        return Exact(whole, None if len(rows) == len(own) else rows)
 
     def folder(self, stage: str, key: str) -> Path:
         return self.workspace.path(stage, key)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 import tomli_w
@@ -44,6 +44,34 @@ class Source(Section):
     holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.2  # share held out as test when the source has no test split
 
 
+class Simulate(pydantic.BaseModel):
+    """[grow.simulate]: the labelled train rows play the pool, their labels are hidden and given when asked for."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    strategies: list[str] = []  # beside `use` and random, each with its defaults
+    start: Annotated[int, Field(ge=0, strict=True)] = 5  # labels per class to begin with (of the concept); 0 is cold
+    others: Annotated[int, Field(ge=0, strict=True)] = 95  # with a concept: labels of other classes to begin with
+    rounds: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
+    seeds: Annotated[int, Field(ge=1, le=100, strict=True)] = 3
+    noise: Annotated[float, Field(ge=0, le=0.9)] = 0.0  # share of labels given wrong, drawn once per item
+    rare: Annotated[float, Field(ge=0, le=1)] = 0.0  # thin the concept to this share of the pool; 0 leaves it
+    outside: list[str] = []  # classes that are none of ours: asked for, they are a wasted question
+    outside_share: Annotated[float, Field(gt=0, lt=1)] = 0.1  # thin them to this share of the pool
+
+
+class Grow(Section):
+    """Which items to have labelled next. `use` is the strategy."""
+
+    batch: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 100
+    candidates: Literal["all", "seals"] = "all"  # seals: only the neighbours of what is labelled
+    neighbours: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 100  # per labelled row, with seals
+    concept: str = ""  # one class against all others
+    student: str = "logistic"  # fitted on what is labelled, again for every batch
+    cost: str = ""  # what an item costs: nothing said = 1 each, "bytes", "pixels", or a CSV of id and cost
+    simulate: Simulate | None = None
+
+
 class Prune(Named):
     keep: Share  # of the train rows
     balance: bool = False  # keep the same share of every class
@@ -66,6 +94,7 @@ class Recipe(pydantic.BaseModel):
     score: list[Named] = []
     flag: list[Named] = []
     map: Section | None = None
+    grow: Grow | None = None
     prune: list[Prune] = []
     verify: Verify | None = None
     export: list[Export] = []
@@ -83,6 +112,10 @@ class Recipe(pydantic.BaseModel):
                 out[kind] = [_flat(section) for section in sections]
         if self.map:
             out["map"] = _flat(self.map)
+        if self.grow:
+            out["grow"] = _flat(self.grow, without=("simulate",))
+            if self.grow.simulate:
+                out["grow.simulate"] = self.grow.simulate.model_dump()
         if self.prune:
             out["prune"] = [_flat(section) for section in self.prune]
         if self.verify:
@@ -102,6 +135,7 @@ SECTIONS = {
     "score": ("scores", Named, True),
     "flag": ("flags", Named, True),
     "map": ("maps", Section, False),
+    "grow": ("queries", Grow, False),
     "prune": ("pruners", Prune, True),
     "verify": ("students", Verify, False),
     "export": ("exporters", Export, True),
@@ -226,6 +260,10 @@ def _check_names(recipe: Recipe) -> None:
                 f"[[export]] {export.use}: prune = {export.prune!r} names no [[prune]] of this recipe; "
                 + (nearest(export.prune, prunes) if prunes else "there are none")
             )
+    if recipe.grow:
+        registry.get("students", recipe.grow.student, "[grow] student")
+        for name in recipe.grow.simulate.strategies if recipe.grow.simulate else ():
+            registry.get("queries", name, "[grow.simulate] strategies")
 
 
 def _text(name: str, part: dict[str, Any] | list[dict[str, Any]]) -> str:

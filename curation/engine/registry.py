@@ -32,6 +32,7 @@ KINDS = {
     "flags": "flag",
     "maps": "place",
     "pruners": "select",
+    "queries": "query",
     "students": "train",
     "exporters": "write",
 }

@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 
 from curation.data.decisions import DecisionLog, InForce
-from curation.data.items import TRAIN
+from curation.data.items import TRAIN, unlabelled_ids
 from curation.data.workspace import Workspace, write_text
-from curation.engine import registry, verified
+from curation.engine import grown, registry, verified
 from curation.engine.compute import compute, test_rows
 from curation.engine.export import export_step, exported
 from curation.engine.plan import STAGES, Plan, Step, plan
 from curation.engine.provide import Store
 from curation.engine.recipe import Recipe
-from curation.errors import InputError, StepError, WinnowError
+from curation.errors import InputError, StepError, WinnowError, WorkspaceError
 
 log = logging.getLogger("winnow")
 
@@ -53,6 +53,7 @@ class Outcome:
     steps: list[dict[str, Any]] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
     verify: list[dict[str, Any]] = field(default_factory=list)
+    growth: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)  # verification's trials that could not be finished, a sentence each
 
@@ -62,6 +63,7 @@ class Outcome:
             "steps": self.steps,
             "exports": self.exports,
             "verify": self.verify,
+            "growth": self.growth,
             "notes": self.notes,
             "failed": self.failed,
         }
@@ -92,10 +94,12 @@ def run(
     the_plan = plan(recipe, space, until)
     _preflight(the_plan)
     chosen = pick(device) if the_plan.missing() else "cpu"  # finding a GPU means importing torch
+    space.tidy()
     if keep_recipe:
         write_text(space.folder / "recipe.toml", recipe.toml())
     with _log_file(space) as log_path:
-        outcome = _Runner(the_plan, chosen, on_progress, log_path).run()
+        runner = _Runner(the_plan, chosen, on_progress, log_path)
+        outcome = runner.run(lambda: plan(recipe, space, until, the_plan.in_force))
     if until is None or STAGES.index(until) >= STAGES.index("map"):
         write_text(space.folder / "last.json", json.dumps({"batch": last}) + "\n")  # what these results know of
     return outcome
@@ -109,11 +113,20 @@ class _Runner:
         self.outcome = Outcome(self.workspace.folder)
         self.failed: dict[str, str] = {}  # key -> why
 
-    def run(self) -> Outcome:
+    def run(self, planned_again: Callable[[], Plan]) -> Outcome:
         beside: list[tuple[Step, _Beside]] = []
         cached: list[bool] = []
         try:
-            for number, step in enumerate(self.plan.steps, start=1):
+            source = self.plan.steps[0]
+            self._tell(1, source)
+            cached.append(self.plan.done(source))
+            if not cached[0]:
+                self._step_or_trial(1, source)
+                if unlabelled_ids(self.workspace.path("source", source.key)):
+                    self.plan = planned_again()  # only now it is known which rows wait for a label
+            self.store = Store(self.workspace, source.key, self.plan.in_force)
+            _check_labels(self.plan, self.store)
+            for number, step in enumerate(self.plan.steps[1:], start=2):
                 self._tell(number, step)
                 cached.append(exported(step, self.workspace) if step.stage == "export" else self.plan.done(step))
                 if not cached[-1] and step.stage == "map":
@@ -121,9 +134,6 @@ class _Runner:
                     beside.append((step, _Beside(step, self.store, self.device)))
                 elif not cached[-1]:
                     self._step_or_trial(number, step)
-                if step.stage == "source":
-                    self.store = Store(self.workspace, step.key, self.plan.in_force)
-                    _check_labels(self.plan, self.store)
             for step, process in beside:
                 self._tell(len(self.plan.steps), step, "drawing the map")
                 process.join()
@@ -138,6 +148,8 @@ class _Runner:
                 self._report(step, was_there)
         if self.plan.of("verify"):
             self.outcome.verify = verified.rows(self.plan, self.store)
+        if self.plan.of("growth"):
+            self.outcome.growth = grown.rows(self.plan)
         self.outcome.failed = list(self.failed.values())
         self.outcome.notes = [*self.store.items.notes]
         return self.outcome
@@ -207,7 +219,7 @@ def _preflight(the_plan: Plan) -> None:
 
 def _check_labels(the_plan: Plan, store: Store) -> None:
     """What can only be known once the items are read, checked before anything else is done with them."""
-    trains = [s for s in the_plan.missing() if s.students or s.stage == "verify"]
+    trains = [s for s in the_plan.missing() if (s.students or s.stage == "verify") and s.stage != "query"]
     if trains and len(np.unique(store.labels[store.train])) < 2:
         names = sorted({str(name) for name in store.label_names[store.items.rows(TRAIN)]}) or ["none"]
         raise InputError(
@@ -220,6 +232,8 @@ def _check_labels(the_plan: Plan, store: Store) -> None:
 def _is_trial(step: Step, error: WinnowError) -> bool:
     """Whether a failure concerns one cell of the grid only. A student that cannot read this data at all (InputError)
     would fail in every cell, and is said once."""
+    if step.stage == "growth":  # a strategy that needs more labels than the simulation begins with, say
+        return True
     if step.stage == "verify":
         return not isinstance(error, InputError)
     return "trial" in step.shown
@@ -267,12 +281,14 @@ class _log_file:
     """A log of this run under `logs/`, named by time."""
 
     def __init__(self, workspace: Workspace):
-        folder = workspace.folder / "logs"
-        folder.mkdir(exist_ok=True)
-        self.path = folder / f"run-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.log"
+        self.path = workspace.folder / "logs" / f"run-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.log"
 
     def __enter__(self) -> Path:
-        self.handler = logging.FileHandler(self.path)
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+            self.handler = logging.FileHandler(self.path)
+        except OSError as error:
+            raise WorkspaceError(f"cannot write {self.path}: {_in_words(error)}") from error
         self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.setLevel(logging.INFO)
         log.addHandler(self.handler)

@@ -18,6 +18,7 @@ KINDS = {
     "flags": "Flags",
     "maps": "Maps",
     "pruners": "Pruners",
+    "queries": "Queries",
     "students": "Students",
     "exporters": "Exporters",
 }

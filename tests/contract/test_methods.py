@@ -25,7 +25,7 @@ SCORES = tuple(methods("scores"))
 
 def is_pure(method) -> bool:
     """From arrays to arrays, nothing read from disk and nothing trained."""
-    if method.kind not in ("scores", "flags", "maps", "pruners", "evidence"):
+    if method.kind not in ("scores", "flags", "maps", "pruners", "evidence", "queries"):
         return False
     if "ids" in method.card.needs:  # reads a file a person brought
         return False

@@ -1,0 +1,58 @@
+"""What growing has found so far: simulations as one row per round, and the curve of a person's own labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from curation.data.decisions import Decision, fold
+from curation.engine.plan import Plan, labels_key
+from curation.engine.results import read_json
+
+
+def rows(the_plan: Plan) -> list[dict[str, Any]]:
+    """A row per finished round of every simulated cell, in the plan's order.
+
+    method ("full" = everything labelled), seed, round; then what `simulating.grow` says of a round. A cell that could
+    not be finished has one row with `failed`, the reason in one sentence.
+    """
+    made = []
+    for step in the_plan.of("growth"):
+        head = {**step.shown, "seed": step.extra["seed"], "failed": None}
+        if the_plan.done(step):
+            card = the_plan.workspace.card("growth", step.key)
+            made += [head | {"round": number} | line for number, line in enumerate(card["rounds"])]
+        elif failed := the_plan.workspace.failure(step.key):
+            made.append(head | {"failed": failed})
+    return made
+
+
+def curve(the_plan: Plan, history: Sequence[Decision]) -> list[dict[str, Any]]:
+    """The cards of the batches a person was shown on the way here, oldest first: what every label bought.
+
+    the_plan: with the [grow] section in question. history: the decisions of the workspace, as `DecisionLog.all()` gives
+    them. A batch counts when it was asked for in the same way, its size aside, and the labels known then are labels
+    known on the way to today's: what was undone takes its points with it.
+    """
+    step = the_plan.find("query")
+    undone = {int(d.value) for d in history if d.action == "undo"}
+    standing = [d for d in history if d.action != "undo" and d.batch not in undone]
+    ends = [i for i in range(1, len(standing)) if standing[i].batch != standing[i - 1].batch]
+    on_the_way = [labels_key(fold([*the_plan.recipe.decision, *standing[:end]])) for end in [0, *ends, len(standing)]]
+    order = {key: at for at, key in enumerate(on_the_way)}  # of equal ones the last
+    found: dict[str | None, dict[str, Any]] = {}
+    for path in sorted(the_plan.workspace.path("query", "").glob("[!.]*/card.json")):
+        card = read_json(path)
+        key = card["inputs"].get("labels")
+        if key in order and _way(card["use"], card["params"], card["inputs"]) == _way(
+            step.method.id, {**step.params, **step.extra}, step.inputs
+        ):
+            found[key] = card
+    return [found[key] for key in sorted(found, key=order.get)]
+
+
+def _way(use: str, params: Mapping[str, Any], inputs: Mapping[str, str]) -> tuple:
+    """What makes two batches points of one curve."""
+    asked = {name: value for name, value in params.items() if name != "batch"}
+    return use, json.dumps(asked, sort_keys=True, default=str), inputs["source"], inputs.get("embeddings")
