@@ -1,9 +1,11 @@
 """Unpack the images of a zip or tar archive, trusting nothing it says about itself.
 
 Members are streamed one by one; bytes are counted as they come out, not as headers claim. A member whose name would
-leave the folder (`..`, an absolute path, a drive letter) refuses the whole archive, as does passing a limit. Links,
-devices and files that are not images by their name are passed over. Names are kept, in Unicode form NFC; a name
-that was there before, also in other letter case, gets "~2", so nothing is lost on any file system.
+leave the folder (`..`, an absolute path, a drive letter) refuses the whole archive, as does passing a limit, or
+members of a zip that share bytes. Links, devices and files that are not images by their name are passed over; an
+archive inside the archive is such a file. Names are kept, in Unicode form NFC; control characters become "_", names
+that Windows reserves get one before them, and a name that was there before, also in other letter case, gets "~2", so
+nothing is lost on any file system.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from curation.data.files import RESERVED
 from curation.data.layout import is_image_name
 from curation.errors import SourceError
 
@@ -33,8 +36,14 @@ MAX_TOTAL = 50 * 10**9  # bytes, unpacked
 MAX_MEMBER = 2 * 10**9
 MAX_RATIO = 200  # unpacked bytes per packed byte; photographs stay below 2, synthetic drawings below 50
 RATIO_FROM = 10 * 10**6  # smaller outputs may have any ratio
-MAX_HEADER = 16 * 1024**2  # of a tar header, which has to be read as a whole
+MAX_DEPTH = 30  # folders in one another
+MAX_HEADERS = 1024**2  # bytes of all headers of one tar member, which are read as a whole
+MAX_DIRECTORY = 32 * 1024**2  # bytes of a zip's list of members, read as a whole: some 300,000 members
+MAX_NAMES = 128 * 10**6  # characters of all names that are kept
+MAX_GLOBAL = 100  # entries a tar may set for all members after it
+XZ_MEMORY = 256 * 1024**2  # bytes its decoder may ask for; `xz -9` needs 65 MB
 CHUNK = 1024**2
+SHOWN = 10  # names of files passed over that are kept
 
 # What the standard library raises on archives that are not what they say.
 DAMAGED = (
@@ -47,22 +56,26 @@ DAMAGED = (
     EOFError,
     ValueError,
     OverflowError,
+    RecursionError,  # a chain of tar headers
 )
 MAGIC = {b"PK": "zip", b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
-OPENERS = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # LZMA asks for memory as the file says
 
 
 @dataclass
 class Unpacked:
     """paths: image files written, posix, below the target folder. problems: path -> why it could not be unpacked.
 
-    others: names of files passed over since they are no images. links: number of links and devices passed over.
+    others: number of files passed over since they are no images; shown: some of their names. links: number of links
+    and devices passed over. renamed: number of names with characters or words that some file system cannot hold.
     """
 
     paths: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
-    others: list[str] = field(default_factory=list)
+    others: int = 0
+    shown: list[str] = field(default_factory=list)
     links: int = 0
+    renamed: int = 0
 
 
 def unpack(
@@ -97,7 +110,7 @@ class _Job:
     def __init__(self, path: Path, target: Path, max_files: int, max_total: int):
         self.path, self.target, self.max_files, self.max_total = path, target, max_files, max_total
         self.packed = path.stat().st_size
-        self.members, self.total = 0, 0
+        self.members, self.total, self.named = 0, 0, 0
         self.done = Unpacked()
         self._taken: dict[str, int] = {}  # name, letter case folded -> number its next namesake gets
         self._folders: set[Path] = set()
@@ -114,6 +127,8 @@ class _Job:
             raise SourceError(f"{self.path} holds {name!r}, which would be written outside its folder; it was refused")
         if len(name) > 1000:
             raise SourceError(f"{self.path} holds a name of {len(name):,} characters, {name[:40]!r}...; it was refused")
+        if name.count("/") > MAX_DEPTH:
+            raise SourceError(f"{self.path} holds {name[:40]!r}..., over {MAX_DEPTH} folders deep; it was refused")
         name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         return PurePosixPath(unicodedata.normalize("NFC", name)).as_posix()
 
@@ -122,7 +137,9 @@ class _Job:
         if any(part.startswith(".") or part == "__MACOSX" for part in name.split("/")):
             return False
         if not is_image_name(name):
-            self.done.others.append(name)
+            self.done.others += 1
+            if len(self.done.shown) < SHOWN:
+                self.done.shown.append(name)
             return False
         return True
 
@@ -142,6 +159,9 @@ class _Job:
 
     def place(self, name: str) -> str:
         """Where an image will lie below the target; its folder is there when this returns."""
+        self.named += len(name)
+        if self.named > MAX_NAMES:
+            raise SourceError(f"{self.path} holds more than {MAX_NAMES:,} characters of names; split it")
         name = self._free(name)
         folder = (self.target / name).parent
         if folder not in self._folders:
@@ -163,8 +183,10 @@ class _Job:
                 out.write(data)
 
     def _free(self, name: str) -> str:
-        """The name, shortened where a file system could not hold it, and told apart from every earlier one."""
-        name = "/".join(_shortened(part) for part in name.split("/"))
+        """The name as every file system can hold it, told apart from every earlier one."""
+        portable = "/".join(_shortened(_portable(part)) for part in name.split("/"))
+        self.done.renamed += portable != name
+        name = portable
         stem, dot, suffix = name.rpartition(".")
         free = name
         while (number := self._taken.get(free.casefold())) is not None:
@@ -175,9 +197,10 @@ class _Job:
 
 
 def _unzip(job: _Job, kind: str, progress: Callable[..., None]) -> None:
-    with zipfile.ZipFile(job.path) as archive:
+    with Sparing(job.path) as packed, zipfile.ZipFile(packed) as archive:
         members = archive.infolist()
         names = [job.member(info.filename) for info in members]  # every name is checked before a file is written
+        refuse_overlaps(job.path, members, archive.start_dir)
         for done, (info, name) in enumerate(zip(members, names, strict=True), start=1):
             mode = info.external_attr >> 16
             if info.is_dir():
@@ -187,6 +210,8 @@ def _unzip(job: _Job, kind: str, progress: Callable[..., None]) -> None:
             elif job.wants(name):
                 if info.flag_bits & 0x1:
                     raise SourceError(f"{job.path} is protected by a password; unpack it and use the source folder")
+                if info.compress_type not in PACKINGS:
+                    raise NotImplementedError(f"compression type {info.compress_type}")
                 placed = job.place(name)
                 try:
                     with archive.open(info) as source:
@@ -197,21 +222,82 @@ def _unzip(job: _Job, kind: str, progress: Callable[..., None]) -> None:
                 progress(done, len(members), "unpacking")
 
 
+def refuse_overlaps(path: Path, members: Sequence[zipfile.ZipInfo], end: int) -> None:
+    """Raises SourceError where two members share bytes, as in archives that unpack the same data many times.
+
+    Fifield, A better zip bomb, USENIX WOOT 2019.
+    """
+    starts = sorted((info.header_offset, info.compress_size) for info in members)
+    for (start, size), (following, _) in zip(starts, [*starts[1:], (end, 0)], strict=True):
+        if start + 30 + size > following:  # 30: the shortest header a member can have
+            raise SourceError(f"{path} holds members that share their bytes, as archives made to fill a disk do")
+
+
+class Sparing(io.FileIO):
+    """A zip whose list of members is refused before it is read into memory, should it be too long for that."""
+
+    def read(self, size: int = -1) -> bytes:
+        if size > MAX_DIRECTORY:
+            raise SourceError(
+                f"{self.name} has a list of members of {size:,} bytes, over the limit of {MAX_DIRECTORY:,}; repack it "
+                "as tar, or unpack it and use the source folder"
+            )
+        return super().read(size)
+
+
 def _untar(job: _Job, kind: str, progress: Callable[..., None]) -> None:
-    with job.path.open("rb") as packed, OPENERS.get(kind, _plain)(packed) as stream:
+    with job.path.open("rb") as packed, _unpacking(kind, packed) as stream:
         # Every byte tarfile reads or skips passes through the counter, so its limits hold for headers and junk too.
-        archive = tarfile.open(fileobj=_Counter(stream, job), mode="r:")  # noqa: SIM115 - closed with its streams
+        counter = _Counter(stream, job)
+        archive = tarfile.open(fileobj=counter, mode="r:")  # noqa: SIM115 - closed with its streams
         while (info := archive.next()) is not None:
+            counter.headers = 0
             archive.members.clear()  # it would remember a million members
+            if len(archive.pax_headers) > MAX_GLOBAL:
+                raise SourceError(f"{job.path} sets more than {MAX_GLOBAL} attributes for all members; it was refused")
             name = job.member(info.name)
             if info.isdir():
                 continue
             if not info.isfile():
                 job.done.links += 1
             elif job.wants(name):
+                counter.in_data = True
                 job.copy(archive.extractfile(info), job.place(name), counted=not info.issparse())
+                counter.in_data = False
             if job.members % 200 == 0:
                 progress(packed.tell(), job.packed, "unpacking")
+
+
+def _unpacking(kind: str, packed: BinaryIO) -> BinaryIO:
+    if kind == "xz":
+        return _Xz(packed)
+    return {"gz": gzip.open, "bz2": bz2.open}.get(kind, lambda handle: handle)(packed)
+
+
+class _Xz(io.RawIOBase):
+    """An .xz file, unpacked within a limit of memory: its header may ask for gigabytes."""
+
+    def __init__(self, packed: BinaryIO):
+        self.packed = packed
+        self.decoder: lzma.LZMADecompressor | None = None
+        self.at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        while True:
+            if self.decoder is None or self.decoder.eof:  # several streams may follow each other
+                data = (self.decoder.unused_data if self.decoder else b"") or self.packed.read(CHUNK)
+                if not data.strip(b"\0"):  # padding, or the end
+                    if not data:
+                        return b""
+                    data = data.lstrip(b"\0")
+                self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+            else:
+                data = self.packed.read(CHUNK) if self.decoder.needs_input else b""
+                if not data and self.decoder.needs_input:
+                    raise EOFError("the compressed data ends before its end mark")
+            if out := self.decoder.decompress(data, size):
+                self.at += len(out)
+                return out
 
 
 class _Counter(io.RawIOBase):
@@ -219,19 +305,29 @@ class _Counter(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, job: _Job):
         self.stream, self.job, self.at = stream, job, 0
+        self.headers, self.in_data = 0, False
 
     def read(self, size: int = -1) -> bytes:
-        if size < 0 or size > MAX_HEADER:
-            raise SourceError(f"{self.job.path} holds a header of {size:,} bytes; it was refused")
-        data = self.stream.read(size)
+        if not self.in_data:
+            self.headers += size
+            if size < 0 or self.headers > MAX_HEADERS:
+                raise SourceError(f"{self.job.path} holds a header of {self.headers:,} bytes; it was refused")
+        return self._take(size)
+
+    def _take(self, size: int) -> bytes:
+        parts, left = [], size
+        while left and (data := self.stream.read(left)):  # a raw stream may give less than it was asked for
+            parts.append(data)
+            left -= len(data)
+        data = b"".join(parts)
         self.at += len(data)
         self.job.count(len(data))
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if offset < self.at:
-            self.at = self.stream.seek(offset)
-        while self.at < offset and self.read(min(offset - self.at, CHUNK)):
+        if offset < self.at:  # to go back, all would have to be unpacked again
+            raise tarfile.ReadError("its headers lead backwards")
+        while self.at < offset and self._take(min(offset - self.at, CHUNK)):
             pass
         return self.at
 
@@ -242,8 +338,14 @@ class _Counter(io.RawIOBase):
         return True
 
 
-def _plain(handle: BinaryIO) -> BinaryIO:
-    return handle
+def _portable(part: str) -> str:
+    """A name without the control characters, words and endings that some file system takes for something else.
+
+    >>> _portable("a\\nb"), _portable("con"), _portable("aux.png"), _portable("T-shirt ")
+    ('a_b', '_con', '_aux.png', 'T-shirt')
+    """
+    part = "".join("_" if unicodedata.category(c) == "Cc" else c for c in part).rstrip(". ") or "_"
+    return "_" + part if RESERVED.fullmatch(part) else part
 
 
 def _shortened(part: str) -> str:

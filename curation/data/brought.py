@@ -6,13 +6,14 @@ column `id`, or the folder a `curation.Recorder` wrote. Nothing is unpickled; si
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from curation.data import npz
+from curation.data.columns import MAX_LABEL, MAX_ROWS
 from curation.errors import InputError
 
 LIMIT = 16 << 30  # bytes of one array inside an .npz, which has to be held in memory
@@ -38,8 +39,9 @@ def read(path: Path, name: str, ndim: int) -> Brought:
         raise InputError(f"there is no {path}; give the path of an .npz, .npy or parquet file with {name}")
     try:
         found = _read(path, name)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it with numpy.savez") from None
+    except (OSError, ValueError, TypeError, EOFError, ArithmeticError, MemoryError, RecursionError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path} cannot be read ({said}); write it with numpy.savez") from None
     values = found.values
     if values.ndim != ndim or values.dtype.kind not in "fiu" or not values.size:
         shape = "[epochs, items, classes]" if ndim == 3 else "[items, classes]"
@@ -48,7 +50,8 @@ def read(path: Path, name: str, ndim: int) -> Brought:
     if found.ids is not None and len(found.ids) != n:
         raise InputError(f"{path}: {len(found.ids):,} ids for {n:,} rows of {name}; they must be as many")
     if found.ids is not None and len(set(found.ids)) != n:
-        twice = next(id_ for i, id_ in enumerate(found.ids) if id_ in set(found.ids[:i]))
+        seen: set[str] = set()
+        twice = next(id_ for id_ in found.ids if id_ in seen or seen.add(id_))
         raise InputError(f"{path}: the id {twice!r} is there twice; give every item one row")
     return found
 
@@ -96,19 +99,20 @@ def _read(path: Path, name: str) -> Brought:
     if path.suffix == ".npy":
         beside = path.with_suffix(".ids.npy")
         return Brought(
-            np.load(path, mmap_mode="r", allow_pickle=False),
-            _texts(np.load(beside, allow_pickle=False)) if beside.exists() else None,
+            np.load(path, mmap_mode="r", allow_pickle=False), _texts(_ids(beside)) if beside.exists() else None
         )
-    _check_sizes(path)
-    with np.load(path, allow_pickle=False) as held:
-        if name not in held:
-            raise InputError(f"{path} holds {', '.join(held.files) or 'nothing'}; expected an array {name!r} and `ids`")
+    with npz.opened(path) as held:
+        names = [member.removesuffix(".npy") for member in held.namelist()]
+        if name not in names:
+            raise InputError(f"{path} holds {', '.join(names[:20]) or 'nothing'}; expected an array {name!r} and `ids`")
+        found = {part: npz.read(path, held, part) for part in ("ids", "classes", "mode") if part in names}
+        big = {part: npz.read(path, held, part, LIMIT) for part in (name, "features") if part in names}
         return Brought(
-            held[name],
-            _texts(held["ids"]) if "ids" in held else None,
-            _texts(held["classes"]) if "classes" in held else None,
-            str(held["mode"]) if "mode" in held else None,
-            held.get("features"),
+            big[name],
+            _texts(found["ids"]) if "ids" in found else None,
+            _texts(found["classes"]) if "classes" in found else None,
+            str(found["mode"]) if "mode" in found else None,
+            big.get("features"),
         )
 
 
@@ -117,21 +121,23 @@ def _recorded(folder: Path) -> Brought:
     epochs = sorted(folder.glob("epoch-*.npy"))
     if not epochs or not (folder / "ids.npy").exists():
         raise InputError(f"{folder} holds no finished epoch; call Recorder.epoch() after every epoch")
-    ids = _texts(np.load(folder / "ids.npy", allow_pickle=False))
+    ids = _texts(_ids(folder / "ids.npy"))
     return Brought(np.stack([np.load(e, mmap_mode="r", allow_pickle=False)[: len(ids)] for e in epochs]), ids)
 
 
 def _parquet(path: Path, name: str) -> Brought:
     """`id` and a list column `name`, or `id` and one column per class."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from curation.data import parquet
 
     try:
-        table = pq.read_table(path)
+        names = parquet.schema_of(path).names
+        if "id" not in names:
+            raise InputError(f"{path} has no column id; its columns: {', '.join(names[:8])}")
+        table = pa.Table.from_batches(parquet.batches(path, ["id", name] if name in names else names))
     except pa.ArrowException as error:
         raise InputError(f"{path} cannot be read as parquet ({str(error).splitlines()[0]})") from None
-    if "id" not in table.column_names:
-        raise InputError(f"{path} has no column id; its columns: {', '.join(table.column_names[:8])}")
     ids = [str(id_) for id_ in table["id"].to_pylist()]
     if name in table.column_names:
         return Brought(np.array(table[name].to_pylist(), dtype=np.float64), ids)
@@ -139,15 +145,12 @@ def _parquet(path: Path, name: str) -> Brought:
     return Brought(np.column_stack([table[c].to_numpy() for c in classes]), ids, classes)
 
 
+def _ids(path: Path) -> np.ndarray:
+    ids = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header that promises too much is refused
+    if ids.ndim != 1 or len(ids) > MAX_ROWS or not 0 < ids.dtype.itemsize <= 4 * MAX_LABEL:
+        raise ValueError(f"its ids are {ids.dtype} of shape {ids.shape}; expected one text or number each")
+    return ids
+
+
 def _texts(values: np.ndarray) -> list[str]:
     return [str(value) for value in values.tolist()]
-
-
-def _check_sizes(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.file_size > LIMIT:
-                raise InputError(
-                    f"{path}: {member.filename} unpacks to {member.file_size / 2**30:.0f} GiB, more than the "
-                    f"{LIMIT >> 30} GiB that are read; store it as an .npy, or record with curation.Recorder"
-                )

@@ -10,6 +10,9 @@ from typing import Any
 from curation.data.items import TEST, TRAIN, UNLABELED, VAL
 from curation.errors import SourceError
 
+MAX_ROWS = 2_000_000  # of one table or array file
+MAX_LABEL = 1_000  # characters of a label, a class name or an id
+
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "dev"), VAL),
@@ -21,6 +24,8 @@ SPLIT_NAMES = {
 def as_label(cell: Any) -> str | None:
     """A cell as a label: trimmed text in one Unicode form; None where it is empty. Whole floats lose their ".0".
 
+    Raises SourceError for what is no single value, and for text too long to be one.
+
     >>> as_label(3.0), as_label(" cat "), as_label(""), as_label(float("nan"))
     ('3', 'cat', None, None)
     """
@@ -28,9 +33,16 @@ def as_label(cell: Any) -> str | None:
         return None
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
+    if isinstance(cell, (list, tuple, dict, set)):
+        raise SourceError(f"a {type(cell).__name__} stands where a single text or number should; name another column")
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "replace")
     text = str(cell).encode("utf-8", "replace").decode()  # half a surrogate pair, as JSON can hold, fits no table
+    if len(text) > MAX_LABEL:
+        raise SourceError(
+            f"{text[:40]!r}... has {len(text):,} characters, over the limit of {MAX_LABEL:,} for a label or an id; "
+            "name another column"
+        )
     return unicodedata.normalize("NFC", text).strip() or None
 
 

@@ -18,6 +18,10 @@ from curation.errors import InputError
 MARKER = ".winnow-export"  # in every folder Winnow exported; lists the files it wrote there
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names Windows cannot use
 
+# What starts a formula, also in its full width; OWASP, CSV Injection. Apostrophes before it, so that it can be undone.
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -93,6 +97,26 @@ def safe_name(text: str) -> str:
     stem, dot, suffix = name.rpartition(".") if len(name.rpartition(".")[2]) <= 10 else (name, "", "")
     room = 200 - len((dot + suffix).encode())
     return stem.encode()[:room].decode("utf-8", "ignore") + dot + suffix or "_"
+
+
+def inert(text: str) -> str:
+    """Text as a spreadsheet shows it instead of running it: what would start a formula gets an apostrophe before it.
+
+    Plain numbers stay as they are. `active` takes the apostrophe away again.
+
+    >>> inert("=1+1"), inert("-1.5"), inert("-a"), inert("cat"), inert("'=x")
+    ("'=1+1", '-1.5', "'-a", 'cat', "''=x")
+    """
+    return "'" + text if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def active(text: str) -> str:
+    """What `inert` was given.
+
+    >>> active("'=1+1"), active("-1.5"), active("'tis")
+    ('=1+1', '-1.5', "'tis")
+    """
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -59,6 +59,7 @@ class _Decoder:
     def __init__(self) -> None:
         paths = os.pathsep.join(dict.fromkeys(os.path.abspath(path) for path in sys.path))  # noqa: PTH100 - "" is here
         quiet = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        quiet["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # the others reserve more than they use
         self.process = subprocess.Popen(
             [sys.executable, "-c", START],
             stdin=subprocess.PIPE,

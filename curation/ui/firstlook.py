@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from curation.data.files import inert
 from curation.data.items import SPLITS, TEST, TRAIN, VAL, Items
 
 
@@ -164,8 +165,9 @@ def problems_table(items: Items, rows: np.ndarray) -> dict[str, list]:
 def as_csv(table: dict[str, list]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
+    writer.writerow(map(inert, table))
+    rows = zip(*table.values(), strict=True)
+    writer.writerows([inert(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return out.getvalue()
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from curation.data.files import MARKER, atomic, atomic_folder, safe_name
+from curation.data.files import MARKER, active, atomic, atomic_folder, inert, safe_name
 from curation.data.items import make_items
 from curation.errors import InputError
 from curation.methods.exporters import csv, folder, huggingface, jsonl, parquet, torch
@@ -84,8 +86,23 @@ def test_csv_reads_back_cell_by_cell(table, tmp_path):
     assert [row["kept"] for row in rows] == ["true", "false", "true", "true", "false"]
     assert [row["rank"] for row in rows] == ["2", "", "1", "", ""]
     assert [row["weight"] for row in rows] == ["1.0", "", "1.0", "1.0", ""]
-    assert [row["reason"] for row in rows] == table["reason"].to_pylist()
+    assert [active(row["reason"]) for row in rows] == table["reason"].to_pylist()
+    assert "'=1+1" in [row["reason"] for row in rows]  # shown by a spreadsheet, not run
     assert path.read_bytes().splitlines()[0] == b"id,path,split,label,kept,rank,weight,reason"
+
+
+@given(st.text(alphabet="'=+-@\t\r\n\uff1da1.,; e\"", max_size=6))
+def test_no_text_starts_a_formula_and_every_text_comes_back(text):
+    written = inert(text)
+    assert active(written) == text
+    assert written[:1] not in tuple("=@\t\r\n\uff1d")
+    if written[:1] in ("+", "-"):
+        assert float(written) == float(text)
+
+
+@pytest.mark.parametrize("number", ["-1", "+5", "-1.5e-3", "-.5", "0", "1e300"])
+def test_numbers_written_as_text_stay_numbers(number):
+    assert inert(number) == number
 
 
 def test_csv_numbers_read_back_as_the_same_numbers(tmp_path):

@@ -134,7 +134,7 @@ def test_a_tar_header_that_would_fill_the_memory_is_refused(tmp_path):
     head = tarfile.TarInfo("././@PaxHeader")
     head.type, head.size = tarfile.XHDTYPE, 10**9
     (tmp_path / "x.tar").write_bytes(head.tobuf(tarfile.USTAR_FORMAT) + b"\0" * 2048)
-    refused(tmp_path / "x.tar", "holds a header of 1,000,000,000 bytes; it was refused")
+    refused(tmp_path / "x.tar", "holds a header of 1,000,000,512 bytes; it was refused")
 
 
 def test_links_and_devices_are_passed_over_and_counted(tmp_path):

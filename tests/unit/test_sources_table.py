@@ -195,9 +195,19 @@ def test_a_number_where_an_image_should_be_is_one_sentence(tmp_path):
     refused(tmp_path / "t.parquet", "holds 1, neither a path nor image bytes")
 
 
-def test_a_csv_that_is_not_utf8_is_one_sentence(tmp_path):
-    (tmp_path / "t.csv").write_bytes("path,label\na.png,café\n".encode("latin-1"))
-    refused(tmp_path / "t.csv", "is not text in UTF-8")
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp1252"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_table_in_another_encoding_keeps_its_letters_and_says_how_it_was_read(here, codec, kind):
+    text = "path,label\na/1.png,café\n" if kind == "csv" else '{"path": "a/1.png", "label": "café"}\n'
+    (here / f"t.{kind}").write_bytes(text.encode(codec))
+    items = read(here / f"t.{kind}")
+    assert items.column("label").tolist() == ["café"]
+    assert any("was read as" in note for note in items.notes) is not codec.startswith("utf-8")
+
+
+def test_a_file_of_zero_bytes_is_no_text(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"path,label\na.png\0\0\0,cat\0\0\n")
+    refused(tmp_path / "t.csv", "holds zero bytes: it is not text")
 
 
 def test_half_a_surrogate_in_json_does_not_stop_the_table(here):

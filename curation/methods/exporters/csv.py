@@ -3,6 +3,10 @@
 UTF-8, a header line, quotes only where a cell needs them, `true` and `false`, an empty cell where there is no value.
 Numbers are written so that reading them gives the same number back. The same manifest gives the same bytes.
 
+A text that a spreadsheet would run as a formula (it starts with `=`, `+`, `-`, `@`, a tab or a line end, and is no
+plain number) gets an apostrophe before it, as does one that has such apostrophes already. To have it back, take one
+apostrophe off the texts that start with apostrophes and one of these; `curation.data.files.active` does.
+
 Shafranovich, Common Format and MIME Type for CSV Files, RFC 4180, 2005 (lines end in a bare line feed here).
 """
 
@@ -16,7 +20,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.files import atomic
+from curation.data.files import atomic, inert
 
 CARD = Card(
     title="CSV table",
@@ -39,11 +43,13 @@ def write(
     """
     with atomic(path) as beside, beside.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(manifest.column_names)
+        writer.writerow(map(inert, manifest.column_names))
         for batch in manifest.to_batches():
             writer.writerows(zip(*(map(_cell, column.to_pylist()) for column in batch.columns), strict=True))
     return [path]
 
 
 def _cell(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value  # None becomes an empty cell by itself
+    if isinstance(value, bool):
+        return str(value).lower()
+    return inert(value) if isinstance(value, str) else value  # None becomes an empty cell by itself

@@ -61,15 +61,17 @@ def read(
     found = unpack(path, target, progress, max_files=max_files, max_total=int(max_gigabytes * 1e9))
     notes = []
     if found.others:
-        notes.append(f"{len(found.others):,} files that are not images by their name were passed over.")
+        notes.append(f"{found.others:,} files that are not images by their name were passed over.")
     if found.links:
         notes.append(f"{found.links:,} links and devices in the archive were passed over.")
+    if found.renamed:
+        notes.append(f"{found.renamed:,} names that some systems cannot hold were changed, in as few places as can be.")
     return items_by_folder(
         target,
         found.paths,
         where=f"the archive {path}",
         progress=progress,
         problems=found.problems,
-        ignored=sorted(found.others),
+        ignored=sorted(found.shown),
         notes=notes,
     )

@@ -13,10 +13,7 @@ unpickling runs code of whoever wrote the file.
 
 from __future__ import annotations
 
-import math
-import shutil
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +22,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
+from curation.data import npz
 from curation.data.columns import as_label, as_split
+from curation.data.images import MAX_PIXELS
 from curation.data.items import Items, make_items
 from curation.data.scan import as_columns, examine_rows
 from curation.errors import SourceError
@@ -38,7 +37,6 @@ CARD = Card(
 )
 
 NAMES = ("images", "features", "labels", "split", "ids", "class_names")
-HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 BLOCK = 64 * 1024**2  # bytes of features looked at together
 
 
@@ -58,13 +56,8 @@ def read(
     """
     if not path.exists():
         raise SourceError(f"the file {path} does not exist")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(path, archive, into, progress)
-    except IsADirectoryError:
-        raise SourceError(f"{path} is a folder, not an .npz file; use the source folder") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        raise SourceError(f"{path} is not an .npz file, or is damaged ({error})") from None
+    with npz.opened(path) as archive:
+        return _read(path, archive, into, progress)
 
 
 def _read(path: Path, archive: zipfile.ZipFile, into: Path, progress: Callable[..., None]) -> Items:
@@ -74,23 +67,19 @@ def _read(path: Path, archive: zipfile.ZipFile, into: Path, progress: Callable[.
             f"{path} must hold `images` or `features`, and `labels` (-1 or an empty text for items without one); "
             f"it holds: {', '.join(found) or 'nothing'}"
         )
-    small = {name: _small(path, archive, name) for name in NAMES[2:] if name in found}
-    big = {name: _big(path, archive, name, into) for name in NAMES[:2] if name in found}
-    if "images" in big:
-        _check_images(path, big["images"])
+    _checked(path, archive, found)
+    small = {name: npz.read(path, archive, name) for name in NAMES[2:] if name in found}
+    big = {name: npz.stream(path, archive, name, into) for name in NAMES[:2] if name in found}
     if "features" in big:
-        _check_features(path, big["features"], progress)
+        _check_finite(path, big["features"], progress)
     first = next(iter(big))
     n = len(big[first])
-    if n == 0:
-        raise SourceError(f"{path}: {first} has no rows")
-    for name, array in {**big, **small}.items():
-        if name != "class_names" and len(array) != n:
-            raise SourceError(f"{path}: {name} has {len(array):,} rows, {first} has {n:,}; they must be the same items")
 
     names = [as_label(name) for name in small["class_names"]] if "class_names" in small else None
     if names is not None and (None in names or len(set(names)) != len(names)):
-        raise SourceError(f"{path}: class_names must be different and not empty; found: {', '.join(map(str, names))}")
+        raise SourceError(
+            f"{path}: class_names must be different and not empty; found: {', '.join(map(str, names[:20]))}"
+        )
     labels = _labels(path, small["labels"], names)
     notes = []
     if missing := labels.count(None):
@@ -108,70 +97,45 @@ def _read(path: Path, archive: zipfile.ZipFile, into: Path, progress: Callable[.
     )
 
 
-def _header(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """(shape, in Fortran order, dtype) of a member, without reading its data."""
-    info = archive.getinfo(f"{name}.npy")
-    if info.flag_bits & 0x1:
-        raise SourceError(f"{path} is protected by a password; save it without one")
-    with archive.open(info) as member:
-        try:
-            shape, fortran, dtype = HEADERS[np.lib.format.read_magic(member)](member)
-        except (zipfile.BadZipFile, zlib.error):
-            raise
-        except Exception as error:  # the header is Python text; hostile ones raise whatever a parser can
-            raise SourceError(f"{path}: {name} is not a numpy array ({error})") from None
-    if dtype.hasobject:
-        raise SourceError(
-            f"{path}: {name} holds pickled Python objects, which are never loaded since they can run code; "
-            "save it as numbers or with dtype=str"
-        )
-    if min(shape, default=0) < 0 or info.file_size < math.prod(shape) * dtype.itemsize:
-        raise SourceError(f"{path}: {name} does not hold what its header says, shape {list(shape)}")
-    return shape, fortran, dtype
+def _checked(path: Path, archive: zipfile.ZipFile, found: Sequence[str]) -> None:
+    """The headers of all arrays that are read, which have to agree before any data is."""
+    headers = {name: npz.header(path, archive, name) for name in NAMES if name in found}
+    for name, (shape, _, dtype) in headers.items():
+        kinds = {"images": "", "features": "", "labels": "iuUS", "ids": "iuUS"}.get(name, "US")
+        if kinds and (len(shape) != 1 or dtype.kind not in kinds):
+            wanted = "integers or text" if "i" in kinds else "text"
+            raise SourceError(f"{path}: {name} must be {wanted} with shape [n]; found {dtype} with shape {list(shape)}")
+    if "images" in headers:
+        _check_images(path, *headers["images"])
+    if "features" in headers:
+        _check_features(path, *headers["features"])
+    first = next(iter(headers))
+    n = headers[first][0][0]
+    if n == 0:
+        raise SourceError(f"{path}: {first} has no rows")
+    for name, (shape, *_) in headers.items():
+        if name != "class_names" and shape[0] != n:
+            raise SourceError(f"{path}: {name} has {shape[0]:,} rows, {first} has {n:,}; they must be the same items")
 
 
-def _small(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """labels, split, ids or class_names: one-dimensional, integers or text, held in memory."""
-    shape, _, dtype = _header(path, archive, name)
-    kinds = "iuUS" if name in ("labels", "ids") else "US"
-    if len(shape) != 1 or dtype.kind not in kinds:
-        wanted = "integers or text" if "i" in kinds else "text"
-        raise SourceError(f"{path}: {name} must be {wanted} with shape [n]; found {dtype} with shape {list(shape)}")
-    with archive.open(f"{name}.npy") as member:
-        array = np.lib.format.read_array(member, allow_pickle=False)
-    return np.char.decode(array, "utf-8", "replace") if dtype.kind == "S" else array
+def _check_images(path: Path, shape: tuple[int, ...], fortran: bool, dtype: np.dtype) -> None:
+    if dtype != np.uint8:
+        raise SourceError(f"{path}: images must be uint8 with values 0 to 255; found {dtype}")
+    if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)) or 0 in shape[1:]:
+        raise SourceError(f"{path}: images must have shape [n, h, w] or [n, h, w, 3]; found {list(shape)}")
+    if shape[1] * shape[2] > MAX_PIXELS:
+        raise SourceError(f"{path}: images of {shape[2]:,} x {shape[1]:,} pixels are over the limit of {MAX_PIXELS:,}")
 
 
-def _big(path: Path, archive: zipfile.ZipFile, name: str, into: Path) -> np.ndarray:
-    """images or features, streamed to `<name>.npy` (a member of an .npz is an .npy file) and memory-mapped."""
-    _, fortran, dtype = _header(path, archive, name)
-    size, free = archive.getinfo(f"{name}.npy").file_size, shutil.disk_usage(into).free
-    if size > free:
-        raise SourceError(f"{path}: {name} needs {size / 1e9:.1f} GB and {into} has {free / 1e9:.1f} GB left")
-    target = into / f"{name}.npy"
-    with archive.open(f"{name}.npy") as member, target.open("wb") as out:
-        shutil.copyfileobj(member, out, 1024**2)
-    array = np.load(target, mmap_mode="r", allow_pickle=False)
-    if fortran or not dtype.isnative:  # rare: rewritten, so that a row is contiguous and of this machine's kind
-        array = np.ascontiguousarray(array, dtype.newbyteorder("="))
-        target.unlink()
-        np.save(target, array, allow_pickle=False)
-    return array
+def _check_features(path: Path, shape: tuple[int, ...], fortran: bool, dtype: np.dtype) -> None:
+    if dtype.kind != "f" or dtype.itemsize > 8:
+        raise SourceError(f"{path}: features must be float16, float32 or float64; found {dtype}")
+    if len(shape) != 2 or shape[1] == 0:
+        raise SourceError(f"{path}: features must have shape [n, d]; found {list(shape)}")
 
 
-def _check_images(path: Path, images: np.ndarray) -> None:
-    if images.dtype != np.uint8:
-        raise SourceError(f"{path}: images must be uint8 with values 0 to 255; found {images.dtype}")
-    if not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)) or 0 in images.shape[1:]:
-        raise SourceError(f"{path}: images must have shape [n, h, w] or [n, h, w, 3]; found {list(images.shape)}")
-
-
-def _check_features(path: Path, features: np.ndarray, progress: Callable[..., None]) -> None:
-    if features.dtype.kind != "f" or features.dtype.itemsize > 8:
-        raise SourceError(f"{path}: features must be float16, float32 or float64; found {features.dtype}")
-    if features.ndim != 2 or features.shape[1] == 0:
-        raise SourceError(f"{path}: features must have shape [n, d]; found {list(features.shape)}")
-    step = max(BLOCK // features[:1].nbytes, 1) if len(features) else 1
+def _check_finite(path: Path, features: np.ndarray, progress: Callable[..., None]) -> None:
+    step = max(BLOCK // features[:1].nbytes, 1)
     for start in range(0, len(features), step):
         finite = np.isfinite(features[start : start + step]).all(axis=1)
         if not finite.all():
@@ -192,5 +156,5 @@ def _labels(path: Path, labels: np.ndarray, names: Sequence[str] | None) -> list
         return [None if code == -1 else names[code] for code in labels.tolist()]
     found = [as_label(label) for label in labels.tolist()]
     if names is not None and (unknown := sorted({label for label in found if label is not None} - set(names))):
-        raise SourceError(f"{path}: label {unknown[0]!r} is not among class_names: {', '.join(names)}")
+        raise SourceError(f"{path}: label {unknown[0]!r} is not among class_names: {', '.join(names[:20])}")
     return found

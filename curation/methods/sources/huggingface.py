@@ -10,9 +10,10 @@ Lhoest et al., Datasets: A Community Library for Natural Language Processing, EM
 from __future__ import annotations
 
 import contextlib
+import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.columns import SPLIT_NAMES, as_class
+from curation.data.inside import open_inside
 from curation.data.items import Items, make_items
 from curation.data.scan import as_columns, examine, store_image
 from curation.errors import SourceError, UnavailableError
@@ -63,12 +65,13 @@ def read(
     splits: list[str] = []
     names: list[str] | None = None
     total = sum(len(parts[part]) for part in known)
+    roots = _roots(name)
     for part, split in known.items():
         rows, names = _columns(parts[part], name, image, label)
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             for row, (cell, said) in enumerate(zip(batch[image], batch[label], strict=True), start=start):
-                data = _encoded(cell)
+                data = _encoded(cell, roots)
                 ids.append(f"{part}/{row:07d}")
                 paths.append(store_image(into / "files", len(paths), data) if data else None)
                 labels.append(as_class(said, names))
@@ -153,11 +156,29 @@ def _columns(rows: Any, name: str, image: str, label: str) -> tuple[Any, list[st
     return rows.select_columns([image, label]).cast_column(image, datasets.Image(decode=False)), names
 
 
-def _encoded(cell: dict[str, Any] | None) -> bytes | None:
-    """The bytes of an image; those of folder data sets lie in a file."""
+def _roots(name: str) -> list[str]:
+    """Folders a row may name a file in: the data set's own, and where `datasets` keeps what it downloads."""
+    import datasets
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    caches = (datasets.config.HF_DATASETS_CACHE, HF_HUB_CACHE)
+    return [os.path.realpath(root) for root in ((name,) if Path(name).is_dir() else caches)]
+
+
+def _encoded(cell: dict[str, Any] | None, roots: Sequence[str]) -> bytes | None:
+    """The bytes of an image; those of folder data sets lie in a file. Raises SourceError where it lies elsewhere."""
     if cell is None:
         return None
-    return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
+    if cell["bytes"] is not None:
+        return cell["bytes"]
+    if cell["path"] is None:
+        return None
+    real = os.path.realpath(cell["path"])
+    root = next((root for root in roots if Path(real).is_relative_to(root)), None)
+    if root is None:
+        raise SourceError(f"a row names the file {cell['path'][:200]!r}, which is not part of the data set")
+    with open_inside(Path(root), os.path.relpath(real, root)) as handle:
+        return handle.read()
 
 
 def _line(error: Exception) -> str:

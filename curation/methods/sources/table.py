@@ -18,10 +18,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.archives import MAX_RATIO, MAX_TOTAL, RATIO_FROM
 from curation.data.columns import as_class, as_label, as_split
 from curation.data.items import Items, make_items
 from curation.data.scan import Facts, as_columns, examine, store_image
-from curation.data.tables import class_names, columns_of, read_rows
+from curation.data.tables import class_names, columns_of, notes_on, read_rows
 from curation.errors import SourceError
 
 CARD = Card(
@@ -30,6 +31,8 @@ CARD = Card(
     blind_to="columns that are not named, and text: a table needs a column of paths or of image bytes",
     tags=("images",),
 )
+
+MAX_PATH = 4096  # characters
 
 
 def read(
@@ -71,7 +74,7 @@ def read(
             raise SourceError(_no_column(path, parameter, name, columns))
 
     names = class_names(path, label)
-    place, rows, cells = _Place(root, into / "files"), [], {name: [] for name in wanted.values()}
+    place, rows, cells = _Place(root, into / "files", path), [], {name: [] for name in wanted.values()}
     for batch in read_rows(path, list(cells)):
         for cell in batch[image]:
             rows.append(place.put(cell, len(rows), f"the column {image!r} of {path}"))
@@ -91,6 +94,7 @@ def read(
         **as_columns(_facts(place, rows, progress)),
         classes=[name for name in names if name in set(labels)] if names else None,
         root=place.folder,
+        notes=notes_on(path),
     )
 
 
@@ -106,8 +110,9 @@ class _Row:
 class _Place:
     """Where the images of the table are: under `root` already, or written to `files` since they came as bytes."""
 
-    def __init__(self, root: Path, files: Path):
+    def __init__(self, root: Path, files: Path, table: Path):
         self.root, self.files, self.any_stored = root, files, False
+        self._table, self._packed, self._total = table, table.stat().st_size, 0
         self._inside = root.resolve()
 
     @property
@@ -121,10 +126,18 @@ class _Place:
             return _Row(None)
         if isinstance(cell, bytes):
             self.any_stored = True
+            self._total += len(cell)
+            if self._total > max(RATIO_FROM, MAX_RATIO * self._packed) or self._total > MAX_TOTAL:
+                raise SourceError(
+                    f"{self._table} unpacks to more than {MAX_RATIO} times its size or {MAX_TOTAL / 1e9:g} GB of "
+                    "images, as files made to fill a disk do"
+                )
             return _Row(store_image(self.files, number, cell), stored=True)
         if not isinstance(cell, str):
             raise SourceError(f"{where} holds {cell!r}, neither a path nor image bytes; name another with image = ...")
         name = cell.encode("utf-8", "replace").decode().replace("\\", "/").replace("\0", "")
+        if len(name) > MAX_PATH:
+            return _Row(name[:100] + "...", f"its path has {len(name):,} characters, over the limit of {MAX_PATH:,}")
         # Links are followed before the check, so that what is opened is what was checked.
         real = Path(os.path.realpath(self._inside / name))
         if not real.is_relative_to(self._inside):
