@@ -40,7 +40,9 @@ def rows(path: Path, query: str, values: Sequence[object] = ()) -> list[tuple]:
         try:
             with contextlib.closing(_connected(path)) as db:
                 return db.execute(query, values).fetchall()
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if str(error).startswith("no such table"):
+                return []  # killed, or about to write for the first time
             if os.access(path.parent, os.W_OK):
                 raise
             return _aside(path, query, values)
