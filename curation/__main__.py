@@ -207,6 +207,10 @@ def main() -> None:
     except WinnowError as error:
         err.print(f"{error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a disk or a file that could not be foreseen; what was finished stays finished
+        said = f"{(error.strerror or str(error)).lower()}" + (f": {error.filename}" if error.filename else "")
+        err.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
