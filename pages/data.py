@@ -1,7 +1,5 @@
 """Data: the way in. Without a project: choose a dataset. With one: a first look at it, and one button to analyse it."""
 
-import html
-
 import numpy as np
 import streamlit as st
 
@@ -15,6 +13,7 @@ from curation.ui.frontdoor import confirm_delete, front_door
 from curation.ui.gallery import gallery
 from curation.ui.project import Project, close_project, open_project
 from curation.ui.standing import Standing, standing
+from curation.ui.theme import escaped
 from curation.ui.tiles import tiles
 
 PAGE = 48  # thumbnails: whole rows on a laptop and on a desk
@@ -145,7 +144,7 @@ def _thumbnails(project: Project, found: Findings, now: Standing) -> None:
 def _remarks(project: Project, facts: firstlook.Facts) -> None:
     """What was said while reading, and what could not be read."""
     if project.items.notes:
-        lines = "".join(f"<p>{html.escape(note)}</p>" for note in project.items.notes)
+        lines = "".join(f"<p>{escaped(note)}</p>" for note in project.items.notes)
         st.html(f"<style>{_NOTES}</style><div class='wn-notes'>{lines}</div>")
     if not len(facts.problems):
         return

@@ -1,6 +1,5 @@
 """Export: what will be written and why, the recipe that replays it, and the files to take away."""
 
-import html
 import time
 
 import streamlit as st
@@ -10,6 +9,7 @@ from curation.errors import InputError
 from curation.ui import charts, exporting, firstlook, home, theme
 from curation.ui.forms import form
 from curation.ui.project import Project, open_project
+from curation.ui.theme import escaped
 
 DARK = theme.is_dark()
 ROWS = 200  # of the manifest, as a preview
@@ -131,7 +131,7 @@ def _written(project: Project) -> None:
         state = theme.chip("as things stand now", "kept") if export.fresh else theme.chip("before later changes")
         when = firstlook.ago_words(time.time() - export.created)
         head = f"{export.prune or 'everything'} · {export.use} · {when}"
-        rows.append(f"<dt>{html.escape(head)} {state}</dt>")
+        rows.append(f"<dt>{escaped(head)} {state}</dt>")
         rows += [f"<dd>{_file(file)}</dd>" for file in export.files]
     with st.container(border=True, key="written", gap=None):
         st.markdown("**Written files**")
@@ -139,14 +139,14 @@ def _written(project: Project) -> None:
 
 
 def _file(file: exporting.File) -> str:
-    where = html.escape(str(file.path))
+    where = escaped(str(file.path))
     if not file.there:
-        return f"<span>{html.escape(file.path.name)}</span><em>gone from {where}</em>"
+        return f"<span>{escaped(file.path.name)}</span><em>gone from {where}</em>"
     if file.size is None:
-        return f"<span>{html.escape(file.path.name)}/</span><em>a folder at {where}</em>"
+        return f"<span>{escaped(file.path.name)}/</span><em>a folder at {where}</em>"
     size = firstlook.bytes_words(file.size)
-    name = html.escape(file.path.name)
-    return f'<a href="{html.escape(file.link)}" download="{name}">{name}</a><em title="{where}">{size}</em>'
+    name = escaped(file.path.name)
+    return f'<a href="{escaped(file.link)}" download="{name}">{name}</a><em title="{where}">{size}</em>'
 
 
 _FILES = """

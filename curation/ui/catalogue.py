@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from curation.engine.registry import Method, all_methods
+from curation.ui.theme import escaped
 
 KINDS = {
     "sources": "Sources",
@@ -91,7 +91,7 @@ def allowed(field: Mapping[str, Any]) -> str:
 def entry(method: Method, problem: str = "") -> str:
     """One method as HTML that opens at a click, every text escaped."""
     card, (first, *rest) = method.card, _blocks(method.doc)
-    state = f'<em class="wn-no">{html.escape(_short(problem))}</em>' if problem else ""
+    state = f'<em class="wn-no">{escaped(_short(problem))}</em>' if problem else ""
     facts = {
         "Reads": ", ".join(card.needs),
         "Cost": card.cost,
@@ -101,15 +101,15 @@ def entry(method: Method, problem: str = "") -> str:
         "Share": "a smaller share is a prefix of a larger one" if card.nested else "",
     }
     body = "".join(_block(block) for block in rest)
-    lines = "".join(f"<dt>{name}</dt><dd>{html.escape(fact)}</dd>" for name, fact in facts.items() if fact)
+    lines = "".join(f"<dt>{name}</dt><dd>{escaped(fact)}</dd>" for name, fact in facts.items() if fact)
     if card.paper:
-        address = html.escape(card.paper)
+        address = escaped(card.paper)
         lines += f'<dt>Paper</dt><dd><a href="{address}" target="_blank" rel="noopener">{address}</a></dd>'
     if problem:
-        body = f'<p class="wn-why">{html.escape(problem[0].upper() + problem[1:])}</p>{body}'
+        body = f'<p class="wn-why">{escaped(problem[0].upper() + problem[1:])}</p>{body}'
     return (
-        f"<details><summary><b>{html.escape(card.title)}</b><code>{html.escape(method.id)}</code>"
-        f"<span>{state}{html.escape(_lead(first, method))}</span></summary>"
+        f"<details><summary><b>{escaped(card.title)}</b><code>{escaped(method.id)}</code>"
+        f"<span>{state}{escaped(_lead(first, method))}</span></summary>"
         f"<div>{body}<dl class='wn-about'>{lines}</dl>{_table(parameters(method))}</div></details>"
     )
 
@@ -147,8 +147,8 @@ def _blocks(doc: str) -> list[str]:
 def _block(block: str) -> str:
     lines = block.split("\n")
     if all(line.startswith((" ", "|")) for line in lines):
-        return f"<pre>{html.escape(textwrap.dedent(block))}</pre>"
-    return f"<p>{html.escape(' '.join(line.strip() for line in lines))}</p>"
+        return f"<pre>{escaped(textwrap.dedent(block))}</pre>"
+    return f"<p>{escaped(' '.join(line.strip() for line in lines))}</p>"
 
 
 def _lead(first: str, method: Method) -> str:
@@ -168,8 +168,8 @@ def _table(rows: list[Parameter]) -> str:
     if not rows:
         return "<p>No parameters.</p>"
     cells = "".join(
-        f"<tr><td><code>{html.escape(row.name)}</code></td>"
-        + "".join(f"<td>{html.escape(text)}</td>" for text in row[1:])
+        f"<tr><td><code>{escaped(row.name)}</code></td>"
+        + "".join(f"<td>{escaped(text)}</td>" for text in row[1:])
         + "</tr>"
         for row in rows
     )

@@ -6,14 +6,13 @@ that read on a dark page. Names in hover texts, legends and ticks are escaped: t
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
-from curation.ui.theme import CLASS_COLOURS, OTHER
+from curation.ui.theme import CLASS_COLOURS, OTHER, charted
 
 # How every chart is shown: `st.plotly_chart(figure, config=CONFIG)`. The lasso is a visible button, the wheel zooms,
 # and a drawn lasso has no handles to drag by accident.
@@ -121,7 +120,7 @@ def map_figure(
                     y=xy[part, 1],
                     mode="markers",
                     customdata=part.astype(np.int32)[:, None],
-                    name=_escaped(name),
+                    name=charted(name),
                     legendgroup=str(group),
                     legendrank=2000 if marker.get("color") == OTHER else 1000,
                     showlegend=all(trace.legendgroup != str(group) for trace in traces),
@@ -150,7 +149,7 @@ def map_figure(
     )
     if isinstance(colour, Ramp):
         ramp = _RAMP[2:] if dark else _RAMP[7::-1]
-        title = {"text": _escaped(colour.title), "side": "right"}
+        title = {"text": charted(colour.title), "side": "right"}
         layout["coloraxis"] = {
             "colorscale": [[i / (len(ramp) - 1), shade] for i, shade in enumerate(ramp)],
             "colorbar": {"title": title, "thickness": 10, "len": 0.7, "outlinewidth": 0},
@@ -248,7 +247,7 @@ def histogram(values: np.ndarray, kept: np.ndarray, title: str, *, dark: bool = 
         figure.add_bar(x=middle, y=counts, name=name, marker={"color": colour, "line": {"width": 0}})
     figure.update_traces(hovertemplate="%{y:,} at %{x:.3g}<extra>%{fullData.name}</extra>")
     figure.update_layout(barmode="overlay", bargap=0.06)
-    figure.update_xaxes(title=_escaped(title), showgrid=False, zeroline=False)
+    figure.update_xaxes(title=charted(title), showgrid=False, zeroline=False)
     figure.update_yaxes(nticks=4, gridcolor=_faint(dark), zeroline=False)
     return figure
 
@@ -256,7 +255,7 @@ def histogram(values: np.ndarray, kept: np.ndarray, title: str, *, dark: bool = 
 def class_bars(names: Sequence[str], total: np.ndarray, kept: np.ndarray, *, dark: bool = False) -> go.Figure:
     """What each class keeps and loses. total, kept: int [C]. As tall as C asks for: let its container scroll."""
     total, kept = np.asarray(total, np.int32), np.asarray(kept, np.int32)
-    labels = [_escaped(name) for name in names]
+    labels = [charted(name) for name in names]
     share = [f"{k:,} of {t:,}" for k, t in zip(kept.tolist(), total.tolist(), strict=True)]
     figure = go.Figure(layout=_layout(dark, 56 + 24 * len(labels)))
     bar = {
@@ -311,7 +310,7 @@ def accuracy_figure(
             x=[share + (i - (len(order) - 1) / 2) * step for share, _ in group],
             y=mean,
             mode="lines+markers",
-            name=_escaped(name),
+            name=charted(name),
             line={"color": colour, "width": 2.2, "dash": "dash" if random else "solid"},
             marker={"size": 9, "symbol": "circle-open" if random else _SYMBOLS[i % len(_SYMBOLS)]},
             error_y={"type": "data", "array": spread, "thickness": 1.4, "width": 5, "color": colour},
@@ -335,7 +334,7 @@ def accuracy_figure(
         range=[shares[0] - 4 * step, shares[-1] + 4 * step],
     )  # fmt: skip
     figure.update_yaxes(
-        title=_escaped(measure.replace("_", " ")), tickformat=".0%", gridcolor=_faint(dark), zeroline=False,
+        title=charted(measure.replace("_", " ")), tickformat=".0%", gridcolor=_faint(dark), zeroline=False,
         range=[min(ends, default=0) - room, max(ends, default=1) + 1.5 * room],
     )  # fmt: skip
     figure.update_layout(legend_itemsizing="trace")
@@ -418,18 +417,14 @@ def _faint(dark: bool) -> str:
     return "rgba(227,232,237,0.12)" if dark else "rgba(27,39,51,0.10)"
 
 
-def _escaped(text: object) -> str:
-    return html.escape(str(text), quote=False)
-
-
 def _hover_lines(hover: Mapping[str, np.ndarray] | None, rows: np.ndarray) -> list[str] | None:
     if not hover:
         return None
     columns = []
     for i, (name, values) in enumerate(hover.items()):
         values = np.asarray(values)[rows]
-        texts = [f"{v:.3g}" for v in values.tolist()] if values.dtype.kind == "f" else [_escaped(v) for v in values]
-        columns.append([f"<b>{t}</b>" if i == 0 else f"{_escaped(name)} {t}" for t in texts])
+        texts = [f"{v:.3g}" for v in values.tolist()] if values.dtype.kind == "f" else [charted(v) for v in values]
+        columns.append([f"<b>{t}</b>" if i == 0 else f"{charted(name)} {t}" for t in texts])
     return ["<br>".join(lines) for lines in zip(*columns, strict=True)]
 
 

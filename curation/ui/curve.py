@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from curation.maths.learning_curve import Curve, Refusal
 from curation.ui import charts
-from curation.ui.theme import CLASS_COLOURS, OTHER
+from curation.ui.theme import CLASS_COLOURS, OTHER, charted
 
 _POINTS = 80  # at which the line is drawn
 
@@ -107,7 +107,7 @@ def _selection(figure: go.Figure, curve: Curve | Refusal, points: list[Selected]
     words = [f"worth {w} as many random items" for w in worth] or [""] * len(points)
     colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
     figure.add_scatter(
-        x=[s.n for s in points], y=[float(r.mean()) for r in runs], name=charts._escaped(points[0].method),
+        x=[s.n for s in points], y=[float(r.mean()) for r in runs], name=charted(points[0].method),
         mode="markers+text", text=["> max" if np.isinf(w.value) else f"{w.value:.1f}x" for w in worth],
         textposition="top left", textfont={"size": 11, "color": colour},
         marker={"size": 9, "symbol": charts._SYMBOLS[(i + 1) % len(charts._SYMBOLS)], "color": colour},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import html
 import importlib.util
 import io
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from PIL import Image
 
 from curation.data.files import inert
 from curation.data.items import SPLITS, TEST, TRAIN, VAL, Items
+from curation.ui.theme import escaped
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def class_bars(names: Sequence[str], counts: np.ndarray) -> str:
     for name, a, b in zip(names, train.tolist(), held.tolist(), strict=True):
         bars = f'<i style="width:{96 * a / widest:.2f}%"></i><b style="width:{96 * b / widest:.2f}%"></b>'
         number = f"{a:,} + {b:,}" if b else f"{a:,}"
-        label = html.escape(str(name))
+        label = escaped(name)
         rows.append(
             f'<div><span title="{label}">{label}</span><span class="wn-bar">{bars}</span><em>{number}</em></div>'
         )

@@ -5,7 +5,6 @@ Everything a person or a file named is escaped here.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ import streamlit as st
 from curation.ui.findings import Findings, reasons
 from curation.ui.gallery import Tile
 from curation.ui.standing import DECISIONS, Standing
+from curation.ui.theme import escaped
 
 
 def facts(found: Findings, now: Standing, row: int) -> None:
@@ -30,22 +30,21 @@ def facts(found: Findings, now: Standing, row: int) -> None:
         if np.isfinite(values[row]):
             easier = (values < values[row]).sum() / max(np.isfinite(values).sum() - 1, 1)
             lines.append((name, f"{values[row]:.3g}, harder than {int(100 * easier)}%"))
-    cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in lines)
+    cells = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in lines)
     st.html(f'<dl class="wn-facts">{cells}</dl>')
 
 
 def why(found: Findings, now: Standing, row: int) -> None:
     """Why an item is in question, a line for each reason."""
     lines = "".join(
-        f'<p class="{"wn-against" if status else ""}">{html.escape(text)}</p>'
-        for text, status in reasons(found, now, row)
+        f'<p class="{"wn-against" if status else ""}">{escaped(text)}</p>' for text, status in reasons(found, now, row)
     )
     st.html(f'<div class="wn-why">{lines}</div>')
 
 
 def note(text: str, *, width: str = "stretch") -> None:
     """A line of small text."""
-    st.html(f'<div class="wn-note">{html.escape(text)}</div>', width=width)
+    st.html(f'<div class="wn-note">{escaped(text)}</div>', width=width)
 
 
 def strip(tiles: Sequence[Tile], *, columns: int, captions: bool = True) -> None:
@@ -53,11 +52,11 @@ def strip(tiles: Sequence[Tile], *, columns: int, captions: bool = True) -> None
     cells = []
     for tile in tiles:
         kind = ' class="wn-pixels"' if tile.src.startswith("data:image/png") else ""
-        below = f"<small>{html.escape(tile.note)}</small>" if tile.note else ""
-        caption = f"<figcaption>{html.escape(tile.label)}{below}</figcaption>" if captions else ""
+        below = f"<small>{escaped(tile.note)}</small>" if tile.note else ""
+        caption = f"<figcaption>{escaped(tile.label)}{below}</figcaption>" if captions else ""
         cells.append(
-            f'<figure title="{html.escape(tile.title)}"><img{kind} src="{html.escape(tile.src)}" '
-            f'alt="{html.escape(tile.label)}">{caption}</figure>'
+            f'<figure title="{escaped(tile.title)}"><img{kind} src="{escaped(tile.src)}" '
+            f'alt="{escaped(tile.label)}">{caption}</figure>'
         )
     st.html(f'<div class="wn-strip" style="--columns:{columns}">{"".join(cells)}</div>')
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from curation.ui import charts
+from curation.ui.theme import charted
 
 CAP = 8_000  # points per panel: four of them are drawn
 
@@ -29,7 +30,7 @@ def four_panels(
     Marker size is difficulty everywhere; what a subset leaves out is faint.
     """
     rows = rows if len(rows) <= CAP else np.sort(np.random.default_rng(0).choice(rows, CAP, replace=False))
-    titles = ["classes", "marker size = difficulty", *(title for title, _ in subsets)]
+    titles = ["classes", "marker size = difficulty", *(charted(title) for title, _ in subsets)]
     figure = make_subplots(
         rows=2, cols=2, subplot_titles=titles, horizontal_spacing=0.02, vertical_spacing=0.05,
         shared_xaxes="all", shared_yaxes="all",
@@ -43,7 +44,7 @@ def four_panels(
     faint = charts._faint(dark)
     for code in np.unique(codes[rows]):  # panel 1, whose legend serves all
         part = rows[codes[rows] == code]
-        _points(figure, xy, part, 5.0, palette[code], name=charts._escaped(names[code]), row=1, col=1, legend=True)
+        _points(figure, xy, part, 5.0, palette[code], name=charted(names[code]), row=1, col=1, legend=True)
     _points(figure, xy, rows, size[rows], list(palette[codes[rows]]), row=1, col=2)
     for col, (_, subset) in enumerate(subsets, start=1):
         inside = np.isin(rows, subset)

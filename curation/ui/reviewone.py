@@ -5,7 +5,6 @@ A fragment that reads what is decided and never asks for a plan, so that a key p
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from curation.ui import actions, itemview, queue, theme, thumbs
 from curation.ui.findings import Findings, nearest, nearest_of_class
 from curation.ui.project import Project
 from curation.ui.standing import DECISIONS, Standing, standing
-from curation.ui.theme import plain
+from curation.ui.theme import escaped, plain
 from curation.ui.tiles import tiles
 
 COMING = 12  # items shown below the one on the desk
@@ -166,7 +165,7 @@ def numbered(classes: tuple[str, ...]) -> dict[str, str]:
 
 
 def _labels(desk: _Desk) -> str:
-    given, suggested = html.escape(desk.label), html.escape(desk.suggestion or "–")
+    given, suggested = escaped(desk.label), escaped(desk.suggestion or "–")
     long = " wn-long" if max(len(desk.label), len(desk.suggestion or "")) > 12 else ""
     return (
         f'<div class="wn-labels{long}"><div><small>Label</small><b>{given}</b></div><i>→</i>'

@@ -50,6 +50,33 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
+def literal(text: object) -> str:
+    r"""Text whose characters that would turn or hide what follows them are shown by their code.
+
+    >>> literal("a\u202egnp.exe")
+    'a⟨202E⟩gnp.exe'
+    """
+    return _INVISIBLE.sub(lambda found: f"⟨{ord(found[0]):04X}⟩", str(text))
+
+
+def charted(text: object) -> str:
+    """Text as Plotly shows it letter for letter, for titles, legends, ticks and hover texts.
+
+    >>> charted('<b title="x">')
+    '&lt;b title="x"&gt;'
+    """
+    return html.escape(literal(text), quote=False)  # it knows no &quot;
+
+
+def escaped(text: object) -> str:
+    """Text as HTML shows it letter for letter, also between quotes.
+
+    >>> escaped('<b title="x">')
+    '&lt;b title=&quot;x&quot;&gt;'
+    """
+    return html.escape(literal(text))
+
+
 def plain(text: object) -> str:
     r"""Text as Streamlit shows it letter for letter, for every argument that would be read as markdown.
 
@@ -59,11 +86,13 @@ def plain(text: object) -> str:
     >>> plain("a_b *c*")
     'a\\_b \\*c\\*'
     """
-    text = " ".join(str(text).split())
+    text = literal(" ".join(str(text).split()))
     text = _AFTERWARDS.sub("\u2060", text)
     return _PUNCTUATION.sub(r"\\\g<0>", text)
 
 
+# Direction overrides, embeddings and isolates (Trojan Source, CVE-2021-42574), and control characters.
+_INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _AFTERWARDS = re.compile(r"(?<=:)(?=[\w+/-])|(?<=@)(?=\w)|(?<=\bwww)(?=\.)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE)
 
@@ -79,8 +108,8 @@ def page_css() -> str:
 def header(title: str, subtitle: str = "") -> st.delta_generator.DeltaGenerator:
     """Title and subtitle of a page. Returns the container at their right: `with header("Map"): st.button(...)`."""
     left, right = st.columns([3, 2], vertical_alignment="center")
-    below = f"<p>{html.escape(subtitle)}</p>" if subtitle else ""
-    left.html(f'<div class="wn-header"><h1>{html.escape(title)}</h1>{below}</div>')
+    below = f"<p>{escaped(subtitle)}</p>" if subtitle else ""
+    left.html(f'<div class="wn-header"><h1>{escaped(title)}</h1>{below}</div>')
     return right.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
 
 
@@ -88,8 +117,8 @@ def metrics(values: Iterable[tuple[str, str] | tuple[str, str, str]]) -> None:
     """Numbers side by side, of equal width: (name, value) or (name, value, what it means)."""
     cells = []
     for name, value, *about in values:
-        title = f' title="{html.escape(about[0])}"' if about else ""
-        cells.append(f"<div{title}><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>")
+        title = f' title="{escaped(about[0])}"' if about else ""
+        cells.append(f"<div{title}><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>")
     st.html(f'<dl class="wn-metrics">{"".join(cells)}</dl>')
 
 
@@ -100,7 +129,7 @@ def empty_state(icon: str, title: str, text: str, button: str | None = None, *, 
     """
     with st.container(key=f"wn-empty-{key or 'state'}", horizontal_alignment="center", gap="small"):
         st.markdown(f":material/{icon}:", width="content")
-        st.html(f'<div class="wn-empty"><h2>{html.escape(title)}</h2><p>{html.escape(text)}</p></div>')
+        st.html(f'<div class="wn-empty"><h2>{escaped(title)}</h2><p>{escaped(text)}</p></div>')
         return button is not None and st.button(button, type="primary", key=key and f"{key}-button")
 
 
@@ -113,8 +142,8 @@ def chips(reasons: Sequence[str | tuple[str, str]]) -> None:
 def chip(text: str, status: str | None = None) -> str:
     """One reason as HTML, its text escaped."""
     if status is None:
-        return f'<span class="wn-chip">{html.escape(text)}</span>'
-    return f'<span class="wn-chip wn-{status}"><i></i>{html.escape(text)}</span>'
+        return f'<span class="wn-chip">{escaped(text)}</span>'
+    return f'<span class="wn-chip wn-{status}"><i></i>{escaped(text)}</span>'
 
 
 def picture(src: str, alt: str, *, side: int = 420) -> None:
@@ -122,7 +151,7 @@ def picture(src: str, alt: str, *, side: int = 420) -> None:
     (`thumbs.large`): their pixels are shown as squares instead of being blurred."""
     kind = " wn-pixels" if src.startswith("data:image/png") else ""
     st.html(
-        f'<img class="wn-picture{kind}" src="{html.escape(src)}" alt="{html.escape(alt)}" '
+        f'<img class="wn-picture{kind}" src="{escaped(src)}" alt="{escaped(alt)}" '
         f'style="width:100%;max-width:{side}px">'
     )
 

@@ -11,6 +11,7 @@ from curation.data.items import Items
 from curation.ui.findings import Findings
 from curation.ui.gallery import Tile
 from curation.ui.standing import Standing
+from curation.ui.theme import literal
 from curation.ui.thumbs import thumbnail
 
 _decoders = ThreadPoolExecutor(4, thread_name_prefix="thumbnails")  # decoding leaves the interpreter free
@@ -40,7 +41,7 @@ def tiles(
         suggestion = found.suggestion(row, now) if badge == "flagged" else None
         said = note(row) if note else f"→ {suggestion}" if suggestion else ""
         colour = (colours or {}).get(label, "")
-        made.append(Tile(str(row), src, label, said, badge, title=str(ids[row]), colour=colour))
+        made.append(Tile(str(row), src, literal(label), literal(said), badge, title=literal(ids[row]), colour=colour))
     return made
 
 

@@ -139,8 +139,8 @@ def _ranks_figure(ours: np.ndarray, theirs: np.ndarray, name: str, target: str, 
     middle = np.arange(2, 100, 4)
     figure.add_heatmap(x=middle, y=middle, z=counts.T, colorscale=scale, showscale=False,
                        hovertemplate="%{z:.0f} items<extra></extra>")  # fmt: skip
-    figure.update_xaxes(title=f"harder for {name}, percentile", showgrid=False, zeroline=False)
-    figure.update_yaxes(title=f"harder for {target}, percentile", showgrid=False, zeroline=False)
+    figure.update_xaxes(title=f"harder for {theme.charted(name)}, percentile", showgrid=False, zeroline=False)
+    figure.update_yaxes(title=f"harder for {theme.charted(target)}, percentile", showgrid=False, zeroline=False)
     return figure
 
 
