@@ -153,9 +153,11 @@ class View:
 
         costs: float [m], by default 1 for every row. needs: what the query may read; the labels are not among it.
         """
-        part = self.subset(np.arange(len(self)))
+        part, order = self.subset(np.arange(len(self))), np.argsort(self.rows)
         part._needs = needs
-        part._provide = {**self._provide, "predicted": lambda rows: predict()}
+        # By rows, so that a cut of this view made before anybody looked gets its own part.
+        at = lambda rows: order[np.searchsorted(self.rows, rows, sorter=order)]  # noqa: E731
+        part._provide = {**self._provide, "predicted": lambda rows: predict()[at(rows)]}
         part._cache["known"] = np.asarray(known, np.int64)
         part._cache["costs"] = np.ones(len(self)) if costs is None else float_rows(costs)
         return part

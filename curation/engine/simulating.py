@@ -107,8 +107,9 @@ def grow(
     """(rows in the order asked, a line per round). rounds = 0: everything is labelled at once, the ceiling.
 
     A line: labels, cost, accuracy, worst_class, average_precision (mean over classes, and per class), positives (of
-    the concept, by the truth, where there is one), outside and wrong (questions wasted), considered (rows scored so far, each once),
-    fraction_considered, score_ops (rows scored so far), fit_seconds and pick_seconds of the round.
+    the concept, by the truth, where there is one), outside and wrong (questions wasted), considered (rows scored so
+    far, each counted once) and fraction_considered of those that could be asked for, score_ops (counted every time),
+    fit_seconds of this round's model and pick_seconds of the batch that led here.
     """
     n = len(pool)
     known, open_ = np.full(n, -1, np.int64), setting.playing.copy()

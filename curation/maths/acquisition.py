@@ -10,19 +10,19 @@ KINDS = ("least_confidence", "margin", "entropy", "most_likely_positive")
 def value(kind: str, p: np.ndarray) -> np.ndarray:
     """float64 [m] of probabilities p [m, C], C >= 2, by one of `KINDS`.
 
-    least_confidence: 1 - p(1). margin: p(2) - p(1), at most 0. entropy: in nats. most_likely_positive: p of the last
+    least_confidence: 1 - p(1). margin: 1 - (p(1) - p(2)). entropy: in nats. None is below 0. most_likely_positive: p of the last
     class, the concept where one class stands against all others.
 
     >>> p = np.array([[0.5, 0.5], [0.9, 0.1]])
     >>> [value(kind, p).round(3).tolist() for kind in KINDS]
-    [[0.5, 0.1], [0.0, -0.8], [0.693, 0.325], [0.5, 0.1]]
+    [[0.5, 0.1], [1.0, 0.2], [0.693, 0.325], [0.5, 0.1]]
     """
     p = np.asarray(p, np.float64)
     if kind == "least_confidence":
         return 1.0 - p.max(axis=1)
     if kind == "margin":
         two = np.partition(p, -2, axis=1)[:, -2:]
-        return two[:, 0] - two[:, 1]
+        return 1.0 - (two[:, 1] - two[:, 0])
     if kind == "entropy":
         return -(p * np.log(np.maximum(p, 1e-12))).sum(axis=1)
     if kind == "most_likely_positive":

@@ -29,18 +29,19 @@ _TAKEN = np.float32(-1.0)  # below any squared distance
 def farthest_first(
     x: np.ndarray,
     budget: int,
-    start: int,
+    start: int | np.ndarray,
     progress: Callable[..., None] = lambda done, total, message="": None,
 ) -> np.ndarray:
     """int64 [budget]: rows of x [n, d] in the order taken, beginning with `start`. Needs 1 <= budget <= n.
 
-    Once every distinct row is taken, copies follow. Memory: a centred copy of x, a sixteenth of it, and one block.
+    start: one row, or several that are taken already. Once every distinct row is taken, copies follow.
+    Memory: a centred copy of x, a sixteenth of it, and one block.
 
     >>> farthest_first(np.array([[0.0], [1.0], [10.0], [6.0]]), 3, start=0).tolist()
     [0, 2, 3]
     """
     x = np.asarray(x, np.float32) - x.mean(axis=0, dtype=np.float64).astype(np.float32)  # small numbers round less
-    walk = _Walk(x, np.einsum("ij,ij->i", x, x) / 2, [int(start)], budget, progress)
+    walk = _Walk(x, np.einsum("ij,ij->i", x, x) / 2, np.atleast_1d(start).tolist(), budget, progress)
     m = np.full(len(x), np.inf, np.float32)
     m[start] = _TAKEN
     walk.bring_up_to_date(m, np.arange(len(x)), x, 0)

@@ -61,9 +61,21 @@ def run(method, view: View, *, seed: int = 0, budget: int = 30, **params):
     offer = {"rng": np.random.default_rng(seed), "seed": seed, "device": "cpu", "progress": lambda *a, **k: None}
     injected = {name: value for name, value in offer.items() if name in method.injected}
     given = method.validated(params, method.id)
-    positional = (view, min(budget, len(view))) if method.kind == "pruners" else (view,)
+    if method.kind == "queries":
+        view = asking(view, method.card.needs)
+        budget = min(budget, int((view._cache["known"] < 0).sum()))
+    positional = (view, min(budget, len(view))) if method.kind in ("pruners", "queries") else (view,)
     made = method.call(*positional, **given, **injected)
     return made[0] if isinstance(made, tuple) else made  # evidence may add notes
+
+
+def asking(view: View, needs) -> View:
+    """A view as a query sees it: every third row is labelled, class 1 is the concept."""
+    labels, p = (view._provide[name](view.rows) for name in ("labels", "probabilities"))
+    known = np.where(np.arange(len(view)) % 3 == 1, labels == 1, -1)
+    shown = view.asking(known, lambda: np.stack([1 - p[:, 1], p[:, 1]], axis=1), 1.0 + np.arange(len(view)), needs)
+    shown.classes = ("any other", "1")
+    return shown
 
 
 def parts(result) -> dict[str, np.ndarray]:
@@ -95,9 +107,9 @@ def test_has_a_card_and_a_one_line_summary(method):
     assert len(method.summary) <= 120
     assert len(method.doc.splitlines()) > 2, "the docstring says what the method does and what it is blind to"
     assert set(card.needs) <= set(NEEDS)
-    assert card.rows in ("train", "all")
+    assert card.rows in ("train", "pool", "all")
     assert method.call.__doc__, f"{KINDS[method.kind]}() says what comes back"
-    if method.kind in ("scores", "flags", "maps", "pruners", *EVIDENCE):
+    if method.kind in ("scores", "flags", "maps", "pruners", "queries", *EVIDENCE):
         assert card.cost
         assert card.blind_to
 
@@ -123,7 +135,7 @@ def test_every_parameter_has_a_description_a_plain_type_and_bounds(method):
 COMPUTED = [m for m in EVERY if "brought" not in m.card.tags]
 
 
-@cases([m for m in COMPUTED if m.kind in ("evidence", "scores", "flags", "maps", "pruners", "students")])
+@cases([m for m in COMPUTED if m.kind in ("evidence", "scores", "flags", "maps", "pruners", "queries", "students")])
 def test_every_parameter_has_a_default(method):
     assert all(not field.is_required() for field in method.params.model_fields.values())
 
@@ -209,7 +221,8 @@ def test_says_something_useful_when_there_is_one_item(method):
         made = run(method, view)
     except InputError:
         return  # one clear sentence; its words are the method's own tests' matter
-    assert all(len(value) == 1 for value in parts(made).values())
+    with promise(method, "one value per item"):
+        assert all(len(value) == 1 for value in parts(made).values())
 
 
 # -- awkward data ---------------------------------------------------------------------------------------------
@@ -264,8 +277,8 @@ def test_awkward_data_gives_a_whole_answer_or_a_clear_sentence(method, case):
     for name, value in parts(made).items():
         if name != "distances":  # inf where padded
             assert np.isfinite(value).all(), name
-    if method.kind == "pruners":
-        check_selection(made, min(30, len(view)), len(view))
+    if method.kind in ("pruners", "queries"):
+        check_selection(made, min(30, len(view)) if method.kind == "pruners" else len(made), len(view))
 
 
 class ReadNothing(Exception):
@@ -346,3 +359,19 @@ def test_a_smaller_budget_takes_a_prefix_of_a_larger_one(method):
     for budget in (1, 2, 10, 45, 80, 89):
         part = parts(run(method, toy.view(scores=SCORES), budget=budget))
         assert np.array_equal(part.get("rows", part.get("value")), rows[:budget])
+
+
+# -- queries --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", [0, 1, 2, 31, 60])
+@cases(of("queries"))
+def test_asks_for_exactly_the_budget_and_never_for_what_is_known(method, budget):
+    made = run(method, toy.view(scores=SCORES), budget=budget)
+    check_selection(made, budget, toy.N)
+    assert (made % 3 != 1).all(), "row 1 and every third after it have a label"
+
+
+@cases(of("queries"))
+def test_a_query_never_reads_the_labels(method):
+    assert "labels" not in method.card.needs
