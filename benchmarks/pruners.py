@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +127,10 @@ def load(folder: Path) -> View:
         name: hard + 0.1 * np.random.default_rng(i).random(len(x)) for i, name in enumerate(sorted(methods("scores")))
     }
     scores["forgetting"] = np.floor(5 * hard**2)  # counts: many are equal
+    students = {name: partial(method.call, device="cpu") for name, method in methods("students").items()}
     return View.of(
         scores=scores,
+        students=students,
         classes=[str(code) for code in range(len(have["head"]))],
         embeddings=x,
         features=x,

@@ -11,6 +11,7 @@ from curation.ui.forms import form
 from curation.ui.project import Project, open_project
 
 DARK = theme.is_dark()
+FIRST = "trusted_coverage"  # docs/hybrid.md says what it has earned that with
 
 
 def main() -> None:
@@ -26,11 +27,11 @@ def main() -> None:
     if saved:
         _saved(project, saved)
     if not compare:
-        _subset(project, "a", "ccs", wide=True)
+        _subset(project, "a", FIRST, wide=True)
         return
     left, right = st.columns(2, gap="large")
     with left:
-        a = _subset(project, "a", "ccs")
+        a = _subset(project, "a", FIRST)
     with right:
         b = _subset(project, "b", "random")
     if a is not None and b is not None:

@@ -8,7 +8,7 @@ from curation.engine import registry
 from curation.engine.plan import RANDOM
 from curation.engine.recipe import Prune, Verify
 
-FIRST = ("ccs", "k_center")  # what is compared before a person has saved anything
+FIRST = ("trusted_coverage", "ccs")  # what is compared before a person has saved anything
 SHARES = [0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9]
 
 

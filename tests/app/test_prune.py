@@ -17,6 +17,7 @@ def test_without_a_project_there_is_one_button_to_the_data(empty_home, app):
 def test_the_share_and_the_number_of_items_follow_each_other(project_home, app):
     page = app("prune", project="digits")
     assert not page.exception
+    assert page.selectbox("prune_method_a").value == "trusted_coverage"
     assert page.number_input("prune_count_a").value == 719  # half of 1,438
     page.slider("prune_keep_a").set_value(10.0).run()
     assert page.number_input("prune_count_a").value == 144
@@ -27,6 +28,7 @@ def test_the_share_and_the_number_of_items_follow_each_other(project_home, app):
 
 def test_saving_a_subset_puts_it_into_the_recipe(project_home, app):
     page = app("prune", project="digits")
+    page.selectbox("prune_method_a").set_value("ccs").run()
     page.slider("prune_keep_a").set_value(30.0).run()
     page.text_input("prune_name_a_ccs-30").set_value("a third").run()
     page.button("prune_save_a").click().run()
@@ -41,7 +43,6 @@ def test_saving_a_subset_puts_it_into_the_recipe(project_home, app):
 
 def test_what_takes_longer_than_a_blink_is_offered_as_a_job(project_home, app):
     page = app("prune", project="digits")
-    page.selectbox("prune_method_a").set_value("k_center").run()
     assert not page.exception
     assert "prune_compute_a" in [b.key for b in page.button]
 
@@ -49,6 +50,7 @@ def test_what_takes_longer_than_a_blink_is_offered_as_a_job(project_home, app):
 def test_two_methods_side_by_side_say_how_much_they_share(project_home, app):
     page = app("prune", project="digits")
     page.toggle("prune_compare").set_value(True).run()
+    page.selectbox("prune_method_a").set_value("ccs").run()
     assert not page.exception
     assert any("items are in both subsets" in c.value for c in page.caption)
 
