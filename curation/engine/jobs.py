@@ -163,13 +163,12 @@ class Jobs:
         self.update(number, state="cancelled", finished=time.time())
         if not job.pid:  # it has not begun, and finds that out when it does
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(job.pid, signal.SIGTERM)
-        deadline = time.time() + 3
-        while _alive(job) and time.time() < deadline:
-            time.sleep(0.05)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(job.pid, signal.SIGKILL)
+        for sign, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(job.pid, sign)  # SIGKILL in any case: the first to end leaves its children behind
+            deadline = time.monotonic() + patience
+            while _alive(job) and time.monotonic() < deadline:
+                time.sleep(0.05)
         _reap()
 
     def log_text(self, number: int, last: int = 20_000) -> str:
