@@ -1,0 +1,122 @@
+"""Names made to be read as HTML, Markdown, formulas or directives are shown letter for letter on every page."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from curation.engine.recipe import parse_recipe
+from curation.engine.run import run
+from tests.app.browser import Visit, app, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NAMES = (
+    "<img src=x onerror=window.pwned=1>",
+    "**bold** _it_ `code`",
+    "$x^2$ and $y$",
+    ":red[x] :material&home: :smile:",
+    "[a](javascript:window.pwned=1)",
+    "a\u202egnp.exe",
+    "<b>t</b> &amp; <a href='javascript:window.pwned=1'>b".replace("/", "\u2215"),
+    "=cmd|' !A0'",
+)
+SHOWN = [name.replace("\u202e", "⟨202E⟩") for name in NAMES]
+EACH = 8
+RECIPE = {
+    "encode": {"use": "pixels"},
+    "score": [{"use": "aum"}],
+    "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
+    "map": {"use": "pca"},
+    "prune": [{"use": "random", "name": "half", "keep": 0.5}],
+    "verify": {"use": "head", "seeds": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A home folder with one analysed project whose classes and files have the names above."""
+    top = tmp_path_factory.mktemp("hostile")
+    rng = np.random.default_rng(0)
+    for code, name in enumerate(NAMES):
+        (top / "set" / name).mkdir(parents=True)
+        for i in range(EACH):
+            grey = np.clip(rng.normal(30 * code, 20, (12, 12)), 0, 255).astype(np.uint8)
+            Image.fromarray(grey).save(top / "set" / name / f"{NAMES[(code + i) % len(NAMES)]}{i}.png")
+    wrong = top / "set" / NAMES[0] / "wrong.png"  # looks like the last class: flagged, with a suggestion
+    shutil.copy(next((top / "set" / NAMES[-1]).iterdir()), wrong)
+    (top / "set" / NAMES[1] / f"broken {NAMES[0]}.png").write_text("not an image")
+    folder = top / "home" / "hostile"
+    run(parse_recipe({"source": {"use": "folder", "path": str(top / "set")}, **RECIPE}), folder, device="cpu")
+    return top
+
+
+def test_names_are_shown_letter_for_letter_and_nothing_in_them_runs(hostile):
+    env = {"WINNOW_HOME": str(hostile / "home"), "WINNOW_ROOTS": str(hostile)}
+    seen = {}
+    with app(env=env) as url, chromium() as browser:
+        for page in ("", "map", "review", "prune", "verify", "export"):
+            visit = Visit(browser, f"{url}/{page}?project=hostile")
+            if page == "prune":  # a method that answers at once
+                visit.tab.locator(".st-key-prune_method_a input").first.fill("random")
+                visit.tab.keyboard.press("Enter")
+            visit.tab.wait_for_timeout(1000)  # charts and galleries are drawn after the page is
+            visit.settle()
+            harmless(visit, page)
+            seen[page] = everything(visit)
+            if page == "map":
+                box = visit.tab.locator(".st-key-map_box .nsewdrag").first.bounding_box()
+                for x, y in ((0.5, 0.5), (0.3, 0.4)):  # hover texts
+                    visit.tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
+                    visit.tab.wait_for_timeout(300)
+                    harmless(visit, "map, hovering")
+            if page == "review":
+                for _ in range(2):
+                    visit.tab.keyboard.press("a")
+                    visit.settle()
+                    harmless(visit, "review, deciding")
+            visit.quiet()
+            visit.tab.context.close()
+    for page in ("", "map", "prune"):  # where every class is named
+        missing = [name for name in SHOWN if "".join(name.split()) not in "".join(seen[page].split())]
+        assert not missing, f"the page {page or 'data'} does not show {missing} as they are"
+    assert any("".join(name.split()) in "".join(seen["review"].split()) for name in SHOWN)
+
+
+def harmless(visit, where):
+    """No name became an element, a link, a formula or a colour, and no script of one ran."""
+    tab = visit.tab
+    assert tab.evaluate("window.pwned") is None, f"a name ran as a script on {where}"
+    for made in ("img[src='x']", "a[href^='javascript']", ".katex", "[onerror]"):
+        assert tab.locator(made).count() == 0, f"a name became {made} on {where}"
+    for element, text in (
+        ("strong", "bold"),
+        ("em", "it"),
+        ("code", "code"),
+        ("b", "t"),
+        ("span", "x"),
+        ("tspan", "t"),
+    ):
+        assert tab.locator(f"{element}:text-is('{text}')").count() == 0, f"{text!r} became <{element}> on {where}"
+    assert "\u202e" not in everything(visit), f"a direction override reached {where}"
+
+
+def everything(visit) -> str:
+    """All text of the page, what lies in shadow roots and what is shown on hovering included."""
+    return visit.tab.evaluate(
+        """() => {
+            const found = [];
+            const walk = (node) => {
+                if (node.nodeType === Node.TEXT_NODE) found.push(node.textContent);
+                if (["STYLE", "SCRIPT"].includes(node.nodeName)) return;
+                for (const name of ["title", "alt", "aria-label", "value"])
+                    if (node.getAttribute?.(name)) found.push(node.getAttribute(name));
+                if (node.shadowRoot) walk(node.shadowRoot);
+                for (const child of node.childNodes) walk(child);
+                if (node.nodeType === Node.ELEMENT_NODE) found.push("\\n");
+            };
+            walk(document.body);
+            return found.join("");
+        }"""
+    )
