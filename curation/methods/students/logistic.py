@@ -59,9 +59,8 @@ def train(
     seen = np.unique(labels)
     if len(seen) < 2:
         raise InputError(f"logistic regression needs rows of at least two classes; found {len(seen)}")
-    mean, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    scale = 1 / np.where(spread > 1e-6 * max(spread.max(), 1e-30), spread, np.inf)
-    mean, scale = mean.astype(np.float32), scale.astype(np.float32)
+    mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
+    scale = 1 / max(float(np.sqrt(x.var(axis=0, dtype=np.float64).mean())), 1e-12)
     model = LogisticRegression(C=c, max_iter=iterations, class_weight="balanced" if balanced else None)
     model.fit((x - mean) * scale, labels)
     weights, bias = model.coef_, model.intercept_
