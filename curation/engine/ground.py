@@ -16,7 +16,7 @@ from curation.data.columns import as_label
 from curation.data.items import TEST, VAL
 from curation.data.tables import columns_of, read_rows
 from curation.engine import simulating
-from curation.engine.growing import OTHERS, Learner, Reach, as_concept, next_batch
+from curation.engine.growing import OTHERS, Learner, Reach, as_concept, next_batch, reachable
 from curation.engine.plan import Step
 from curation.engine.provide import Store
 from curation.errors import InputError
@@ -171,7 +171,11 @@ class Ground:
             test_codes=self.codes(labels[test]),
             progress=progress,
         )  # fmt: skip
-        return self.store.pool[asked], {"rounds": history, **simulating.summary(history)}
+        about = {"rounds": history, **simulating.summary(history)}
+        if not extra["rounds"] and extra["candidates"] == "seals":  # once for each setting, beside what all labels give
+            wanted = setting.playing & ((setting.right == 1) if self.concept is not None else (setting.right >= 0))
+            about["reachable"] = float(reachable(self.reach(), setting.start)[wanted].mean())
+        return self.store.pool[asked], about
 
 
 def _costs_of(path: Path, ids: np.ndarray) -> np.ndarray:

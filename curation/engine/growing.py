@@ -72,7 +72,7 @@ class Learner:
         """float64 [m, C] probabilities."""
         parts = []
         for at in range(0, max(len(view), 1), _BLOCK):
-            part = view.subset(np.arange(at, min(at + _BLOCK, len(view))))
+            part = view if len(view) <= _BLOCK else view.subset(np.arange(at, min(at + _BLOCK, len(view))))
             z = np.asarray(self.model.logits(part), np.float64)
             z = np.exp(z - z.max(axis=1, keepdims=True, initial=-np.inf))
             parts.append(z / z.sum(axis=1, keepdims=True))
@@ -102,6 +102,19 @@ class Reach:
             found = self.index.search(self.pool.subset(new).embeddings, self.k + 1)  # a row finds itself
             self.inside[found[found >= 0]] = True
             self.looked_up[new] = True
+
+
+def reachable(reach: Reach, start: np.ndarray) -> np.ndarray:
+    """bool [n]: rows that neighbours of neighbours lead to from the rows in start, themselves included.
+
+    No strategy can ask for another one while it keeps to candidates: the upper limit of what SEALS finds. Every row
+    that is reached is looked up, so this costs what the whole pool's graph costs.
+    """
+    front = np.asarray(start)
+    while len(front):
+        reach.extend(front)
+        front = np.flatnonzero(reach.inside & ~reach.looked_up)
+    return reach.inside | reach.looked_up
 
 
 def next_batch(

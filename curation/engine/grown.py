@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from curation.data.decisions import Decision, fold
 from curation.engine.plan import Plan, labels_key
 from curation.engine.results import read_json
+from curation.maths.learning_curve import SIZES, Refusal, fit
 
 
 def rows(the_plan: Plan) -> list[dict[str, Any]]:
@@ -50,6 +52,40 @@ def curve(the_plan: Plan, history: Sequence[Decision]) -> list[dict[str, Any]]:
         ):
             found[key] = card
     return [found[key] for key in sorted(found, key=order.get)]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What the next labels are worth. gain: how far the metric is expected to rise, None where that cannot be said."""
+
+    gain: float | None
+    more: int
+    sentence: str
+
+
+def worth(points: Sequence[Mapping[str, Any]], more: int = 500, metric: str = "accuracy") -> Worth:
+    """Read what `more` labels would buy off a curve of points, those of `curve` or the rows of one simulated cell.
+
+    A power law is fitted through 1 - metric. The points were chosen, not drawn at random, and are few, so this is a
+    hint and the sentence says "about". It is refused below four points, or where
+    they follow no law.
+
+    >>> points = [{"labelled": n, "accuracy": 1 - 2 * n**-0.5} for n in (50, 100, 200, 400, 800)]
+    >>> worth(points, 800).sentence
+    'The next 800 labels are worth about 2.1 points of accuracy.'
+    """
+    told = {p.get("labelled", p.get("labels")): p[metric] for p in points if p.get(metric) is not None}
+    told = {n: value for n, value in told.items() if n}
+    if len(told) < SIZES:
+        return Worth(
+            None, more, f"What the next labels are worth can be said after {SIZES} batches; so far {len(told)}."
+        )
+    found = fit(list(told), [[1 - value] for value in told.values()])
+    name = metric.replace("_", " ")
+    if isinstance(found, Refusal):
+        return Worth(None, more, f"What the next labels are worth cannot be said: {name} follows no curve so far.")
+    gain = found.value_of_next(max(told), more)
+    return Worth(gain, more, f"The next {more:,} labels are worth about {100 * gain:.1f} points of {name}.")
 
 
 def _way(use: str, params: Mapping[str, Any], inputs: Mapping[str, str]) -> tuple:

@@ -79,7 +79,7 @@ def radius(x: np.ndarray, groups: int, rng: np.random.Generator) -> float:
     label = spherical(x, groups, rng).label
     _, apart = closest(x, x, apart=(label, label))
     reach = np.sqrt(2 * np.where(np.isfinite(apart), apart, 2.0))  # one cluster only: everything is within reach
-    return float(np.quantile(reach, 1 - _PURE, method="lower"))
+    return float(np.sort(reach)[min(int((1 - _PURE) * len(x) + 1e-9), len(x) - 1)])
 
 
 def cover(graph, covered: np.ndarray, budget: int) -> np.ndarray:
