@@ -13,11 +13,12 @@ from curation.ui import access, home, theme
 from curation.ui.jobstrip import job_strip
 from curation.ui.project import Project, close_project, open_project, set_open
 
-# file -> title, icon. The first is the default page; the next five follow the data.
+# file -> title, icon. The first is the default page; the next six follow the data.
 PAGES = {
     "data": ("Data", ":material/folder_open:"),
     "map": ("Map", ":material/scatter_plot:"),
     "review": ("Review", ":material/rule:"),
+    "grow": ("Grow", ":material/potted_plant:"),
     "prune": ("Prune", ":material/content_cut:"),
     "verify": ("Verify", ":material/monitoring:"),
     "export": ("Export", ":material/ios_share:"),

@@ -87,6 +87,10 @@ class Project:
         last = _plan(self.folder, self.recipe.toml(), replace(self.in_force, labels=then.labels))
         return last if self._analysed(last) else full
 
+    def planned(self, recipe: Recipe) -> Plan:
+        """The plan of any recipe in this project, with everything decided so far."""
+        return _plan(self.folder, recipe.toml(), self.in_force)
+
     @property
     def stale(self) -> int:
         """Relabelled items the shown evidence does not know yet."""

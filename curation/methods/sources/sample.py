@@ -3,7 +3,7 @@
 A fifth of every class is the test split, always the same one and always right. `mistakes` plants that share of wrong
 labels in the train split, each with another class drawn at random, and remembers the right label as `truth`, so that
 one can see how many a method finds. Planted mistakes are easier to find than real ones: real annotators confuse what
-looks alike.
+looks alike. `labelled` hides the labels of all train items but a few of each class, so that one can try to label them.
 
 Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository 1998.
 """
@@ -35,6 +35,9 @@ def read(
     *,
     mistakes: Annotated[float, Field(ge=0, le=0.5, description="Share of train labels that are made wrong.")] = 0.0,
     plant_seed: Annotated[int, Field(ge=0, description="Seed of which labels are made wrong, and how.")] = 0,
+    labelled: Annotated[
+        int, Field(ge=0, le=100, description="Train items per class that keep their label; 0 keeps all.")
+    ] = 0,
     into: Path,
 ) -> Items:
     """1,797 items with images uint8 [n, 8, 8].
@@ -43,6 +46,8 @@ def read(
     >>> items = read(mistakes=0.05, into=Path(tempfile.mkdtemp()))
     >>> len(items), int((items.column("label") != items.column("truth")).sum())
     (1797, 72)
+    >>> int((read(labelled=5, into=Path(tempfile.mkdtemp())).column("split") == "train").sum())
+    50
     """
     from sklearn.datasets import load_digits
 
@@ -63,8 +68,19 @@ def read(
     labels = truth.copy()
     labels[wrong] = (truth[wrong] + plant.integers(1, n_classes, len(wrong))) % n_classes
 
+    shown, known = labels.astype(str).astype(object), truth.astype(str).astype(object)
+    hidden = np.zeros(n, bool)
+    if labelled:
+        hidden[train] = True
+        for code in range(n_classes):
+            hidden[draw.permutation(train[truth[train] == code])[:labelled]] = False
+    shown[hidden] = known[hidden] = None
+    train, wrong = train[~hidden[train]], wrong[~hidden[wrong]]
+
     np.save(into / "images.npy", images, allow_pickle=False)
     notes = []
+    if labelled:
+        notes.append(f"The labels of {hidden.sum():,} train items are hidden, to be given on the page Grow.")
     if len(wrong):
         notes.append(
             f"{len(wrong):,} of {len(train):,} train labels were made wrong on purpose (seed {plant_seed}); "
@@ -72,8 +88,8 @@ def read(
         )
     return make_items(
         ids=[f"digit-{row:04d}" for row in range(n)],
-        labels=labels.astype(str).tolist(),
-        truth=truth.astype(str).tolist(),
+        labels=shown.tolist(),
+        truth=known.tolist(),
         splits=np.where(test, TEST, TRAIN).tolist(),
         **as_columns(examine_rows(images, images=True)),
         images=np.load(into / "images.npy", mmap_mode="r", allow_pickle=False),

@@ -1,0 +1,159 @@
+"""The batch that is being labelled, as it lies on the disk, and where a person stands in it. No streamlit here.
+
+A batch is the result of a query step. Every label given makes the next batch another step, so the batch on the desk is
+the last one that was asked for on the way to today's labels: reloading the page, or coming back tomorrow, finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation.data.decisions import Decision
+from curation.data.items import UNLABELED, Items
+from curation.engine import grown, results
+from curation.engine.growing import OTHERS
+from curation.engine.plan import Plan
+from curation.engine.recipe import Grow, Recipe, Section
+from curation.ui.standing import Standing
+
+WHY = "grow"  # why a label was given here, in the decision
+SKIPPED = "skipped while growing"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """key: of its query step. rows: int64, item rows in the order to ask. predicted: float32 [b, C], what the model
+    made of them, None where there was none; its columns are `classes`. card: what the step says of itself."""
+
+    key: str
+    rows: np.ndarray
+    predicted: np.ndarray | None
+    classes: tuple[str, ...]
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    def guess(self, row: int) -> tuple[str, float] | None:
+        """The model's first guess for an item and how sure it is."""
+        best = self.guesses(row, 1)
+        return best[0] if best else None
+
+    def guesses(self, row: int, most: int = 3) -> list[tuple[str, float]]:
+        """What the model thinks an item is, likeliest first."""
+        if self.predicted is None:
+            return []
+        p = self.predicted[self.rows == row][0]
+        return [(self.classes[code], float(p[code])) for code in np.argsort(-p, kind="stable")[:most]]
+
+    def sure(self, rows: np.ndarray, above: float) -> tuple[np.ndarray, list[str]]:
+        """The rows the model is at least so sure of, and what it says of each."""
+        if self.predicted is None:
+            return rows[:0], []
+        place = {int(row): at for at, row in enumerate(self.rows)}
+        p = self.predicted[[place[int(row)] for row in rows]].reshape(len(rows), -1)
+        hit = p.max(axis=1, initial=0) >= above
+        return rows[hit], [self.classes[code] for code in p[hit].argmax(axis=1)] if hit.any() else []
+
+
+def recipe_of(recipe: Recipe, grow: Grow | None = None) -> Recipe:
+    """The part of a recipe that growing needs: what labels renew elsewhere (scores, flags) waits. With a map, the
+    recipe's own or else one that is instant."""
+    return recipe.model_copy(
+        update={
+            "evidence": {name: s for name, s in recipe.evidence.items() if name == "similarity"},
+            "score": [],
+            "flag": [],
+            "prune": [],
+            "verify": None,
+            "export": [],
+            "map": recipe.map or Section(use="pca"),
+            "grow": grow or recipe.grow,
+        }
+    )
+
+
+def current(the_plan: Plan, history: Sequence[Decision]) -> Batch | None:
+    """The batch on the desk; None before the first. the_plan: of today's labels."""
+    step = the_plan.find("query")
+    if step is None:
+        return None
+    if the_plan.done(step):
+        return load(the_plan.workspace.path("query", step.key))
+    cards = grown.curve(the_plan, history)
+    if not cards:
+        return None
+    for path in sorted(the_plan.workspace.path("query", "").glob("[!.]*/card.json")):
+        if results.read_json(path) == cards[-1]:
+            return load(path.parent)
+    return None
+
+
+def load(folder: Path) -> Batch:
+    """A batch from the folder of its step."""
+    card = results.read_json(folder / "card.json")
+    predicted = results.load(folder, "predicted")
+    return Batch(
+        folder.name,
+        np.asarray(results.load(folder, "rows"), np.int64),
+        None if predicted is None else np.asarray(predicted),
+        tuple(card["classes"]),
+        card,
+    )
+
+
+# -- where a person stands -------------------------------------------------------------------------------------
+
+
+def answered(now: Standing) -> np.ndarray:
+    """bool [n]: items that need no answer any more: labelled, skipped or dropped."""
+    return (now.labels >= 0) | now.queued | now.dropped
+
+
+def waiting(items: Items, now: Standing) -> np.ndarray:
+    """Item rows that came without a label and wait for one."""
+    return np.flatnonzero((items.column("split") == UNLABELED) & items.ok & ~answered(now))
+
+
+def unlabelled(items: Items) -> int:
+    """How many usable items the source brought without a label, whatever was given since."""
+    return int(((items.column("split") == UNLABELED) & items.ok).sum())
+
+
+def following(rows: np.ndarray, done: np.ndarray, at: int | None) -> int | None:
+    """The next item of the batch without an answer, from the start again after the last; None when there is none.
+
+    >>> following(np.array([4, 2, 7]), np.isin(np.arange(9), [7]), 2)
+    4
+    """
+    place = int(np.flatnonzero(rows == at)[0]) + 1 if at is not None and (rows == at).any() else 0
+    turned = np.roll(rows, -place)
+    still = turned[~done[turned]]
+    still = still[still != at] if at is not None else still
+    return int(still[0]) if len(still) else None
+
+
+def offered(batch: Batch, classes: Sequence[str], counts: np.ndarray, row: int, most: int = 10) -> list[str]:
+    """The classes a number key stands for: all of them while there are keys enough; else the model's best guesses of
+    this item, and before there is a model the classes that were given most.
+
+    counts: int [C], items that have each of `classes`.
+    """
+    if batch.classes[:1] == (OTHERS,):  # one class against all others comes first
+        names = [batch.classes[1], OTHERS]
+        rest = [name for name in classes if name not in names]
+        return names + (rest if len(rest) + 2 <= most else [])
+    if len(classes) <= most:
+        return list(classes)
+    if batch.predicted is not None:
+        return [name for name, _ in batch.guesses(row, most - 1)]
+    return [classes[code] for code in np.argsort(-counts, kind="stable")[: most - 1]]
+
+
+def progress(rows: np.ndarray, now: Standing) -> tuple[int, int, int]:
+    """(labelled, skipped or dropped, left) among the items of a batch."""
+    labelled = int((now.labels[rows] >= 0).sum())
+    left = int((~answered(now)[rows]).sum())
+    return labelled, len(rows) - labelled - left, left

@@ -1,0 +1,244 @@
+"""Find the first examples of a rare concept: by words, by an image, by items already chosen, or by chance.
+
+A model cannot look for what it has never been shown. A few examples with the concept's name, and some random items
+that are something else, are the start; after that, batches find the rest.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from curation.data.view import View
+from curation.engine import results
+from curation.engine.growing import OTHERS
+from curation.engine.plan import Plan
+from curation.engine.registry import Method
+from curation.errors import WinnowError
+from curation.ui import actions, itemview, theme
+from curation.ui.gallery import Tile, gallery
+from curation.ui.growbatch import WHY, waiting
+from curation.ui.project import Project
+from curation.ui.standing import Standing, standing
+from curation.ui.theme import literal, plain
+from curation.ui.tiles import pictures
+
+SHOWN = 60  # items found
+BLOCK = 1 << 16  # items compared at once, so that a pool on disk stays there
+NEGATIVES = 20  # random items to answer "any other" with, by default
+WAYS = {"words": "Words", "image": "An image", "items": "Like these items", "chance": "By chance"}
+
+
+@st.fragment(key="grow_find")
+def find(project: Project, the_plan: Plan, concept: str) -> None:
+    """Search the pool, choose what shows the concept, give it the name."""
+    actions.announce()
+    now = standing(project.items, project.in_force)
+    step = the_plan.find("encode")
+    folder = the_plan.workspace.path("encode", step.key)
+    rows, x = np.asarray(results.load(folder, "rows")), results.load(folder, "embeddings")
+    ways, picked = st.columns([2, 5], gap="medium")
+    with ways:
+        way = st.radio("Search by", list(WAYS), format_func=WAYS.get, key="grow_find_way", persist_state="session")
+        try:
+            query = _query(project, step.method, step.params, folder, now, way, (rows, x), concept)
+        except WinnowError as error:
+            st.warning(plain(error), icon=":material/info:")
+            query = None
+    with picked:
+        candidates = waiting(project.items, now)
+        candidates = candidates[np.isin(candidates, rows)]
+        if way == "chance":
+            found = np.random.default_rng(len(candidates)).permutation(candidates)[:SHOWN]
+            alike = np.full(len(found), np.nan)
+        elif query is None:
+            text = "What is found stands here, most alike first. Choose what shows the concept and give it the name."
+            theme.empty_state("search", "Nothing was searched for yet", text, key="grow_find_none")
+            return
+        else:
+            found, alike = nearest(x, rows, candidates, query, SHOWN)
+        _results(project, now, concept, found, alike)
+
+
+def nearest(
+    x: np.ndarray, rows: np.ndarray, candidates: np.ndarray, query: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k candidates most like a vector by cosine, most alike first: (item rows, cosines).
+
+    x: [m, d] embeddings of the item rows `rows`, ascending; candidates: item rows, all of them among `rows`.
+
+    >>> x = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    >>> nearest(x, np.arange(3), np.array([1, 2]), np.array([2.0, 0.1]), 1)[0].tolist()
+    [2]
+    """
+    at = np.searchsorted(rows, candidates)
+    unit = np.asarray(query, np.float32) / max(float(np.linalg.norm(query)), 1e-12)
+    score = np.empty(len(at), np.float32)
+    for start in range(0, len(at), BLOCK):
+        part = np.asarray(x[at[start : start + BLOCK]], np.float32)
+        length = np.maximum(np.sqrt(np.einsum("ij,ij->i", part, part)), 1e-12)
+        score[start : start + BLOCK] = (part @ unit) / length
+    best = np.argpartition(-score, min(k, len(score)) - 1)[:k] if len(score) else np.empty(0, np.int64)
+    best = best[np.argsort(-score[best], kind="stable")]
+    return candidates[best], score[best]
+
+
+# -- what is searched for --------------------------------------------------------------------------------------
+
+
+def _query(project: Project, method: Method, params: dict, folder, now: Standing, way: str, vectors, concept: str):
+    """The vector to search with, None while nothing was said."""
+    if way == "words":
+        return _by_words(project, method, params, folder, concept)
+    if way == "image":
+        return _by_image(method, params)
+    if way == "items":
+        return _by_items(project, now, vectors, concept)
+    itemview.note("A page of random items: the honest way, and slow where the concept is rare.")
+    return None
+
+
+def _by_words(project: Project, method: Method, params: dict, folder, concept: str) -> np.ndarray | None:
+    if "text" not in method.card.tags:
+        st.info(
+            f"The encoder {plain(method.card.title)} reads no words; search by an image or by items, or analyse with "
+            "OpenCLIP, which does.", icon=":material/info:",
+        )  # fmt: skip
+        return None
+    words = " ".join(st.text_input("Words", concept, key="grow_find_words", max_chars=200).split())
+    if not words:
+        return None
+    known = results.load(folder, "class_embeddings")
+    if known is not None and words in project.items.classes:
+        return np.asarray(known[project.items.classes.index(words)], np.float32)
+    return _ready(method.id, repr(sorted(params.items(), key=str)), words, method, params).text[0]
+
+
+def _by_image(method: Method, params: dict) -> np.ndarray | None:
+    if not encodes_anything(method):
+        st.info(
+            f"The encoder {plain(method.card.title)} was fitted to this data set and is not kept, so it cannot read "
+            "another image; search by items instead.", icon=":material/info:",
+        )  # fmt: skip
+        return None
+    file = st.file_uploader("An image that shows it", ["png", "jpg", "jpeg", "webp"], key="grow_find_image",
+                            max_upload_size=20)  # fmt: skip
+    if file is None:
+        return None
+    try:
+        image = Image.open(io.BytesIO(file.getvalue()))
+        if image.width * image.height > 64_000_000:
+            st.warning("The image has more than 64 million pixels; give a smaller one.")
+            return None
+        image = image.convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError):
+        st.warning("This file cannot be read as an image; give a png, jpg or webp.")
+        return None
+    return encoded(_ready(method.id, repr(sorted(params.items(), key=str)), "", method, params), image)
+
+
+def _by_items(project: Project, now: Standing, vectors: tuple[np.ndarray, np.ndarray], concept: str):
+    examples = (
+        np.flatnonzero((now.labels == now.classes.index(concept)) & ~now.dropped) if concept in now.classes else ()
+    )
+    selected = np.array(project.selected, np.int64)
+    options = {"selected": f"The {len(selected):,} selected on the map"} if len(selected) else {}
+    if len(examples):
+        options["examples"] = f"The {len(examples):,} labelled {concept}"
+    if not options:
+        itemview.note("Draw around some items on the map of this page, or label one with the concept's name first.")
+        return None
+    which = st.radio("Which", list(options), format_func=lambda w: plain(options[w]), key="grow_find_items")
+    rows = selected if which == "selected" else np.asarray(examples)
+    rows = rows[np.isin(rows, vectors[0])][:1000]
+    part = np.asarray(vectors[1][np.searchsorted(vectors[0], rows)], np.float32)
+    return (part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)).mean(axis=0) if len(rows) else None
+
+
+def encodes_anything(method: Method) -> bool:
+    """Whether an encoder can read an image it has never seen: one that learns from the data set is not kept."""
+    return "images" in method.card.needs and "rng" not in method.injected
+
+
+def encoded(encoder: Any, image: Image.Image) -> np.ndarray:
+    """float32 [d]: one image through an encoder that is ready to run."""
+    import torch
+
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.ascontiguousarray(encoder.prepare(image))[None])
+        return encoder.forward(batch)[0].float().cpu().numpy()
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the encoder")
+def _ready(id_: str, params: str, words: str, _method: Method, _params: dict) -> Any:
+    """The encoder, ready to run on the CPU; its `text` holds the words, where it can read them."""
+    _method.check(_params)
+    offer = {"device": "cpu", "progress": lambda done, total, message="": None, "seed": 0}
+    view = View.of(images=[], classes=(words,) if words else ())
+    return _method.call(view, **_params, **{k: v for k, v in offer.items() if k in _method.injected})
+
+
+# -- what was found --------------------------------------------------------------------------------------------
+
+
+def _results(project: Project, now: Standing, concept: str, found: np.ndarray, alike: np.ndarray) -> None:
+    state, chosen = st.session_state, f"grow:found:{project.name}"
+    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="grow_find_bar")
+    with st.container(key="grow_find_scroll"):
+        choice = gallery(
+            _tiles(project, found, alike), key="grow_find_tiles", selected=state.get(chosen, frozenset()), size=92,
+            name="Items found",
+        )  # fmt: skip
+    state[chosen] = choice.selected
+    picked = found[np.isin(found, [int(id_) for id_ in choice.selected])]
+    with bar:
+        _name(project, now, concept, picked, lambda: state.update({chosen: frozenset()}))
+
+
+def _name(project: Project, now: Standing, concept: str, picked: np.ndarray, after: Callable[[], None]) -> None:
+    """Give the chosen ones a name, and random ones the other answer."""
+
+    def give() -> None:
+        name = " ".join((st.session_state.get("grow_find_name") or concept).split())
+        if name:
+            project.decide(picked, "relabel", name, WHY)
+            actions.announce_later(f"Labelled {actions.items(len(picked))}: {name}")
+            after()
+
+    def others() -> None:
+        left = waiting(project.items, now)
+        rows = np.sort(np.random.default_rng(len(left)).permutation(left)[: st.session_state["grow_find_count"]])
+        project.decide(rows, "relabel", OTHERS, WHY)
+        actions.announce_later(f"Labelled {actions.items(len(rows))}, drawn by chance: {OTHERS}")
+
+    name = st.text_input("Name of the concept", concept, key="grow_find_name", width=220, max_chars=200)
+    st.button(
+        f"Label {len(picked):,} chosen" if len(picked) else "Label the chosen", key="grow_find_label", type="primary",
+        disabled=not len(picked) or not name.strip(), on_click=give,
+    )  # fmt: skip
+    st.number_input("Random items", 1, 1000, NEGATIVES, key="grow_find_count", width=130)
+    st.button(
+        f"Label them “{OTHERS}”", key="grow_find_others", on_click=others,
+        help="A rare concept is almost never among random items, so they serve as examples of everything else. Look "
+        "at them on the map page if the concept is not that rare.",
+    )  # fmt: skip
+    st.button("Undo", key="grow_find_undo", type="tertiary", on_click=actions.undo, args=(project,))
+
+
+def _tiles(project: Project, rows: np.ndarray, alike: np.ndarray) -> list[Tile]:
+    ids, made = project.items.column("id"), []
+    for row, score, src in zip(rows.tolist(), alike, pictures(project.items, rows.tolist(), 112), strict=True):
+        note = "" if np.isnan(score) else f"alike {score:.2f}"
+        made.append(Tile(str(row), src, literal(ids[row]), note, title=literal(ids[row])))
+    return made
+
+
+CSS = """
+[data-testid="stLayoutWrapper"]:has(> .st-key-grow_find_scroll) { max-height: max(360px, calc(100vh - 20rem)); }
+.st-key-grow_find_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
+"""

@@ -1,0 +1,180 @@
+"""What the labels bought: the curve of the batches so far, simulations beside it, what the next labels are worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from curation.data.files import inert
+from curation.data.items import TEST, VAL
+from curation.engine import grown, registry
+from curation.engine.plan import RANDOM, Plan
+from curation.engine.recipe import Grow, Simulate
+from curation.ui import charts, growbatch, growcurve, theme
+from curation.ui.project import Project
+from curation.ui.theme import plain
+
+MORE = 500  # labels the stop suggestion speaks of
+
+
+def progress(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
+    """Left what to simulate, right what is known so far."""
+    controls, result = st.columns([1, 2.6], gap="large")
+    with controls:
+        _simulate(project, grow)
+    with result:
+        # While simulations run, their rounds appear as they are finished.
+        every = 5.0 if project.jobs.current() is not None else None
+        st.fragment(_result, run_every=every)(project, the_plan, grow, dark)
+
+
+# -- what to simulate ------------------------------------------------------------------------------------------
+
+
+def _simulate(project: Project, grow: Grow) -> None:
+    queries, now = registry.methods("queries"), grow.simulate or Simulate()
+    st.markdown("**Simulate on the labelled part**")
+    st.caption("Labels that are known are hidden and given when asked for: what would each strategy have done?")
+    use = grow.use
+    if project.recipe.grow is None or not growbatch.unlabelled(project.items):  # there are no controls above
+        use = st.selectbox("Strategy", list(queries), list(queries).index(use), key="grow_sim_use",
+                           format_func=lambda q: queries[q].card.title)  # fmt: skip
+        grow = grow if use == grow.use else grow.model_copy(
+            update={"use": use, "params": queries[use].validated({}, use)}
+        )  # fmt: skip
+    others = [name for name, method in queries.items() if name not in (use, RANDOM) and not method.missing()]
+    strategies = st.multiselect(
+        "Compare with", others, [name for name in now.strategies if name in others],
+        format_func=lambda q: queries[q].card.title, key="grow_sim_strategies",
+        help="Each with its defaults; random and everything labelled are always beside.",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    batch = int(left.number_input("Batch", 1, 10_000, min(grow.batch, 10_000), key="grow_sim_batch"))
+    rounds = int(right.number_input("Rounds", 1, 1000, now.rounds, key="grow_sim_rounds"))
+    start = int(left.number_input("Labels to start", 0, 10_000, now.start, key="grow_sim_start",
+                                  help="Per class, or of the rare concept; 0 starts cold."))  # fmt: skip
+    seeds = int(right.number_input("Seeds", 1, 100, now.seeds, key="grow_sim_seeds"))
+    with st.expander("Make it harder"):
+        noise = st.slider("Share of answers that are wrong", 0.0, 0.9, now.noise, 0.05, key="grow_sim_noise")
+        more = {}
+        if grow.concept:
+            more["rare"] = st.number_input("Thin the concept to a share of", 0.0, 1.0, now.rare, 0.005, "%.3f",
+                                           key="grow_sim_rare", help="0 leaves it as it is.")  # fmt: skip
+            more["others"] = int(st.number_input("Other labels to start", 0, 10_000, now.others, key="grow_sim_others"))
+        classes = [name for name in project.items.classes if name != grow.concept]
+        outside = [name for name in now.outside if name in classes]
+        more["outside"] = st.multiselect("Classes that are none of ours", classes, outside, key="grow_sim_outside")
+    wanted = Simulate(**{**now.model_dump(), "strategies": strategies, "start": start, "rounds": rounds,
+                         "seeds": seeds, "noise": noise, **more})  # fmt: skip
+    cells = seeds * (len({use, RANDOM, *strategies}) + 1)
+    count = len({use, RANDOM, *strategies})
+    st.caption(f"{count} strateg{'y' if count == 1 else 'ies'} and everything labelled, {seeds} seed"
+               f"{'s' * (seeds != 1)} each: {cells} simulations of {rounds} rounds.")  # fmt: skip
+    if seeds < 3:
+        st.caption(":orange[Fewer than 3 seeds say little: the spread is part of the answer.]")
+    if problem := _cannot(project, grow):
+        st.warning(plain(problem), icon=":material/info:")
+    if st.button(
+        "Simulate", type="primary", width="stretch", key="grow_sim_run", icon=":material/play_arrow:",
+        disabled=problem is not None or project.jobs.current() is not None,
+    ):  # fmt: skip
+        asked = grow.model_copy(update={"simulate": wanted, "batch": batch})
+        # What is saved keeps the batch a person labels; the simulation may have another.
+        project.save(grow=grow.model_copy(update={"simulate": wanted}))
+        st.session_state[f"grow:sim_batch:{project.name}"] = batch
+        project.run(growbatch.recipe_of(project.recipe, asked).model_copy(update={"map": None}), "Simulate", "growth")
+        st.rerun()
+
+
+def _cannot(project: Project, grow: Grow) -> str | None:
+    """Why nothing can be simulated, in a sentence."""
+    labels, items = project.store.labels, project.items
+    rows = items.rows(TEST, VAL)
+    if not (labels[rows] >= 0).any():
+        return "A simulation measures on labelled test items and there are none: set holdout in the recipe's source."
+    known = labels[project.store.train]
+    names = np.unique(known[known >= 0])
+    if len(names) < 2:
+        return "A simulation needs labelled items of at least two classes to train on."
+    if grow.concept and (grow.concept not in project.store.classes):
+        return f"No item is labelled {grow.concept}: there is nothing to look for in a simulation."
+    return None
+
+
+# -- what came out ---------------------------------------------------------------------------------------------
+
+
+def _result(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
+    own = growcurve.own_points(_cards(project, the_plan))
+    simulated = _simulated(project, grow)
+    for line in sorted({f"{row['method']}: {row['failed']}" for row in simulated if row["failed"]}):
+        st.warning(plain(line), icon=":material/error:")
+    rows = [*own, *(row for row in simulated if not row["failed"])]
+    known = growcurve.measures(rows)
+    if not known:
+        text = "The curve starts with the first batch that a model answered for, or with a simulation."
+        if own:
+            text = "There are no labelled test items, so how good the model is cannot be measured."
+        theme.empty_state("show_chart", "There is no curve yet", text, key="grow_curve_none")
+        return
+    worth = growcurve.worth(rows, (project.recipe.grow or grow).use, MORE)
+    if worth.gain is not None:
+        st.info(plain(worth.sentence), icon=":material/trending_up:")
+    else:
+        st.caption(plain(worth.sentence))
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        measure = st.segmented_control(
+            "Measure", known, format_func=growcurve.MEASURES.get, default=known[0], required=True, key="grow_measure",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        against = "labels"
+        if growcurve.priced(rows):
+            against = st.segmented_control(
+                "Against", list(growcurve.AGAINST), format_func=growcurve.AGAINST.get, default="labels", required=True,
+                key="grow_against", label_visibility="collapsed",
+            )  # fmt: skip
+    figure = growcurve.growth_figure(rows, measure=measure, against=against, dark=dark, height=380)
+    st.plotly_chart(figure, key="grow_chart", config=charts.picture("grow"))
+    words = "Mean and standard deviation over the seeds, on the test items." if simulated else "On the test items."
+    st.caption(words)
+    st.dataframe(growcurve.table(rows), hide_index=True, key="grow_table", width="stretch")
+    _per_class(project, own, simulated)
+    shown = pd.DataFrame(rows).drop(columns=["precisions", "failed"], errors="ignore")
+    csv = shown.map(lambda cell: inert(cell) if isinstance(cell, str) else cell).to_csv(index=False)
+    st.download_button("Every round as csv", csv, "grow.csv", "text/csv", key="grow_csv", on_click="ignore")
+
+
+def _per_class(project: Project, own: list[dict], simulated: list[dict]) -> None:
+    """Average precision of every class, where the labels stand now."""
+    last = own[-1] if own and own[-1].get("precisions") else None
+    if last is None or len(last["precisions"]) != len(project.store.classes):
+        return
+    with st.expander("Average precision of every class"):
+        table = {"class": project.store.classes, "average precision": [
+            "–" if p is None else f"{100 * p:.1f}" for p in last["precisions"]]}  # fmt: skip
+        st.dataframe(pd.DataFrame(table), hide_index=True, key="grow_classes", width="stretch")
+
+
+def _cards(project: Project, the_plan: Plan) -> list[dict]:
+    """The cards of a person's own batches; looked up once for every state of decisions and results."""
+    folder = project.workspace.path("query", "")
+    there = tuple(sorted(path.name for path in folder.glob("[!.]*"))) if folder.is_dir() else ()
+    history = project.log.all()
+    return _curve(str(project.folder), the_plan.recipe.toml(), len(history), there, the_plan, history)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _curve(folder: str, recipe: str, count: int, there: tuple, _plan: Plan, _history: list) -> list[dict]:
+    cards = grown.curve(_plan, _history)
+    return [card for card in cards if card["labelled"] or card.get("accuracy") is not None]
+
+
+def _simulated(project: Project, grow: Grow) -> list[dict]:
+    """The rounds of the simulation the recipe holds, as far as they are done."""
+    saved = project.recipe.grow
+    if saved is None or saved.simulate is None:
+        return []
+    batch = st.session_state.get(f"grow:sim_batch:{project.name}", saved.batch)
+    asked = saved.model_copy(update={"batch": batch})
+    return grown.rows(project.planned(growbatch.recipe_of(project.recipe, asked)))

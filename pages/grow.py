@@ -1,0 +1,204 @@
+"""Grow: which items to label next. A strategy asks, a person answers, the model learns in seconds and asks again."""
+
+import streamlit as st
+
+from curation.engine.plan import POOL, Plan
+from curation.engine.recipe import Grow
+from curation.ui import growask, growbatch, growfind, growlabel, growmap, growprogress, theme
+from curation.ui.growbatch import Batch
+from curation.ui.itemview import STYLE
+from curation.ui.project import Project, create_project, open_project
+from curation.ui.standing import Standing, standing
+
+DARK = theme.is_dark()
+VIEWS = {"label": "Label", "map": "Map", "curve": "Curve", "find": "Find"}
+UNLABELLED = (
+    "Items without a label are: those of a split named “unlabeled”, rows of a table or array whose label is empty, and "
+    "images in a folder without class folders."
+)
+
+
+def main() -> None:
+    project = open_project()
+    if project is None or project.items is None:
+        _nothing_open()
+        return
+    st.html(f"{STYLE}<style>{growlabel.CSS}{growmap.CSS}{growfind.CSS}</style>")
+    now = standing(project.items, project.in_force)
+    some = growbatch.unlabelled(project.items)
+    if not some and not st.session_state.get(f"grow:try:{project.name}") and not project.recipe.grow:
+        _all_labelled(project)
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="grow_head"):
+        st.html(
+            '<div class="wn-header"><h1>Grow</h1><p>A strategy asks, you answer, the model learns and asks again.</p>'
+            "</div>",
+            width="content",
+        )
+        view = "curve"
+        if some and project.recipe.encode:
+            view = st.segmented_control(
+                "View", list(VIEWS), format_func=VIEWS.get, default="label", required=True, key="grow_view",
+                label_visibility="collapsed", persist_state="session",
+            )  # fmt: skip
+    if project.recipe.encode is None or not _encoded(project):
+        _encode(project, now)
+        return
+    if some:
+        grow = growask.controls(project, now)
+    else:
+        grow = project.recipe.grow or Grow(use=growask.WARM, batch=50)
+    the_plan = project.planned(growbatch.recipe_of(project.recipe, project.recipe.grow or grow))
+    batch = _batch(project, the_plan) if some else None
+    left = len(growbatch.waiting(project.items, now))
+    if some:
+        _ask(project, now, the_plan, grow, batch, left)
+    if view == "label":
+        _label(project, the_plan, grow, batch, left)
+    elif view == "map":
+        _map(project, the_plan, batch)
+    elif view == "find":
+        growfind.find(project, the_plan, grow.concept if grow else "")
+    elif grow is not None:
+        growprogress.progress(project, the_plan, grow, DARK)
+
+
+# -- nothing to grow yet ---------------------------------------------------------------------------------------
+
+
+def _nothing_open() -> None:
+    text = f"Open a dataset with items that have no label yet. {UNLABELLED}"
+    if theme.empty_state("potted_plant", "No dataset is open", text, "Choose a dataset", key="grow_empty"):
+        st.switch_page("pages/data.py")
+    _offer_sample()
+
+
+def _all_labelled(project: Project) -> None:
+    text = f"Every item of this dataset has a label. {UNLABELLED} A simulation can still show how few labels would do."
+    title = "Nothing is without a label"
+    if theme.empty_state("potted_plant", title, text, "Try it on this labelled dataset", key="grow_empty"):
+        st.session_state[f"grow:try:{project.name}"] = True
+        st.rerun()
+    _offer_sample()
+
+
+def _offer_sample() -> None:
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if st.button(
+            "Try the sample: digits with 5 labels per class", key="grow_sample", type="tertiary",
+            icon=":material/play_arrow:",
+        ):  # fmt: skip
+            recipe = {"source": {"use": "sample", "labelled": 5}, "encode": {"use": "pixels"}, "map": {"use": "pca"}}
+            project = create_project("Digits to label", recipe)
+            project.save(grow=Grow(use=growask.WARM, batch=50))
+            project.run(growbatch.recipe_of(project.recipe), "Prepare the sample", until="map")
+            st.rerun()
+
+
+def _encoded(project: Project) -> bool:
+    return project.plan.done(project.plan.find("encode"))
+
+
+def _encode(project: Project, now: Standing) -> None:
+    if project.jobs.current() is not None:
+        text = "Every item is read once. The first batch can be asked for when this is done."
+        theme.empty_state("hourglass_top", "The items are being encoded", text, key="grow_wait")
+    else:
+        growask.embeddings_first(project, now)
+
+
+# -- the batch -------------------------------------------------------------------------------------------------
+
+
+def _batch(project: Project, the_plan: Plan) -> Batch | None:
+    """The batch on the desk. Looked up once for every state of decisions and results."""
+    folder = project.workspace.path("query", "")
+    there = tuple(sorted(path.name for path in folder.glob("[!.]*"))) if folder.is_dir() else ()
+    return _looked_up(str(project.folder), the_plan.recipe.toml(), len(project.decisions), there, the_plan, project)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _looked_up(folder: str, recipe: str, count: int, there: tuple, _plan: Plan, _project: Project) -> Batch | None:
+    return growbatch.current(_plan, _project.log.all())
+
+
+def _ask(project: Project, now: Standing, the_plan: Plan, grow: Grow | None, batch: Batch | None, left: int) -> None:
+    """The one button, what it costs, and what stands in its way."""
+    if grow is None:
+        return
+    busy, problem = project.jobs.current() is not None, growask.obstacle(project, now, grow, left)
+    open_ = batch is not None and bool((~growbatch.answered(now)[batch.rows]).any())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="grow_ask"):
+        pressed = st.button(
+            "Next batch", type="secondary" if open_ else "primary", key="grow_next", icon=":material/auto_awesome:",
+            disabled=busy or problem is not None,
+        )  # fmt: skip
+        words = "Choosing the batch" if busy else growask.cost_words(the_plan, grow, left)
+        st.caption(theme.plain(words), width="stretch")
+    if problem:
+        st.warning(theme.plain(problem), icon=":material/info:")
+    else:
+        for line in growask.remarks(project, now, grow, left):
+            st.caption(theme.plain(line))
+    if pressed:
+        growask.ask(project, grow)
+
+
+def _label(project: Project, the_plan: Plan, grow: Grow | None, batch: Batch | None, left: int) -> None:
+    if project.jobs.current() is not None and (batch is None or not left):
+        theme.empty_state("hourglass_top", "The batch is being chosen", "It takes a moment.", key="grow_wait")
+        return
+    if batch is None or not len(batch.rows):
+        text = "Choose a strategy above and ask for the first batch; it appears here, with a key for every answer."
+        theme.empty_state("potted_plant", "No batch has been asked for", text, key="grow_none")
+        return
+    for note in batch.card.get("notes", ()):
+        st.caption(theme.plain(f"{note[:1].upper()}{note[1:]}."))
+    if batch.card["params"].get("candidates") == "seals":
+        st.caption(_seals(the_plan, batch))
+
+    def more() -> None:
+        now = standing(project.items, project.in_force)
+        still = len(growbatch.waiting(project.items, now))
+        if grow is None or project.jobs.current() is not None:
+            return
+        if problem := growask.obstacle(project, now, grow, still):
+            st.warning(theme.plain(problem), icon=":material/info:")
+        else:
+            growask.ask(project, grow)
+
+    vectors = project.embeddings()
+    growlabel.label(project, batch, vectors, more)
+
+
+def _seals(the_plan: Plan, batch: Batch) -> str:
+    """What SEALS looked at, in words."""
+    card = batch.card
+    words = [
+        f"{card['considered']:,} of {card['open']:,} items were considered ({card['fraction_considered']:.1%}), "
+        f"neighbours of {card['labelled']:,} labelled ones"
+    ]
+    key = card["inputs"].get("similarity")
+    if key and the_plan.workspace.done("evidence", key):
+        index = the_plan.workspace.card("evidence", key)
+        exact = index.get("search") == "exact"
+        words.append("the search is exact" if exact else f"the index finds {index['recall']:.0%} of true neighbours")
+    if card.get("reachable") is not None:
+        words.append(f"{card['reachable']:.0%} of the pool can be reached")
+    return theme.plain("; ".join(words) + ".")
+
+
+def _map(project: Project, the_plan: Plan, batch: Batch | None) -> None:
+    step = the_plan.find("map", POOL)
+    if the_plan.done(step):
+        growmap.pool_map(project, the_plan, batch, DARK)
+        return
+    title = step.method.card.title if step is not None else "PCA"
+    text = f"Labelled items in their colours, the rest in grey, the batch outlined. Drawn by {title}, once."
+    busy = project.jobs.current() is not None
+    button = None if busy else "Draw the map"
+    if theme.empty_state("scatter_plot", "The pool is not on a map yet", text, button, key="grow_map_empty"):
+        growask.draw_map(project)
+
+
+main()
