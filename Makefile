@@ -35,6 +35,13 @@ bench: $(VENV)/.app ## Measure what the README's table says (CIFAR=path/to/cifar
 	$(BIN)/python -m benchmarks.mislabels
 	$(BIN)/python -m benchmarks.pruners
 
+.PHONY: soak load
+soak: $(VENV)/.dev ## Kill runs and servers by the hundred, poll for 12 simulated hours, and see that nothing is lost (about 40 minutes)
+	$(BIN)/python -m tests.soak $(SOAK)
+
+load: $(VENV)/.dev browser ## 20 browser sessions on 50,000 items for three minutes (LOAD="--sessions 5 --minutes 1" for less)
+	$(BIN)/python -m tests.load $(LOAD)
+
 clean: ## Remove the environment, caches and workspaces
 	rm -rf $(VENV) workspaces out .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -38,14 +39,14 @@ def measure(url: str, home: Path, megabytes: int) -> dict:
     stored = home / ".uploads" / TOKEN / "a1" / "big.tar"
     assert stored.stat().st_size == megabytes * len(BLOCK)
 
-    folder = home / "large" / "export" / "k1"
+    folder = home / "transfer" / "export" / "k1"
     folder.mkdir(parents=True)
-    (home / "large" / "winnow.json").write_text('{"format": 1}')
+    (home / "transfer" / "winnow.json").write_text('{"format": 1}')
     (folder / "card.json").write_text(json.dumps({"exports": [str(stored)]}))
     size = 0
     with peak(server) as out:
         connection = http.client.HTTPConnection(netloc, timeout=300)
-        connection.request("GET", "/winnow/download/large/k1/0")
+        connection.request("GET", "/winnow/download/transfer/k1/0")
         answer = connection.getresponse()
         while part := answer.read(1_000_000):
             assert part == BLOCK or size + len(part) >= megabytes * len(BLOCK) or len(part) < len(BLOCK)
@@ -53,6 +54,7 @@ def measure(url: str, home: Path, megabytes: int) -> dict:
         connection.close()
     assert size == megabytes * len(BLOCK)
     stored.unlink()
+    shutil.rmtree(home / "transfer")
     return {"MB": megabytes, "upload": into, "download": out}
 
 

@@ -1,6 +1,6 @@
 """The long tests: `make soak`. Each part is bounded, runs on this machine only and prints one line of JSON.
 
-    python -m tests.soak [--kills 100] [--clicks 1000] [--cancels 50] [--hours 12] [--only PART]
+    python -m tests.soak [--kills 100] [--clicks 1000] [--cancels 50] [--hours 12] [--only PART ...]
 
 faults      every write point of a small run broken in turn, by SIGKILL and by a full disk (tests/soak/faults.py)
 kills       `python -m curation run` killed at random; the next run gives the byte-identical manifest
@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,12 +112,11 @@ def clicks(top: Path, count: int) -> dict:
 
 
 def cancels(top: Path, count: int, seed: int = 0) -> dict:
+    from curation.data.workspace import Workspace
     from curation.engine.jobs import Jobs
     from curation.engine.recipe import parse_recipe
 
     data(top)
-    import tomllib
-
     recipe = parse_recipe(tomllib.loads(TRAINED.format(top=top, out=top / "out")))
     chance, sessions, ended = random.Random(seed), [], []
     for number in range(count):
@@ -124,8 +124,6 @@ def cancels(top: Path, count: int, seed: int = 0) -> dict:
         if number % 5 == 0:
             for old in range(5):
                 shutil.rmtree(top / f"jobs-{old}", ignore_errors=True)
-        from curation.data.workspace import Workspace
-
         Workspace(folder)
         jobs = Jobs(folder)
         job = jobs.start(recipe, "to be stopped")
@@ -225,7 +223,7 @@ def main() -> int:
     parser.add_argument("--clicks", type=int, default=1000)
     parser.add_argument("--cancels", type=int, default=50)
     parser.add_argument("--hours", type=float, default=12)
-    parser.add_argument("--only", choices=["faults", "kills", "clicks", "cancels", "polling"])
+    parser.add_argument("--only", action="append", choices=["faults", "kills", "clicks", "cancels", "polling"])
     asked = parser.parse_args()
     parts: dict[str, Callable[[Path], dict]] = {
         "faults": faults,
@@ -236,7 +234,7 @@ def main() -> int:
     }
     broken = 0
     for name, part in parts.items():
-        if asked.only not in (None, name):
+        if asked.only and name not in asked.only:
             continue
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="soak-") as top:

@@ -117,6 +117,19 @@ def test_nothing_takes_its_final_name_before_it_is_synced_and_every_name_is_sync
             assert points[at + 1] == ["fsync", str(Path(path).parent), ""], f"the folder {path} was not synced"
 
 
+def test_kills_after_clicks_stopped_jobs_and_polling_lose_and_leave_nothing(tmp_path):
+    """The short form of `make soak`; it says which promise is broken."""
+    short = ["--clicks", "20", "--cancels", "2", "--hours", "0.1"]
+    parts = [word for name in ("clicks", "cancels", "polling") for word in ("--only", name)]
+    command = [sys.executable, "-m", "tests.soak", *short, *parts]
+    done = subprocess.run(command, cwd=tmp_path, env=ENV, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    clicks, cancels, polling = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    assert clicks["clicks"]["kills"] == 20
+    assert cancels["cancels"]["jobs"] == 2
+    assert polling["polling"]["polls"] == 360
+
+
 # -- a disk that cannot be written -----------------------------------------------------------------------------
 
 
