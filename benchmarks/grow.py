@@ -5,15 +5,16 @@
     python -m benchmarks.grow scale --rows 1000000 --dim 256 [--index faiss]
 
 Prints Markdown. Every table comes from one run, so that its rows may be compared. `rare` encodes the images with
-`patches` into the workspace first, unless they are there.
+`patches` into the workspace first, and keeps every cell there, so that it can be stopped and taken up again.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -65,22 +66,28 @@ def rare(given: argparse.Namespace) -> None:
     test_view = View.of(embeddings=x[test], classes=classes)
     graph = nearest(x[train], 100).indices  # for all cells at once; the seconds of a round are without it
     names = [("entropy", False), ("entropy", True), ("most_likely_positive", False), ("most_likely_positive", True)]
-    cells: dict[tuple[str, bool], list[dict]] = {name: [] for name in [*names, ("random", False)]}
+    names.append(("random", False))
+    cells: dict[tuple[str, bool], list[dict]] = {name: [] for name in names}
     fit = student(balanced=True)
-    for concept in range(given.concepts):
-        for seed in range(given.seeds):
-            setting = simulating.setting(
-                labels[train], classes, concept=concept, start=5, others=95, rare=given.share, seed=seed
-            )
-            for (name, seals), found in cells.items():
+    kept = given.workspace / f"rare-{given.share}.jsonl"  # cells that are done, so that a run can be taken up again
+    done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    with kept.open("a") as log:
+        for concept, seed, (name, seals) in itertools.product(range(given.concepts), range(given.seeds), names):
+            mark = {"concept": concept, "seed": seed, "name": name, "seals": seals}
+            cell = next((d for d in done if mark.items() <= d.items()), None)
+            if cell is None:
+                setting = simulating.setting(
+                    labels[train], classes, concept=concept, start=5, others=95, rare=given.share, seed=seed
+                )
                 _, history = simulating.grow(
                     pool, setting, (OTHERS, classes[concept]), strategy(name, seed),
                     needs=registry.get("queries", name).card.needs, train=fit, batch=100, rounds=19, seed=seed,
                     reach=_Gathered(pool, graph) if seals else None,
                     test=test_view, test_codes=as_concept(labels[test], concept),
                 )  # fmt: skip
-                found.append({"concept": concept, "seed": seed, **history[-1], "seconds": clock(history)})
-            print(f"{classes[concept]} {seed}", file=sys.stderr)
+                cell = mark | history[-1] | {"seconds": clock(history)}
+                print(json.dumps(cell), file=log, flush=True)
+            cells[name, seals].append(cell)
     there = round(given.share / (1 - given.share) * (train.sum() * 0.9))
     print(f"{given.concepts} concepts x {given.seeds} seeds, about {there} positives in a pool of {train.sum():,}, "
           f"2,000 labels\n")  # fmt: skip
