@@ -203,7 +203,7 @@ def _unzip(job: _Job, kind: str, progress: Callable[..., None]) -> None:
         refuse_overlaps(job.path, members, archive.start_dir)
         for done, (info, name) in enumerate(zip(members, names, strict=True), start=1):
             mode = info.external_attr >> 16
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 continue
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 job.done.links += 1

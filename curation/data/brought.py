@@ -37,6 +37,8 @@ def read(path: Path, name: str, ndim: int) -> Brought:
     """The array `name` ("probabilities", "logits") with what stands beside it. Raises InputError."""
     if not path.exists():
         raise InputError(f"there is no {path}; give the path of an .npz, .npy or parquet file with {name}")
+    if not path.is_file() and not path.is_dir():
+        raise InputError(f"{path} is neither a file nor a folder")
     try:
         found = _read(path, name)
     except (OSError, ValueError, TypeError, EOFError, ArithmeticError, MemoryError, RecursionError) as error:
@@ -98,11 +100,9 @@ def _read(path: Path, name: str) -> Brought:
         return _parquet(path, name)
     if path.suffix == ".npy":
         beside = path.with_suffix(".ids.npy")
-        return Brought(
-            np.load(path, mmap_mode="r", allow_pickle=False), _texts(_ids(beside)) if beside.exists() else None
-        )
+        return Brought(npz.mapped(path), _texts(_ids(beside)) if beside.exists() else None)
     with npz.opened(path) as held:
-        names = [member.removesuffix(".npy") for member in held.namelist()]
+        names = npz.names(held)
         if name not in names:
             raise InputError(f"{path} holds {', '.join(names[:20]) or 'nothing'}; expected an array {name!r} and `ids`")
         found = {part: npz.read(path, held, part) for part in ("ids", "classes", "mode") if part in names}
@@ -122,7 +122,7 @@ def _recorded(folder: Path) -> Brought:
     if not epochs or not (folder / "ids.npy").exists():
         raise InputError(f"{folder} holds no finished epoch; call Recorder.epoch() after every epoch")
     ids = _texts(_ids(folder / "ids.npy"))
-    return Brought(np.stack([np.load(e, mmap_mode="r", allow_pickle=False)[: len(ids)] for e in epochs]), ids)
+    return Brought(np.stack([npz.mapped(e)[: len(ids)] for e in epochs]), ids)
 
 
 def _parquet(path: Path, name: str) -> Brought:
@@ -146,7 +146,7 @@ def _parquet(path: Path, name: str) -> Brought:
 
 
 def _ids(path: Path) -> np.ndarray:
-    ids = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header that promises too much is refused
+    ids = npz.mapped(path)  # mapped: a header that promises too much is refused
     if ids.ndim != 1 or len(ids) > MAX_ROWS or not 0 < ids.dtype.itemsize <= 4 * MAX_LABEL:
         raise ValueError(f"its ids are {ids.dtype} of shape {ids.shape}; expected one text or number each")
     return ids

@@ -75,6 +75,22 @@ def header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
     return shape, fortran, dtype
 
 
+def names(archive: zipfile.ZipFile) -> list[str]:
+    """The arrays in it."""
+    return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
+def mapped(path: Path) -> np.ndarray:
+    """An .npy, memory-mapped. Raises SourceError, OSError."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # as in `header`
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path} is not a numpy array ({said})") from None
+
+
 def read(path: Path, archive: zipfile.ZipFile, name: str, limit: int = MAX_SMALL) -> np.ndarray:
     """A member of at most `limit` bytes, in memory; bytes as text."""
     shape, _, dtype = header(path, archive, name)
@@ -95,7 +111,7 @@ def stream(path: Path, archive: zipfile.ZipFile, name: str, into: Path) -> np.nd
     target = into / f"{name}.npy"
     with archive.open(f"{name}.npy") as member, target.open("wb") as out:
         shutil.copyfileobj(member, out, CHUNK)
-    array = np.load(target, mmap_mode="r", allow_pickle=False)
+    array = mapped(target)
     if fortran or not dtype.isnative:  # rare: rewritten, so that a row is contiguous and of this machine's kind
         array = np.ascontiguousarray(array, dtype.newbyteorder("="))
         target.unlink()

@@ -20,7 +20,9 @@ from curation.data.columns import MAX_ROWS
 from curation.data.workers import guarded
 from curation.errors import SourceError
 
-BATCH = 200  # rows; their images are in memory together
+BATCH = 200  # rows in memory together, at most
+TOGETHER = 16 * 1024**2  # bytes of them, about
+MEMORY = 192 * 1024**2  # bytes a batch may take in all its forms
 MAX_FOOTER = 16 * 1024**2  # bytes; it is parsed as a whole
 MAX_COLUMNS = 10_000
 TASK = "curation.data.parquet:on_trial"
@@ -36,7 +38,7 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     file = _opened(path)
     groups = range(file.num_row_groups)
     work = [json.dumps([group, list(columns)]) for group in groups]
-    for answers in (guarded(TASK, os.path.abspath(path), work[at : at + 64]) for at in range(0, len(work), 64)):  # noqa: PTH100
+    for answers in (guarded(TASK, os.path.abspath(path), work[at : at + 64], MEMORY) for at in range(0, len(work), 64)):  # noqa: PTH100
         for answer in answers:
             if answer != ["ok"]:
                 said = answer if isinstance(answer, str) else answer[0]
@@ -49,8 +51,8 @@ def on_trial(path: Path, work: str) -> list[str]:
     """In a decoder: unpack one row group and let it go again."""
     group, columns = json.loads(work)
     try:
-        for _ in _rows(_kept_open(path), group, columns):
-            pass
+        for batch in _rows(_kept_open(path), group, columns):
+            batch.to_pydict()  # as it is used: a value that stands for many rows is written out for each
     except (MemoryError, pa.ArrowMemoryError):
         return ["it takes more memory to unpack than a table may"]
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -59,7 +61,12 @@ def on_trial(path: Path, work: str) -> list[str]:
 
 
 def _rows(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    return file.iter_batches(batch_size=BATCH, row_groups=[group], columns=list(columns), use_threads=False)
+    """Batches of about TOGETHER bytes, going by what the footer says."""
+    about = file.metadata.row_group(group)
+    parts = (about.column(i) for i in range(about.num_columns))
+    size = sum(part.total_uncompressed_size for part in parts if part.path_in_schema.split(".")[0] in columns)
+    rows = min(max(TOGETHER * about.num_rows // max(size, 1), 1), BATCH)
+    return file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns), use_threads=False)
 
 
 @lru_cache(maxsize=1)

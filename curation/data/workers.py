@@ -32,8 +32,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def guarded(task: str, root: str, paths: Sequence[str | None]) -> list[list[Any] | str]:
+def guarded(task: str, root: str, paths: Sequence[str | None], memory: int = 0) -> list[list[Any] | str]:
     """What the function `task` ("module:name") says of (root, path), for each path: a list, or why there is none.
+
+    memory: bytes it may take; by default MEMORY, the most there is.
 
     Raises RunError when no decoder can be started. Thread-safe; a decoder is kept for the next call.
     """
@@ -41,7 +43,7 @@ def guarded(task: str, root: str, paths: Sequence[str | None]) -> list[list[Any]
     while len(found) < len(paths):
         decoder = _take()
         try:
-            decoder.ask([task, root, SECONDS, list(paths[len(found) :])])
+            decoder.ask([task, root, SECONDS, memory or MEMORY, list(paths[len(found) :])])
             while len(found) < len(paths) and (answer := decoder.answer()) is not None:
                 found.append(answer)
         except BaseException:  # a person cancelled: its further answers belong to nobody
@@ -128,16 +130,16 @@ def _serve() -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    _limit_memory()
     alarm: Callable[[float], Any] = lambda seconds: None  # noqa: E731
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the kernel ends this process, wherever it hangs
         alarm = lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)  # noqa: E731
     _say(answers, "ready")
     for line in sys.stdin:
-        task, root, seconds, paths = json.loads(line)
+        task, root, seconds, memory, paths = json.loads(line)
         module, _, name = task.partition(":")
         examine = getattr(importlib.import_module(module), name)
+        _limit_memory(memory)
         for path in paths:
             alarm(seconds)
             said = list(examine(Path(root), path))
@@ -153,13 +155,14 @@ def _say(answers: Any, said: Any) -> None:
         os._exit(1)
 
 
-def _limit_memory() -> None:
+def _limit_memory(memory: int) -> None:
+    """Beside what is taken now. What the system does not limit, the limits of pixels and sizes do."""
     try:
         import resource
 
         status = Path("/proc/self/status").read_text()
     except (ImportError, OSError):
-        return  # not Linux: the limit of pixels is what holds
+        return
     used = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData"))
-    resource.setrlimit(resource.RLIMIT_DATA, (used + MEMORY, used + MEMORY))
+    resource.setrlimit(resource.RLIMIT_DATA, (used + memory, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

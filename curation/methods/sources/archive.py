@@ -56,6 +56,8 @@ def read(
         raise SourceError(f"the archive {path} does not exist")
     if path.is_dir():
         raise SourceError(f"{path} is a folder, not an archive; use the source folder")
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise SourceError(f"{path} is neither a file nor a folder")
     target = into / "files"
     target.mkdir()
     found = unpack(path, target, progress, max_files=max_files, max_total=int(max_gigabytes * 1e9))

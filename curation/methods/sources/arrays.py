@@ -56,16 +56,18 @@ def read(
     """
     if not path.exists():
         raise SourceError(f"the file {path} does not exist")
+    if not path.is_file() and not path.is_dir():  # reading a pipe would wait for ever
+        raise SourceError(f"{path} is neither a file nor a folder")
     with npz.opened(path) as archive:
         return _read(path, archive, into, progress)
 
 
 def _read(path: Path, archive: zipfile.ZipFile, into: Path, progress: Callable[..., None]) -> Items:
-    found = [name.removesuffix(".npy") for name in archive.namelist()]
+    found = npz.names(archive)
     if not {"images", "features"} & set(found) or "labels" not in found:
         raise SourceError(
             f"{path} must hold `images` or `features`, and `labels` (-1 or an empty text for items without one); "
-            f"it holds: {', '.join(found) or 'nothing'}"
+            f"it holds: {', '.join(found[:20]) or 'nothing'}"
         )
     _checked(path, archive, found)
     small = {name: npz.read(path, archive, name) for name in NAMES[2:] if name in found}

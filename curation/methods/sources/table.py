@@ -61,6 +61,8 @@ def read(
         raise SourceError(f"the table {path} does not exist")
     if path.is_dir():
         raise SourceError(f"{path} is a folder, not a table; use the source folder")
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise SourceError(f"{path} is neither a file nor a folder")
     root = path.parent if root is None else root
     if not root.is_dir():
         raise SourceError(f"root = {str(root)!r} is not a folder; paths in the table are relative to it")
