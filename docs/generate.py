@@ -1,4 +1,4 @@
-"""Writes docs/methods.md and docs/cli.md from the code: `make docs`. `--check` fails when they are out of date."""
+"""Writes docs/methods.md, docs/cli.md and docs/scale.md: `make docs`. `--check` fails when they are out of date."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from curation.engine import registry
+from curation.maths import scale
 from curation.ui.catalogue import parameters
 
 HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ TITLES = {
 
 
 def main() -> int:
-    pages = {"methods.md": methods_page(), "cli.md": cli_page()}
+    pages = {"methods.md": methods_page(), "cli.md": cli_page(), "scale.md": scale.page()}
     stale = [name for name, text in pages.items() if _read(HERE / name) != text]
     if "--check" in sys.argv:
         if stale:
