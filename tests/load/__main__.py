@@ -112,7 +112,9 @@ class Session:
                 await self._act(page)
                 await self._check(page)
         except Error as error:
-            self.errors.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            self.errors.append(str(error))
+            if shots := os.environ.get("SHOTS"):
+                await page.screenshot(path=f"{shots}/{id(self)}.png")
         finally:
             with contextlib.suppress(Error):
                 await context.close()
@@ -127,7 +129,7 @@ class Session:
             await self._back(page)
         else:
             title, there = self.chance.choice(
-                [("Prune", ".st-key-prune_save_a"), ("Export", ".st-key-export_path_half_csv")]
+                [("Prune", ".st-key-prune_saved"), ("Export", ".st-key-export_path_half_csv")]
             )
             await self._timed("other page", self._follow(page, title, there))
             await self._back(page)
@@ -139,7 +141,9 @@ class Session:
         """A key, until the next picture is there; the decision is on the disk by then."""
         picture = page.locator(".st-key-review_picture img").first
         before = await picture.get_attribute("src")
-        await page.keyboard.press(self.chance.choice("kax"))
+        # Somebody else may have taken the suggestion already: then there is none to accept.
+        open_ = await page.locator(".st-key-review_accept button:not([disabled])").count()
+        await page.keyboard.press(self.chance.choice("kax" if open_ else "kx"))
         changed = "was => { const i = document.querySelector('.st-key-review_picture img'); return i && i.src !== was }"
         await page.wait_for_function(changed, arg=before, polling=50)
         self.decided += 1
@@ -164,8 +168,11 @@ class Session:
 
     async def _timed(self, kind: str, action) -> None:
         started = time.monotonic()
-        await action
-        await self.page.locator(QUIET).wait_for()
+        try:
+            await action
+            await self.page.locator(QUIET).wait_for()
+        except Error as error:
+            raise Error(f"{kind}: {str(error).splitlines()[0]} {str(error).splitlines()[-1].strip()}") from error
         self.took[kind].append(time.monotonic() - started)
 
     async def _check(self, page: Page) -> None:
