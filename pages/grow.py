@@ -45,16 +45,20 @@ def main() -> None:
         _encode(project, now)
         return
     if some:
-        grow = growask.controls(project, now)
+        grow, place = growask.controls(project, now)
     else:
         grow = project.recipe.grow or Grow(use=growask.WARM, batch=50)
     the_plan = project.planned(growbatch.recipe_of(project.recipe, project.recipe.grow or grow))
     batch = _batch(project, the_plan) if some else None
     left = len(growbatch.waiting(project.items, now))
     if some:
-        _ask(project, now, the_plan, grow, batch, left)
+        with place:
+            pressed, problem = _button(project, now, grow, batch, left)
+        _words(project, now, grow, left, problem)
+        if pressed:
+            growask.ask(project, grow)
     if view == "label":
-        _label(project, the_plan, grow, batch, left)
+        _label(project, the_plan, grow, batch)
     elif view == "map":
         _map(project, the_plan, batch)
     elif view == "find":
@@ -122,31 +126,32 @@ def _looked_up(folder: str, recipe: str, count: int, there: tuple, _plan: Plan, 
     return growbatch.current(_plan, _project.log.all())
 
 
-def _ask(project: Project, now: Standing, the_plan: Plan, grow: Grow | None, batch: Batch | None, left: int) -> None:
-    """The one button, what it costs, and what stands in its way."""
+def _button(project: Project, now: Standing, grow: Grow | None, batch: Batch | None, left: int):
+    """The one button: (whether it was pressed, what stands in its way)."""
+    problem = growask.obstacle(project, now, grow, left) if grow else None
+    open_ = batch is not None and bool((~growbatch.answered(now)[batch.rows]).any())
+    pressed = st.button(
+        growask.NEXT, type="secondary" if open_ else "primary", key="grow_next", icon=":material/auto_awesome:",
+        disabled=grow is None or problem is not None or project.jobs.current() is not None,
+        help="What is not labelled yet may be asked for again" if open_ else None,
+    )  # fmt: skip
+    return pressed, problem
+
+
+def _words(project: Project, now: Standing, grow: Grow | None, left: int, problem: str | None) -> None:
+    """The strategy in words, what it costs, and what stands in its way."""
     if grow is None:
         return
-    busy, problem = project.jobs.current() is not None, growask.obstacle(project, now, grow, left)
-    open_ = batch is not None and bool((~growbatch.answered(now)[batch.rows]).any())
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="grow_ask"):
-        pressed = st.button(
-            "Next batch", type="secondary" if open_ else "primary", key="grow_next", icon=":material/auto_awesome:",
-            disabled=busy or problem is not None,
-        )  # fmt: skip
-        words = "Choosing the batch" if busy else growask.cost_words(the_plan, grow, left)
-        st.caption(theme.plain(words), width="stretch")
+    st.caption(theme.plain(" ".join([growask.about(project, grow), *growask.remarks(project, now, grow, left)])))
     if problem:
         st.warning(theme.plain(problem), icon=":material/info:")
-    else:
-        for line in growask.remarks(project, now, grow, left):
-            st.caption(theme.plain(line))
-    if pressed:
-        growask.ask(project, grow)
 
 
-def _label(project: Project, the_plan: Plan, grow: Grow | None, batch: Batch | None, left: int) -> None:
-    if project.jobs.current() is not None and (batch is None or not left):
-        theme.empty_state("hourglass_top", "The batch is being chosen", "It takes a moment.", key="grow_wait")
+def _label(project: Project, the_plan: Plan, grow: Grow | None, batch: Batch | None) -> None:
+    job = project.jobs.current()
+    if job is not None and job.title == growask.NEXT:
+        text = "The model learns from the labels and picks what to ask next; it takes seconds."
+        theme.empty_state("hourglass_top", "The next batch is being chosen", text, key="grow_wait")
         return
     if batch is None or not len(batch.rows):
         text = "Choose a strategy above and ask for the first batch; it appears here, with a key for every answer."

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from curation.data.items import TEST, TRAIN, UNLABELED, VAL
-from curation.engine import registry
+from curation.engine import registry, results
 from curation.engine.growing import COLD, OTHERS
-from curation.engine.plan import POOL, Plan
+from curation.engine.plan import POOL
 from curation.engine.recipe import Grow, Section
 from curation.errors import InputError
 from curation.ui import defaults, firstlook, growbatch, home, theme
@@ -22,52 +23,62 @@ from curation.ui.theme import plain
 
 WARM, FIRST = "margin", "typiclust"  # to begin with: once two classes have labels, and before
 COSTS = {"": "1 each", "bytes": "Size of the file", "pixels": "Pixels"}
+NEXT = "Next batch"  # what the button and its job are called
 CANDIDATES = {"all": "All", "seals": "Near labelled"}
 
 
-def controls(project: Project, now: Standing) -> Grow | None:
-    """One row of what the next batch depends on. None while the parameters are not valid."""
+def controls(project: Project, now: Standing) -> tuple[Grow | None, DeltaGenerator]:
+    """One row of what the next batch depends on: (None while the parameters are not valid, the place at its end)."""
     saved, queries = project.recipe.grow, registry.methods("queries")
     options = list(queries)
     start = saved.use if saved else WARM if len(known_classes(project, now)) > 1 else FIRST
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="grow_controls"):
         use = st.selectbox(
             "Strategy", options, options.index(start), format_func=lambda q: queries[q].card.title,
-            key="grow_strategy", width=210,
+            key="grow_strategy", width=190,
         )  # fmt: skip
         batch = st.number_input("Batch", 1, 10_000, min(saved.batch, 10_000) if saved else 50, key="grow_batch",
-                                width=120, help="Items to label before the model learns again.")  # fmt: skip
-        candidates = st.segmented_control(
-            "Candidates", list(CANDIDATES), format_func=CANDIDATES.get, default=saved.candidates if saved else "all",
-            required=True, key="grow_candidates",
+                                width=112, help="Items to label before the model learns again.")  # fmt: skip
+        candidates = st.selectbox(
+            "Candidates", list(CANDIDATES), list(CANDIDATES).index(saved.candidates) if saved else 0,
+            format_func=CANDIDATES.get, key="grow_candidates", width=142,
             help="Near labelled (SEALS): only the nearest neighbours of what is labelled are considered, so that a "
             "round costs what the labels cost, not what the pool costs.",
         )  # fmt: skip
         names = [name for name in now.classes if name != OTHERS]
         before = saved.concept if saved else ""
-        names += [before] if before and before not in names else []
+        typed = [before, st.session_state.get("grow_concept")]  # may be the name of nothing yet
+        names += [name for name in dict.fromkeys(typed) if name and name not in names]
         concept = st.selectbox(
-            "Rare concept", names, names.index(before) if before else None, key="grow_concept", width=190,
-            placeholder="None: all classes", accept_new_options=True,
+            "Rare concept", names, names.index(before) if before else None, key="grow_concept", width=165,
+            placeholder="None", accept_new_options=True,
             help="One class against all others. Type a new name to look for something that has no label yet.",
         )  # fmt: skip
-        with st.popover("More", icon=":material/tune:", key="grow_more", width=130):
+        with st.popover("More", icon=":material/tune:", key="grow_more", width=104):
             params, more = _more(saved, use, candidates)
-    method = queries[use]
-    st.caption(_about(method))
+        place = st.container(key="grow_ask", width="content")
     if params is None:
-        return None
+        return None, place
     concept = " ".join((concept or "").split())
-    return Grow(use=use, batch=int(batch), candidates=candidates, concept=concept, params=params, **more,
-                simulate=saved.simulate if saved else None)  # fmt: skip
+    simulate = saved.simulate if saved else None
+    asked = Grow(use=use, batch=int(batch), candidates=candidates, concept=concept, params=params, **more)
+    return asked.model_copy(update={"simulate": simulate}), place
 
 
-def _about(method: registry.Method) -> str:
-    words = [plain(method.summary)]
+def about(project: Project, grow: Grow) -> str:
+    """The strategy in words: what it asks for, what it does not see, and how long a batch takes."""
+    method = registry.get("queries", grow.use)
+    words = [method.summary]
     if "predicted" not in method.card.needs:
-        words.append("Needs no model.")
+        words.append("It needs no model.")
     if method.card.blind_to:
-        words.append(f"Blind to {plain(method.card.blind_to)}.")
+        words.append(f"Blind to {method.card.blind_to}.")
+    cards = list(project.workspace.path("query", "").glob("[!.]*/card.json"))
+    if cards:
+        last = results.read_json(max(cards, key=lambda path: path.stat().st_mtime))
+        words.append(f"The last batch took {max(last['seconds'], 0.1):.1f} s.")
+    else:
+        words.append(f"Takes {method.card.cost}.")
     return " ".join(words)
 
 
@@ -170,7 +181,7 @@ def ask(project: Project, grow: Grow) -> None:
     recipe = growbatch.recipe_of(project.recipe)
     place = project.planned(recipe).find("map", POOL)
     instant = place is not None and place.method.id == "pca" and not project.planned(recipe).done(place)
-    project.run(recipe if instant else project.recipe, "Next batch", until="map" if instant else "query")
+    project.run(recipe if instant else project.recipe, NEXT, until="map" if instant else "query")
     for name in ("at", "chosen", "last"):
         st.session_state.pop(f"grow:{name}:{project.name}", None)
     st.session_state.pop("grow_page", None)
@@ -181,20 +192,6 @@ def draw_map(project: Project) -> None:
     """Start the job that draws the map of the pool."""
     project.run(growbatch.recipe_of(project.recipe), "Draw the map of the pool", until="map")
     st.rerun()
-
-
-def cost_words(the_plan: Plan, grow: Grow, left: int) -> str:
-    """What the next batch takes, by the last one where there is one."""
-    count = min(grow.batch, left)
-    step = the_plan.find("query")
-    folder = the_plan.workspace.path("query", "")
-    cards = list(folder.glob("[!.]*/card.json")) if step is not None else []
-    if cards:
-        last = growbatch.results.read_json(max(cards, key=lambda path: path.stat().st_mtime))
-        took = f"; the last took {max(last['seconds'], 0.1):.1f} s"
-    else:
-        took = f"; {registry.get('queries', grow.use).card.cost}"
-    return f"{count:,} of {left:,} items without a label{took}"
 
 
 @st.cache_data(ttl=300, show_spinner="Looking for encoders and their weights")

@@ -14,7 +14,7 @@ import streamlit as st
 from curation.ui import actions, itemview, theme, thumbs
 from curation.ui.findings import percent
 from curation.ui.gallery import Tile, gallery
-from curation.ui.growbatch import SKIPPED, WHY, Batch, answered, following, offered, progress
+from curation.ui.growbatch import SKIPPED, WHY, Batch, answered, following, offered, progress, waiting
 from curation.ui.paging import pager, part
 from curation.ui.project import Project
 from curation.ui.reviewone import numbered
@@ -33,23 +33,23 @@ def label(project: Project, batch: Batch, vectors: tuple[np.ndarray, np.ndarray]
     actions.announce()
     state, now = st.session_state, standing(project.items, project.in_force)
     desk = Desk(project, batch, now, state.get(f"grow:at:{project.name}"))
-    labelled, aside, left = progress(batch.rows, now)
+    labelled, aside, _ = progress(batch.rows, now)
     words = f"{labelled:,} of {len(batch.rows):,} labelled" + (f" · {aside:,} put aside" if aside else "")
+    words += f" · {len(waiting(project.items, now)):,} of all items have no label yet"
     st.progress((labelled + aside) / max(len(batch.rows), 1), text=words)
-    picture, verdict, grid = st.columns([8, 7, 13], gap="medium")
     if desk.at is None:
-        with picture.container(), st.container():
-            pass
-        with picture:
+        left, grid = st.columns([15, 13], gap="medium")
+        with left:
             _finished(desk, more)
     else:
+        picture, verdict, grid = st.columns([8, 7, 13], gap="medium")
         with picture:
             _picture(desk)
             _alike(desk, vectors)
         with verdict:
             _answers(desk)
     with grid:
-        _grid(desk, bool(left), more)
+        _grid(desk)
 
 
 class Desk:
@@ -144,7 +144,6 @@ def _answers(desk: Desk) -> None:
         said = now.label(desk.at) if now.labels[desk.at] >= 0 else "put aside"
         theme.chips([(f"{said}; another answer replaces it", "kept")])
     st.html(_guesses(desk.batch.guesses(desk.at)))
-    skip, undo = st.container(), st.container()
     if guess:
         st.button(
             f"Accept “{plain(guess[0])}”", key="grow_accept", shortcut="A", width="stretch", type="primary",
@@ -217,12 +216,11 @@ def alike(vectors: tuple[np.ndarray, np.ndarray] | None, now: Standing, at: int,
 # -- many items ------------------------------------------------------------------------------------------------
 
 
-def _grid(desk: Desk, unfinished: bool, more: Callable) -> None:
+def _grid(desk: Desk) -> None:
     state, rows, chosen = st.session_state, desk.batch.rows, f"grow:chosen:{desk.project.name}"
     if (opened := (state.get("grow_tiles") or {}).get("opened")) is not None and int(opened) != desk.at:
         desk._go(int(opened))
         st.rerun(scope="fragment")
-    picked = np.array(sorted(int(id_) for id_ in state.get(chosen, ())), np.int64)
     place = st.container(key="grow_bulk", gap="xsmall")
     with st.container(key="grow_scroll"):
         choice = gallery(
@@ -240,11 +238,6 @@ def _grid(desk: Desk, unfinished: bool, more: Callable) -> None:
             _bulk(desk, picked)
         else:
             _sure(desk)
-    if unfinished and st.button(
-        "Next batch without the rest", key="grow_early", type="tertiary", icon=":material/fast_forward:",
-        help="What is not labelled may be asked for again",
-    ):  # fmt: skip
-        more()
 
 
 def _bulk(desk: Desk, picked: np.ndarray) -> None:
@@ -273,14 +266,16 @@ def _sure(desk: Desk) -> None:
     if desk.batch.predicted is None or not len(desk.open):
         itemview.note("Click several to label them at once; a double click puts one on the desk.")
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        above = st.select_slider(
-            "The model is at least this sure", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99], 0.9, key="grow_above",
-            format_func=lambda p: f"{100 * p:.0f} %", label_visibility="collapsed", width=190, persist_state="session",
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        itemview.note("The model is sure", width="content")
+        above = st.selectbox(
+            "The model is at least this sure", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99], 4, key="grow_above",
+            format_func=lambda p: f"above {100 * p:.0f} %", label_visibility="collapsed", width=130,
+            persist_state="session",
         )  # fmt: skip
         rows, names = desk.batch.sure(desk.open, above)
         st.button(
-            f"Accept {len(rows):,} guesses above {100 * above:.0f} %", key="grow_accept_sure", disabled=not len(rows),
+            f"Accept {len(rows):,} guesses", key="grow_accept_sure", disabled=not len(rows),
             on_click=desk.many, args=(rows, names), help="Look at them first: what a model is sure of can be wrong",
         )  # fmt: skip
 
@@ -323,7 +318,7 @@ CSS = """
 .wn-guess span { font-variant-numeric: tabular-nums; opacity: 0.75; text-align: right; }
 .st-key-grow_picture img { width: 100%; max-height: max(240px, calc(100vh - 30rem)); object-fit: contain;
   object-position: left top; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-grow_scroll) { max-height: max(360px, calc(100vh - 19rem)); }
+[data-testid="stLayoutWrapper"]:has(> .st-key-grow_scroll) { max-height: max(340px, calc(100vh - 22rem)); }
 .st-key-grow_numbers_own kbd { display: none; }
 .st-key-grow_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
 """

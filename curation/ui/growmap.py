@@ -90,8 +90,9 @@ def figure(
     colour = Categories(now.classes, now.labels, colour_map(now.classes, counts), none="no label yet")
     hover = {"label": np.array([*now.classes, "no label yet"], object)[now.labels], "file:": ids}
     made = map_figure(xy, colour, flagged=mark, hover=hover, rows=rows, dark=dark)
-    made.update_layout(annotations=[{**made.layout.annotations[0].to_plotly_json(), "text": "◇ this batch"}]
-                       if made.layout.annotations else [])  # fmt: skip
+    made.update_traces(marker={"opacity": 1, "size": 10, "line": {"width": 1.8}}, selector={"marker.symbol": "diamond"})
+    for note in made.layout.annotations:  # the one that says what a diamond is
+        note.text = "◇ this batch"
     return made, rows
 
 

@@ -1,0 +1,426 @@
+"""The page grow: the batch, every kind of answer, bad input in words, and the keys in a real browser."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import Visit, chromium
+from browser import app as served
+from streamlit.testing.v1 import AppTest
+
+from curation.data.decisions import DecisionLog, fold
+from curation.engine.recipe import load_recipe, parse_recipe
+from curation.engine.run import run
+from curation.ui import growbatch, growcurve, growfind, growmap
+from curation.ui.growbatch import Batch
+from curation.ui.project import Project
+from curation.ui.standing import standing
+
+RECIPE = {
+    "source": {"use": "sample", "labelled": 5},
+    "encode": {"use": "pixels"},
+    "map": {"use": "pca"},
+    "grow": {"use": "margin", "batch": 12},
+}
+
+
+@pytest.fixture(scope="session")
+def built_pool(tmp_path_factory) -> Path:
+    """Digits of which 50 have a label, with a first batch of 12 and a map of the pool; nobody writes here."""
+    folder = tmp_path_factory.mktemp("pool") / "pool"
+    run(parse_recipe(RECIPE), folder, device="cpu", until="map")
+    return folder
+
+
+@pytest.fixture
+def home(built_pool, empty_home) -> Path:
+    """A home folder with the project "pool", free to be written to."""
+    shutil.copytree(built_pool, empty_home / "pool")
+    return empty_home
+
+
+@pytest.fixture
+def started(monkeypatch) -> list:
+    """What the page starts: (recipe, title, until); nothing is run."""
+    jobs = []
+    monkeypatch.setattr(Project, "run", lambda self, recipe, title, until=None: jobs.append((recipe, title, until)))
+    return jobs
+
+
+def decided(home: Path):
+    return fold(DecisionLog(home / "pool").all())
+
+
+def labels(page: AppTest) -> dict[str, str]:
+    return {button.key: button.label for button in page.button if button.key}
+
+
+def said(page: AppTest) -> str:
+    words = [html.proto.body for html in page.get("html")] + [m.value for m in (*page.caption, *page.warning)]
+    return " ".join(words).replace("\\", "")
+
+
+def progress(page: AppTest) -> str:
+    return page.get("progress")[0].proto.text
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    page.button(key=f"grow_{key}").click().run()
+    assert not page.exception
+    return page
+
+
+def type_in(page: AppTest, key: str, text: str) -> AppTest:
+    """A name that is not among the options, as a person types it; the test's own widget knows its options only."""
+    box = page.selectbox(key=f"grow_{key}")
+    box.options.append(text)
+    box.set_value(text).run()
+    assert not page.exception
+    return page
+
+
+def view(page: AppTest, name: str) -> AppTest:
+    page.segmented_control(key="grow_view").set_value(name).run()
+    assert not page.exception
+    return page
+
+
+def relabel(home: Path, names: dict[str, str]) -> None:
+    for id_, name in names.items():
+        DecisionLog(home / "pool").add([id_], "relabel", name)
+
+
+def without_labels(home: Path, tmp_path: Path, labels=None) -> None:
+    """The project "pool" of 40 feature rows, by default none with a label."""
+    x = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    np.savez(tmp_path / "x.npz", features=x, labels=np.full(40, -1) if labels is None else labels)
+    source = {"use": "arrays", "path": str(tmp_path / "x.npz"), "holdout": 0.0}
+    run(parse_recipe({"source": source, "encode": {"use": "precomputed"}}), home / "pool", device="cpu")
+
+
+# -- nothing to grow -------------------------------------------------------------------------------------------
+
+
+def test_without_a_dataset_the_page_says_what_is_unlabelled_and_offers_the_sample(app, empty_home, started):
+    page = app("grow")
+    assert not page.exception
+    assert list(labels(page).values()) == ["Choose a dataset", "Try the sample: digits with 5 labels per class"]
+    assert "split named “unlabeled”" in said(page)
+    press(page, "sample")
+    recipe, _, until = started[0]
+    assert (recipe.source.params["labelled"], recipe.grow.use, until) == (5, "margin", "map")
+
+
+def test_a_fully_labelled_dataset_is_offered_a_simulation(app, empty_home, started):
+    recipe = {"source": {"use": "sample"}, "encode": {"use": "pixels"}, "score": [{"use": "aum"}]}
+    run(parse_recipe(recipe), empty_home / "pool", device="cpu", until="encode")
+    page = app("grow", project="pool")
+    assert not page.exception
+    assert "Every item of this dataset has a label." in said(page)
+    press(page, "empty-button")
+    assert "There is no curve yet" in said(page)
+    press(page, "sim_run")
+    recipe, _, until = started[0]
+    assert until == "growth"
+    assert recipe.grow.simulate.seeds == 3
+    assert not recipe.score  # nothing but what growing needs
+    assert load_recipe(empty_home / "pool" / "recipe.toml").score  # which stays in the project's own
+
+
+def test_before_anything_is_encoded_the_encoder_is_chosen(app, empty_home):
+    run(parse_recipe({"source": RECIPE["source"]}), empty_home / "pool", device="cpu")
+    page = app("grow", project="pool")
+    assert not page.exception
+    assert labels(page)["grow_encode_run"] == "Encode 1,797 items"
+    assert page.selectbox(key="grow_encoder").value == "pixels"
+
+
+# -- answers ---------------------------------------------------------------------------------------------------
+
+
+def test_the_batch_is_on_the_desk_with_the_models_guess(app, home):
+    page = app("grow", project="pool")
+    assert not page.exception
+    assert progress(page) == "0 of 12 labelled · 1,388 of all items have no label yet"
+    assert labels(page)["grow_accept"].startswith("Accept “")
+    assert "Most alike among the labelled" in said(page)
+    assert "Blind to likeness within a batch, and noise." in said(page)
+
+
+def test_every_answer_is_on_the_disk_and_moves_on(app, home):
+    page = app("grow", project="pool")
+    guess = labels(page)["grow_accept"].removeprefix("Accept “").removesuffix("”")
+    first = current(home).rows[0]
+    press(page, "accept")
+    assert list(decided(home).labels.values()) == [guess]
+    press(page, "to_3")
+    assert list(decided(home).labels.values())[1:] == ["3"]
+    assert {d.why for d in DecisionLog(home / "pool").all()} == {"grow"}
+    press(page, "skip")
+    assert list(decided(home).queued.values()) == ["skipped while growing"]
+    assert progress(page) == "2 of 12 labelled · 1 put aside · 1,385 of all items have no label yet"
+    at = page.session_state["grow:at:pool"]
+    assert at != first
+    press(page, "undo")
+    assert not decided(home).queued
+    assert page.session_state["grow:at:pool"] != at  # back at what was skipped
+    press(press(page, "undo"), "undo")
+    assert not decided(home).labels
+    press(page, "undo")
+    assert "There is nothing to undo" in said(page)
+
+
+def test_a_new_class_is_typed_on_the_way_and_has_a_place_from_then_on(app, home):
+    page = app("grow", project="pool")
+    type_in(page, "other", "  zebra \t crossing ")
+    assert list(decided(home).labels.values()) == ["zebra crossing"]
+    assert "zebra crossing" in page.selectbox(key="grow_other").options
+    type_in(page, "other", "   ")
+    assert len(decided(home).labels) == 1  # an empty name is no answer
+    assert progress(page).startswith("1 of 12 labelled")
+
+
+def test_arrows_walk_and_an_answer_can_be_replaced(app, home):
+    page = press(app("grow", project="pool"), "to_1")
+    press(page, "go_previous")
+    assert "another answer replaces it" in said(page)
+    press(page, "to_2")
+    assert list(decided(home).labels.values()) == ["2"]  # twice or in conflict: the last word counts
+
+
+def test_many_are_labelled_and_accepted_at_once_and_undone_at_once(app, home):
+    page = app("grow", project="pool")
+    page.selectbox(key="grow_above").set_value(0.5).run()
+    count = int(labels(page)["grow_accept_sure"].split()[1])
+    assert 0 < count < 12
+    press(page, "accept_sure")
+    assert len(decided(home).labels) == count
+    press(page, "undo")
+    assert not decided(home).labels
+
+    chosen = [str(row) for row in current(home).rows[:3]]
+    page.session_state["grow:chosen:pool"] = frozenset(chosen)
+    page.run()
+    page.selectbox(key="grow_bulk_name").set_value("4").run()
+    press(page, "bulk_label")
+    assert list(decided(home).labels.values()) == ["4"] * 3
+    assert "grow_bulk_label" not in labels(page)  # nothing is selected any more
+
+
+def current(home: Path) -> Batch:
+    project = Project(home / "pool")
+    return growbatch.current(project.planned(growbatch.recipe_of(project.recipe)), project.log.all())
+
+
+def test_the_batch_stays_on_the_desk_through_answers_and_a_reload(app, home):
+    before = current(home)
+    page = press(press(app("grow", project="pool"), "to_1"), "to_2")
+    assert current(home).key == before.key
+    again = app("grow", project="pool")
+    assert progress(again).startswith("2 of 12 labelled")
+    assert not page.exception
+
+
+def test_after_the_last_answer_the_next_batch_starts_with_one_click(app, home, started):
+    page = app("grow", project="pool")
+    for _ in range(12):
+        press(page, "accept")
+    assert "This batch is done" in said(page)
+    press(page, "done-button")
+    recipe, title, until = started[0]
+    assert (title, until, recipe.grow.batch) == ("Next batch", "query", 12)
+    before = current(home)
+    run(recipe, home / "pool", device="cpu", until=until)
+    page = app("grow", project="pool")
+    assert progress(page) == "0 of 12 labelled · 1,376 of all items have no label yet"
+    after = current(home)
+    assert not np.isin(after.rows, before.rows).any()
+    view(page, "curve")
+    assert page.dataframe[0].value["labels"].tolist() == ["62"]
+
+
+# -- bad input, in words ---------------------------------------------------------------------------------------
+
+
+def obstacles(page: AppTest) -> str:
+    assert not page.exception
+    assert page.button(key="grow_next").disabled
+    return page.warning[0].value.replace("\\", "")
+
+
+def test_no_label_and_a_strategy_that_needs_some_names_those_that_do_not(app, empty_home, tmp_path):
+    without_labels(empty_home, tmp_path)
+    page = app("grow", project="pool")
+    assert page.selectbox(key="grow_strategy").value == "typiclust"  # what can start comes first
+    assert not page.button(key="grow_next").disabled
+    page.selectbox(key="grow_strategy").set_value("margin").run()
+    assert obstacles(page) == (
+        "Margin needs labels of at least two classes and there are none: label a few, or start with TypiClust, "
+        "ProbCover or Random."
+    )
+    page.selectbox(key="grow_strategy").set_value("random").run()
+    page.selectbox(key="grow_candidates").set_value("seals").run()
+    assert "need labels and there are none: take all" in obstacles(page)
+    assert "No labelled test items" in said(page)
+    assert "40 items are left, fewer than the batch of 50" in said(page)
+
+
+def test_one_class_only_is_said(app, empty_home, tmp_path):
+    without_labels(empty_home, tmp_path, np.where(np.arange(40) < 4, 7, -1))
+    page = app("grow", project="pool")
+    page.selectbox(key="grow_strategy").set_value("margin").run()
+    assert "there is one class only (7)" in obstacles(page)
+
+
+def test_when_nothing_is_left_it_is_said(app, home):
+    ids = Project(home / "pool").items.column("id")
+    waiting = growbatch.unlabelled(Project(home / "pool").items)
+    assert waiting == 1388
+    DecisionLog(home / "pool").add(list(ids), "relabel", "1", why="grow")
+    assert "nothing is left to ask" in obstacles(app("grow", project="pool"))
+
+
+def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
+    page = app("grow", project="pool")
+    type_in(page, "concept", "zebra")
+    assert obstacles(page) == "No item is labelled zebra yet: find a few examples first, under Find."
+    view(page, "find")
+    assert "reads no words" in page.info[0].value
+    page.radio(key="grow_find_way").set_value("chance").run()
+    rows = growbatch.waiting(*_now(home))[:2]
+    assert page.text_input(key="grow_find_name").value == "zebra"
+    press(page, "find_others")
+    assert list(decided(home).labels.values()) == ["any other"] * 20
+    relabel(home, {str(Project(home / "pool").items.column("id")[row]): "zebra" for row in rows})
+    page = app("grow", project="pool")
+    type_in(page, "concept", "zebra")
+    press(page, "next")
+    recipe = started[0][0]
+    run(recipe, home / "pool", device="cpu", until="query")
+    batch = current(home)
+    assert batch.classes == ("any other", "zebra")
+    assert batch.card["positives"] == 2
+
+
+def _now(home: Path):
+    project = Project(home / "pool")
+    return project.items, standing(project.items, project.in_force)
+
+
+# -- parts -----------------------------------------------------------------------------------------------------
+
+
+def test_search_ranks_by_cosine_like_the_whole_comparison_does():
+    rng = np.random.default_rng(0)
+    x, rows = rng.normal(size=(200, 8)).astype(np.float16), np.arange(0, 400, 2)
+    query, candidates = rng.normal(size=8), np.sort(rng.choice(rows, 150, replace=False))
+    found, alike = growfind.nearest(x, rows, candidates, query, 10)
+    full = x.astype(np.float64)
+    cosine = full @ query / np.linalg.norm(full, axis=1) / np.linalg.norm(query)
+    wanted = candidates[np.argsort(-cosine[candidates // 2])[:10]]
+    assert found.tolist() == wanted.tolist()
+    assert np.allclose(alike, cosine[wanted // 2], atol=1e-3)
+    assert len(growfind.nearest(x, rows, candidates[:3], query, 10)[0]) == 3
+    assert len(growfind.nearest(x, rows, candidates[:0], query, 10)[0]) == 0
+
+
+def test_an_image_is_encoded_as_the_pool_was():
+    from PIL import Image
+
+    from curation.data.view import View
+    from curation.engine import registry
+
+    method = registry.get("encoders", "pixels")
+    encoder = method.call(View.of(images=[]), size=4, colour="grey")
+    assert growfind.encoded(encoder, Image.new("RGB", (9, 9), "white")).tolist() == [1.0] * 16
+    fit = {name: growfind.encodes_anything(m) for name, m in registry.methods("encoders").items()}
+    assert (fit["pixels"], fit["open_clip"], fit["patches"], fit["precomputed"]) == (True, True, False, False)
+
+
+def test_the_map_draws_the_batch_whatever_the_cap_and_outlines_it(home, monkeypatch):
+    monkeypatch.setattr(growmap, "CAP", 200)
+    items, now = _now(home)
+    project, batch = Project(home / "pool"), current(home)
+    the_plan = project.planned(growbatch.recipe_of(project.recipe))
+    xy = growmap.places(the_plan, len(items))
+    pool = items.rows("train", "unlabeled")
+    figure, rows = growmap.figure(xy, now, pool, batch.rows, items.column("id"), False)
+    assert len(rows) == 200
+    assert np.isin(batch.rows, rows).all()
+    outlined = [t.customdata[:, 0] for t in figure.data if t.marker.symbol == "diamond"]
+    assert sorted(np.concatenate(outlined)) == sorted(batch.rows)
+    assert figure.layout.annotations[0].text == "◇ this batch"
+
+
+def test_curves_are_means_and_spreads_over_seeds_and_random_is_held_against_by_seed():
+    def row(method, seed, round_, accuracy):
+        return {"method": method, "seed": seed, "round": round_, "labels": 10 * (round_ + 1), "cost": 10.0,
+                "accuracy": accuracy, "fit_seconds": 0.1, "fraction_considered": 0.5}  # fmt: skip
+
+    rows = [row("margin", 0, 0, 0.5), row("margin", 1, 0, 0.7), row("margin", 0, 1, 0.8), row("margin", 1, 1, 0.9)]
+    rows += [row("random", 0, 1, 0.7), row("random", 1, 1, 0.7), row("full", 0, 0, 0.95)]
+    (x, mean, sd, n), second = growcurve.curves(rows, "accuracy", "labels")["margin"]
+    assert (x, round(mean, 3), round(sd, 3), n) == (10, 0.6, 0.141, 2)
+    assert second[0] == 20
+    table = growcurve.table(rows).set_index("strategy")
+    assert table.loc["margin", "accuracy"] == "85.0 ± 7.1"
+    assert table.loc["margin", "against random"] == "+15.0 ± 7.1"
+    assert table.index.tolist() == ["margin", "random", "full"]
+    figure = growcurve.growth_figure(rows)
+    assert [t.name for t in figure.data if t.name] == ["random", "margin"]
+    assert "everything labelled: 95.0%" in figure.layout.annotations[0].text
+
+
+def test_number_keys_stand_for_all_classes_the_models_best_or_the_concept_first():
+    p = np.array([[0.2, 0.5, 0.3]])
+    batch = Batch("k", np.array([4]), p, ("a", "b", "c"))
+    assert growbatch.offered(batch, ["a", "b", "c"], np.zeros(3), 4) == ["a", "b", "c"]
+    many = [f"c{i}" for i in range(30)]
+    wide = Batch("k", np.array([4]), np.linspace(0, 1, 30)[None], tuple(many))
+    assert growbatch.offered(wide, many, np.zeros(30), 4)[:2] == ["c29", "c28"]
+    cold = Batch("k", np.array([4]), None, tuple(many))
+    assert growbatch.offered(cold, many, np.arange(30), 4)[0] == "c29"
+    concept = Batch("k", np.array([4]), p[:, :2], ("any other", "b"))
+    assert growbatch.offered(concept, ["a", "b"], np.zeros(2), 4) == ["b", "any other", "a"]
+
+
+# -- in a browser ----------------------------------------------------------------------------------------------
+
+
+def test_keys_label_the_grid_follows_and_the_next_batch_comes(home):
+    environment = {"WINNOW_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    with served(env=environment) as url, chromium() as browser:
+        page = Visit(browser, f"{url}/grow?project=pool")
+        tab = page.tab
+        tiles = tab.locator(".st-key-grow_tiles [role=option]")
+        tiles.first.wait_for()
+        assert "current" in tiles.nth(0).get_attribute("class")
+        steps = (("1", 1), ("a", 2), ("s", 2), ("u", 2), ("u", 1), ("7", 2))
+        for key, count in steps:
+            tab.keyboard.press(key)
+            tab.get_by_text(f"{count} of 12 labelled").wait_for()
+            page.settle()
+        assert sorted(decided(home).labels.values())[:2] == ["1", "7"]
+        assert tiles.nth(0).get_attribute("aria-label").startswith("1")
+        assert "current" in tiles.nth(2).get_attribute("class")
+        tab.keyboard.press("ArrowRight")
+        tab.wait_for_function("""() => {
+            const find = (root) => [...root.querySelectorAll('*')].flatMap(e => [
+                ...(e.matches('.tile.current') ? [e] : []), ...(e.shadowRoot ? find(e.shadowRoot) : [])]);
+            const [now] = find(document); return now && [...now.parentNode.children].indexOf(now) === 3;}""")
+        page.settle()
+
+        tiles.nth(5).click()
+        tiles.nth(6).click()
+        tab.locator(".st-key-grow_bulk_skip button", has_text="Skip 2").click()
+        tab.get_by_text("2 put aside").wait_for()
+        page.settle()
+        first = tiles.nth(3).get_attribute("title")
+        tab.locator(".st-key-grow_next button").first.click()
+        tab.get_by_text("0 of 12 labelled").wait_for(timeout=60_000)
+        page.settle()
+        assert "current" in tiles.nth(0).get_attribute("class")
+        assert first is not None
+        assert len(decided(home).labels) == 2
+        page.quiet()
