@@ -35,11 +35,16 @@ def key_of(**parts: Any) -> str:
 
 
 class Workspace:
-    """One folder of results. Opening creates it; raises WorkspaceError when it cannot be used, with the reason."""
+    """One folder of results. Raises WorkspaceError when it cannot be used, with the reason.
 
-    def __init__(self, folder: Path | str):
+    make: create it where it is not; a page that is open must not bring a removed project back.
+    """
+
+    def __init__(self, folder: Path | str, *, make: bool = True):
         self.folder = Path(folder)
         about = self.folder / "winnow.json"
+        if not make:
+            self.check()
         try:
             if not about.exists():
                 make_folder(self.folder)

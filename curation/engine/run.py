@@ -268,7 +268,7 @@ class _Beside:
 def _beside(step: Step, folder: Path, source_key: str, in_force: InForce, device: str, say) -> None:
     """What the other process does. It takes the lock itself: locks do not pass to children."""
     try:
-        space = Workspace(folder)
+        space = Workspace(folder, make=False)
         with space.lock(step.stage, step.key):
             if not space.done(step.stage, step.key):
                 compute(step, space, Store(space, source_key, in_force), device, lambda done, total, message="": None)

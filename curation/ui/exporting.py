@@ -107,14 +107,14 @@ def made(project: Project, asked: Wanted) -> Made | None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _made(folder: str, stamp: str, _asked: Wanted) -> Made:
-    store = Store(Workspace(folder), _asked.step.inputs["source"], _asked.in_force)
+    store = Store(Workspace(folder, make=False), _asked.step.inputs["source"], _asked.in_force)
     table = manifest.build(gather(_asked.step, store))
     return Made(table, tally(table, store.items))
 
 
 @st.cache_resource(ttl=60, max_entries=32, show_spinner=False)  # looks at the source's files again after a minute
 def _plan(folder: str, toml: str, stamp: str, _force: InForce) -> Plan:
-    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder), in_force=_force)
+    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder, make=False), in_force=_force)
 
 
 # -- numbers -------------------------------------------------------------------------------------------------

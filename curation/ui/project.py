@@ -36,7 +36,7 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder, self.name = folder, folder.name
-        self.workspace = Workspace(folder)
+        self.workspace = Workspace(folder, make=False)
         self.log = DecisionLog(folder)
         self.jobs = Jobs(folder)
 
@@ -269,12 +269,12 @@ def _plan(folder: Path, toml: str, in_force: InForce) -> Plan:
 
 @st.cache_resource(ttl=60, max_entries=32, show_spinner=False)  # looks at the source's files again after a minute
 def _cached_plan(folder: str, toml: str, stamp: str, _in_force: InForce) -> Plan:
-    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder), in_force=_in_force)
+    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder, make=False), in_force=_in_force)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _store(folder: Path, source_key: str, stamp: str, _in_force: InForce) -> Store:
-    return Store(Workspace(folder), source_key, _in_force, items=_items(folder, source_key))
+    return Store(Workspace(folder, make=False), source_key, _in_force, items=_items(folder, source_key))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")

@@ -89,7 +89,7 @@ def _plan(project: Project, section: Prune) -> Plan:
 
 @st.cache_resource(ttl=60, max_entries=64, show_spinner=False)
 def _cached(folder: str, toml: str, stamp: str, _force) -> Plan:
-    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder), until="prune", in_force=_force)
+    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder, make=False), until="prune", in_force=_force)
 
 
 def _needed(the_plan: Plan, step: Step) -> list[Step]:

@@ -225,7 +225,7 @@ def test_a_decision_in_a_project_that_was_removed_is_refused_and_makes_no_ghost(
     project = Project(tmp_path / "w")
     assert project.decide([0], "drop") == 1
     shutil.rmtree(tmp_path / "w")
-    for act in (lambda: project.decide([1], "drop"), project.undo):
+    for act in (lambda: project.decide([1], "drop"), project.undo, lambda: Project(tmp_path / "w")):
         with pytest.raises(WorkspaceError, match="is gone"):
             act()
     assert not (tmp_path / "w").exists()
