@@ -42,6 +42,18 @@ soak: $(VENV)/.dev ## Kill runs and servers by the hundred, poll for 12 simulate
 load: $(VENV)/.dev browser ## 20 browser sessions on 50,000 items for three minutes (LOAD="--sessions 5 --minutes 1" for less)
 	$(BIN)/python -m tests.load $(LOAD)
 
+.PHONY: fuzz audit hostile
+hostile: $(VENV)/.dev ## Feed 20,000 hostile files to the readers (HOSTILE="--count 1000 --seed 3" for others)
+	$(BIN)/python -m tests.hostile $(if $(HOSTILE),$(HOSTILE),--count 20000)
+
+fuzz: $(VENV)/.dev ## Fuzz every reader for 30 seconds (FUZZ="zip --seconds 600" for one); installs atheris where it has a wheel
+	-$(BIN)/python -m pip install --quiet --only-binary :all: atheris
+	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+audit: $(VENV)/.dev ## Ask the advisory database about every installed package; says so when it cannot be reached
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/python -m tests.audit
+
 clean: ## Remove the environment, caches and workspaces
 	rm -rf $(VENV) workspaces out .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

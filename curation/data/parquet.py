@@ -22,7 +22,7 @@ from curation.errors import SourceError
 
 BATCH = 200  # rows in memory together, at most
 TOGETHER = 16 * 1024**2  # bytes of them, about
-MEMORY = 192 * 1024**2  # bytes a batch may take in all its forms
+MEMORY = 160 * 1024**2  # bytes a batch may take in all its forms
 MAX_FOOTER = 16 * 1024**2  # bytes; it is parsed as a whole
 MAX_COLUMNS = 10_000
 TASK = "curation.data.parquet:on_trial"
@@ -38,8 +38,8 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     file = _opened(path)
     groups = range(file.num_row_groups)
     work = [json.dumps([group, list(columns)]) for group in groups]
-    for answers in (guarded(TASK, os.path.abspath(path), work[at : at + 64], MEMORY) for at in range(0, len(work), 64)):  # noqa: PTH100
-        for answer in answers:
+    for at in range(0, len(work), 64):
+        for answer in guarded(TASK, str(path.absolute()), work[at : at + 64], MEMORY):
             if answer != ["ok"]:
                 said = answer if isinstance(answer, str) else answer[0]
                 raise SourceError(f"{path} cannot be read as a table ({said.replace('decode', 'read')})")
@@ -69,8 +69,13 @@ def _rows(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[
     return file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns), use_threads=False)
 
 
-@lru_cache(maxsize=1)
 def _kept_open(path: Path) -> pq.ParquetFile:
+    about = path.stat()
+    return _of_now(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _of_now(path: Path, *which: int) -> pq.ParquetFile:
     return _opened(path)
 
 

@@ -53,7 +53,7 @@ def read_rows(path: Path, names: Sequence[str]) -> Iterator[Batch]:
                         f"the column {name!r} of {path} holds a text of {max(lengths):,} characters, over the limit of "
                         f"{MAX_CELL:,}; name another column"
                     )
-            rows += len(cells)
+            rows += max(map(len, batch.values()), default=0)
             if rows > MAX_ROWS or letters > MAX_TEXT:
                 raise SourceError(
                     f"{path} has over {MAX_ROWS:,} rows or over {MAX_TEXT:,} characters in the columns that are read, "

@@ -32,11 +32,11 @@ def encoding_of(path: Path) -> str:
     cp1252
     """
     about = path.stat()
-    return _encoding(path, about.st_size, about.st_mtime_ns)
+    return _encoding(path, about.st_ino, about.st_size, about.st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _encoding(path: Path, size: int, changed: int) -> str:
+def _encoding(path: Path, *which: int) -> str:
     with path.open("rb") as handle:
         start = handle.read(SAMPLE)
     marked = next((codec for mark, codec in MARKS.items() if start.startswith(mark)), None)

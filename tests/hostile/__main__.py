@@ -113,7 +113,7 @@ def main() -> int:
         ends[f"{name}: {end}"] += 1
         failures += [failure] if failure else []
     shutil.rmtree(top)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = own_peak()
     from curation.data import workers
 
     workers._end_all()
@@ -157,6 +157,14 @@ def _make() -> int:
         name, seed, given = json.loads(line)
         print(json.dumps(str(READERS[name][0](random.Random(seed), Path(given)))), flush=True)
     return 0
+
+
+def own_peak() -> int:
+    """Bytes. `ru_maxrss` would count what the process that started this one took."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
 
 
 def _one_line(error: WinnowError) -> str | None:
