@@ -10,6 +10,7 @@ faiss package: Douze et al., The Faiss Library, arXiv 2401.08281, 2024).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +39,7 @@ class Exact:
         rows: int64 [n], the rows of x that count; what is found is numbered among them. Default: all.
         """
         self.x, self.rows = x, rows
+        self.n = len(x) if rows is None else len(rows)
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         """As `Index.search`.
@@ -50,17 +52,27 @@ class Exact:
         asked = torch.from_numpy(unit(np.asarray(queries)))
         best = torch.full((len(asked), 0), 0.0)
         rows = torch.empty((len(asked), 0), dtype=torch.int64)
-        n = len(self.x) if self.rows is None else len(self.rows)
-        k = min(k, n)
-        for at in range(0, n, _BLOCK):
-            block = slice(at, at + _BLOCK)
-            part = torch.from_numpy(unit(np.asarray(self.x[block if self.rows is None else self.rows[block]])))
-            found = torch.topk(asked @ part.T, min(k, len(part)), dim=1)
+        k = min(k, self.n)
+        for at in range(0, self.n, _BLOCK):
+            scale = torch.from_numpy(self._scale[at : at + _BLOCK])
+            alike = (asked @ torch.from_numpy(self._part(at)).T) * scale
+            found = torch.topk(alike, min(k, len(scale)), dim=1)
             best = torch.cat([best, found.values], dim=1)
             rows = torch.cat([rows, found.indices + at], dim=1)
             best, order = torch.topk(best, min(k, best.shape[1]), dim=1)
             rows = torch.gather(rows, 1, order)
         return rows.numpy()
+
+    def _part(self, at: int) -> np.ndarray:
+        block = slice(at, at + _BLOCK)
+        return np.ascontiguousarray(self.x[block if self.rows is None else self.rows[block]], np.float32)
+
+    @cached_property
+    def _scale(self) -> np.ndarray:
+        """float32 [n]: 1 / length of each row, 0 for a zero row."""
+        parts = [np.einsum("ij,ij->i", p, p, dtype=np.float64) for p in map(self._part, range(0, self.n, _BLOCK))]
+        length = np.sqrt(np.concatenate([*parts, np.empty(0)]))
+        return np.divide(1, length, out=np.zeros(self.n), where=length > 0).astype(np.float32)
 
 
 class Inverted:
