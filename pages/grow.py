@@ -188,8 +188,6 @@ def _seals(the_plan: Plan, batch: Batch) -> str:
         index = the_plan.workspace.card("evidence", key)
         exact = index.get("search") == "exact"
         words.append("the search is exact" if exact else f"the index finds {index['recall']:.0%} of true neighbours")
-    if card.get("reachable") is not None:
-        words.append(f"{card['reachable']:.0%} of the pool can be reached")
     return theme.plain("; ".join(words) + ".")
 
 

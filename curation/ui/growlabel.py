@@ -196,7 +196,7 @@ def _alike(desk: Desk, vectors: tuple[np.ndarray, np.ndarray] | None) -> None:
     rows = alike(vectors, desk.now, desk.at)
     if len(rows):
         itemview.note("Most alike among the labelled")
-        itemview.strip(_tiles(desk, rows, 112, plainly=True), columns=ALIKE)
+        itemview.strip(_tiles(desk, rows, 112, plainly=True), columns=3)
 
 
 def alike(vectors: tuple[np.ndarray, np.ndarray] | None, now: Standing, at: int, k: int = ALIKE) -> np.ndarray:
