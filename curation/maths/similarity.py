@@ -19,7 +19,7 @@ from curation.errors import UnavailableError
 from curation.maths.neighbours import unit
 
 _BLOCK = 1 << 16  # rows brought to float32 at once
-_TRAINED_ON = 64  # rows per group that the groups are found from
+_TRAINED_ON, _PASSES = 40, 10  # rows per group that the groups are found from, and k-means passes over them
 
 
 class Index(Protocol):
@@ -106,7 +106,7 @@ def build(
     groups = max(1, int(4 * n**0.5))
     rng = np.random.default_rng(seed)
     index = faiss.index_factory(d, f"IVF{groups},SQfp16", faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed = seed
+    index.cp.seed, index.cp.niter = seed, _PASSES
     sample = np.sort(rng.choice(n, min(n, _TRAINED_ON * groups), replace=False))
     progress(0, n, "grouping")
     index.train(unit(np.asarray(x[sample])))
