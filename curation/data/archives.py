@@ -280,23 +280,22 @@ class _Xz(io.RawIOBase):
     def __init__(self, packed: BinaryIO):
         self.packed = packed
         self.decoder: lzma.LZMADecompressor | None = None
-        self.at = 0
 
     def read(self, size: int = -1) -> bytes:
         while True:
-            if self.decoder is None or self.decoder.eof:  # several streams may follow each other
+            if self.decoder is None or self.decoder.eof:  # several streams may follow each other, zeros between them
                 data = (self.decoder.unused_data if self.decoder else b"") or self.packed.read(CHUNK)
-                if not data.strip(b"\0"):  # padding, or the end
-                    if not data:
-                        return b""
-                    data = data.lstrip(b"\0")
+                self.decoder = None
+                if not data:
+                    return b""
+                if not (data := data.lstrip(b"\0")):
+                    continue
                 self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
             else:
                 data = self.packed.read(CHUNK) if self.decoder.needs_input else b""
                 if not data and self.decoder.needs_input:
                     raise EOFError("the compressed data ends before its end mark")
             if out := self.decoder.decompress(data, size):
-                self.at += len(out)
                 return out
 
 

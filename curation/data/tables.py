@@ -34,7 +34,8 @@ def columns_of(path: Path) -> list[str]:
             return parquet.schema_of(path).names
         if kind == "jsonl":
             return list(dict.fromkeys(key for row in islice(_json_rows(path), 100) for key in row))
-        return _open_csv(path, kind).schema.names
+        with _open_csv(path, kind) as reader:
+            return reader.schema.names
 
 
 def read_rows(path: Path, names: Sequence[str]) -> Iterator[Batch]:
@@ -92,9 +93,11 @@ def _batches(path: Path, kind: str, names: Sequence[str]) -> Iterator[Batch]:
         rows = _json_rows(path)
         while part := [[_json_cell(row.get(name), path) for name in names] for row in islice(rows, BATCH)]:
             yield dict(zip(names, map(list, zip(*part, strict=True)), strict=True))
+    elif kind == "parquet":
+        yield from (batch.to_pydict() for batch in parquet.batches(path, names))
     else:
-        for batch in parquet.batches(path, names) if kind == "parquet" else _open_csv(path, kind, names):
-            yield batch.to_pydict()
+        with _open_csv(path, kind, names) as reader:  # closed, it reads no further ahead
+            yield from (batch.to_pydict() for batch in reader)
 
 
 def _open_csv(path: Path, kind: str, names: Sequence[str] | None = None) -> csv.CSVStreamingReader:

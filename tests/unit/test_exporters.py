@@ -428,3 +428,33 @@ def test_load_dataset_reads_what_was_written(tmp_path):
     assert row["features"] == [0, 0, 1, 0, 0]
     assert loaded["train"].features["label"].names == list(items.classes)
     assert loaded["train"].features["label"].int2str(row["label"]) == "- no"
+
+
+def test_names_of_every_kind_stand_in_the_card_as_they_are(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    names = ['a "b"', "\x9f\n---\n", "\u202e", "😀", "é", "- x: y", "null", "{{ jinja }}", "\u2028"]
+    items = make_items(
+        ids=list(map(str, range(len(names)))),
+        labels=names,
+        splits=["train"] * len(names),
+        images=np.zeros((len(names), 2, 2), np.uint8),
+    )
+    ids = list(map(str, range(len(names))))
+    made = manifest(ids, ["train"] * len(ids), names, [True] * len(ids), list(range(1, len(ids) + 1)))
+    (out,) = huggingface.write(made, path=tmp_path / "hf", items=items)
+    front = yaml.safe_load((out / "README.md").read_text(encoding="utf-8").split("\n---\n")[0].removeprefix("---\n"))
+    label = next(part for part in front["dataset_info"]["features"] if part["name"] == "label")
+    assert list(label["dtype"]["class_label"]["names"].values()) == list(items.classes)
+
+
+@pytest.mark.parametrize("how", ["copy", "link"])
+def test_a_link_put_in_an_images_place_is_not_exported(files, tmp_path, how):
+    items, table = files
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    path = tmp_path / "data/train/cat/2.png"
+    path.unlink()
+    path.symlink_to(secret)
+    with pytest.raises(InputError, match="a link that leads out of the folder; run the source again"):
+        folder.write(table, path=tmp_path / "out", how=how, items=items)
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 """The source `archive`: the same items as the folder, and no way out of it."""
 
 import io
+import lzma
 import os
 import struct
 import tarfile
@@ -240,3 +241,88 @@ def test_an_archive_without_images_names_what_it_holds(tmp_path):
 
 def test_a_file_where_a_folder_should_be_is_one_sentence(tmp_path):
     refused(zipped(tmp_path / "x.zip", [("a.png", png()), ("a.png/b.png", png())]), "cannot be unpacked")
+
+
+# -- made to harm ------------------------------------------------------------------------------------------
+
+
+def test_members_that_share_their_bytes_are_refused(tmp_path):
+    """Fifield's zip bomb: many entries of the list point to one packed member."""
+    path = zipped(tmp_path / "x.zip", {"a/1.png": png(), "a/2.png": png()})
+    raw = bytearray(path.read_bytes())
+    second = raw.rindex(b"PK\x01\x02")
+    raw[second + 42 : second + 46] = struct.pack("<I", 0)  # where it starts
+    path.write_bytes(raw)
+    refused(path, "holds members that share their bytes")
+    assert not list((tmp_path / "into").rglob("*.png"))
+
+
+def test_a_list_of_members_that_would_fill_the_memory_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_DIRECTORY", 100)
+    path = zipped(tmp_path / "x.zip", {f"a/{number}.png": png() for number in range(3)})
+    refused(path, "has a list of members of [0-9]+ bytes, over the limit of 100; repack it as tar")
+
+
+def test_a_chain_of_tar_headers_is_refused(tmp_path):
+    head = tarfile.TarInfo("././@LongLink")
+    head.type, head.size = tarfile.GNUTYPE_LONGNAME, 512
+    (tmp_path / "x.tar").write_bytes((head.tobuf(tarfile.GNU_FORMAT) + b"x" * 512) * 1500)
+    refused(tmp_path / "x.tar", "holds a header of|is damaged or cut short")
+
+
+def test_attributes_for_all_members_are_limited(tmp_path):
+    with tarfile.open(tmp_path / "x.tar", "w", pax_headers={f"k{i}": "v" for i in range(101)}) as out:
+        out.addfile(tarfile.TarInfo("a/1.png"))
+    refused(tmp_path / "x.tar", "sets more than 100 attributes for all members")
+
+
+def test_an_xz_that_asks_for_more_memory_than_a_decoder_may_have_is_refused(tmp_path, monkeypatch):
+    path = tarred(tmp_path / "x.tar.xz", MEMBERS, "w:xz")
+    monkeypatch.setattr(archives, "XZ_MEMORY", 10**6)
+    refused(path, "damaged or cut short .*[Mm]emory")
+
+
+def test_an_xz_of_several_streams_is_read_whole(tmp_path):
+    tarred(tmp_path / "x.tar", MEMBERS)
+    raw = (tmp_path / "x.tar").read_bytes()
+    packed = b"".join(lzma.compress(raw[at : at + 1000]) + b"\0" * 8 for at in range(0, len(raw), 1000))
+    (tmp_path / "x.tar.xz").write_bytes(packed)
+    assert len(read(tmp_path / "x.tar.xz")) == 3
+
+
+def test_lzma_inside_a_zip_is_refused_since_the_file_says_how_much_memory_it_takes(tmp_path):
+    path = zipped(tmp_path / "x.zip", {"a/1.png": png()}, compression=zipfile.ZIP_LZMA)
+    refused(path, "compression type 14.*repack it as zip with deflate")
+
+
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_folders_too_deep_are_refused(tmp_path, make):
+    refused(make(tmp_path / "x.zip", {"d/" * 31 + "1.png": png()}), "over 30 folders deep")
+
+
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_names_no_other_system_can_hold_are_changed_and_that_is_said(tmp_path, make):
+    names = ["con/1.png", "a\nb/2.png", "c./3.png", "\x1b[31mred/4.png", "fine/aux.png"]
+    items = read(make(tmp_path / "x.zip", dict.fromkeys(names, png())))
+    there = ["_con/1.png", "_[31mred/4.png", "a_b/2.png", "c/3.png", "fine/_aux.png"]
+    assert items.column("id").tolist() == sorted(there)
+    assert any(note.startswith("5 names that some systems cannot hold") for note in items.notes)
+
+
+def test_an_archive_inside_the_archive_is_not_opened(tmp_path):
+    zipped(tmp_path / "inner.zip", {"a/2.png": png()})
+    inner = (tmp_path / "inner.zip").read_bytes()
+    items = read(zipped(tmp_path / "x.zip", {"a/1.png": png(), "a/inner.zip": inner}))
+    assert items.column("id").tolist() == ["a/1.png"]
+
+
+def test_what_is_passed_over_is_counted_and_not_remembered(tmp_path):
+    path = tarred(tmp_path / "x.tar", {"a/1.png": png(), **{f"a/{number}.txt": b"" for number in range(50)}})
+    (tmp_path / "into").mkdir()
+    done = archives.unpack(path, tmp_path / "into", lambda *_: None)
+    assert (done.others, len(done.shown)) == (50, archives.SHOWN)
+
+
+def test_a_pipe_is_no_archive(tmp_path):
+    os.mkfifo(tmp_path / "x.zip")
+    refused(tmp_path / "x.zip", "is neither a file nor a folder")

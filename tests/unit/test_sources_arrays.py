@@ -179,3 +179,43 @@ def test_missing_files_and_folders_are_one_sentence_each(tmp_path):
     for path, match in ((tmp_path / "gone.npz", "does not exist"), (tmp_path, "is a folder, not an .npz")):
         with pytest.raises(SourceError, match=match):
             arrays.read(path=path, into=tmp_path, progress=lambda *_: None)
+
+
+def npz(folder, **headers):
+    """An .npz whose members are the given headers, each followed by a little data."""
+    with zipfile.ZipFile(folder / "x.npz", "w", zipfile.ZIP_DEFLATED) as out:
+        for name, (kind, shape, data) in headers.items():
+            head = f"{{'descr': {kind!r}, 'fortran_order': False, 'shape': {shape}}}".encode()
+            out.writestr(f"{name}.npy", b"\x93NUMPY\1\0" + len(head).to_bytes(2, "little") + head + data)
+    return folder / "x.npz"
+
+
+@pytest.mark.parametrize("shape", ["(1000000000000000,)", "(99999999999,)", "(2000001,)"])
+def test_texts_of_no_length_cannot_be_a_million_million_labels(tmp_path, shape):
+    """A type of zero bytes: any number of rows is there, as far as the size of the file goes."""
+    path = npz(tmp_path, labels=("<U0", shape, b""), features=("<f4", "(1, 1)", b"\0" * 4))
+    refused(path, "rows, over the limit of 2,000,000")
+
+
+def test_arrays_that_unpack_to_far_more_than_they_are_are_refused_before_they_do(tmp_path):
+    path = saved(tmp_path, features=np.zeros((3, 10**6)), labels=[0, 1, 1])
+    refused(path, "features unpacks to more than 200 times its size")
+    assert not list((tmp_path / "into").iterdir())
+
+
+def test_labels_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("curation.data.npz.MAX_SMALL", 10)
+    monkeypatch.setattr("curation.data.npz.read.__defaults__", (10,))
+    refused(saved(tmp_path, features=FEATURES, labels=[0, 1, 1]), "labels takes 24 bytes, over the limit of 10")
+
+
+def test_images_of_too_many_pixels_are_refused_by_their_header(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "MAX_PIXELS", 7)
+    refused(saved(tmp_path, images=IMAGES, labels=[0, 1, 1]), "images of 4 x 2 pixels are over the limit of 7")
+
+
+def test_a_member_without_the_ending_of_an_array_is_none(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as out:
+        out.writestr("features", b"")
+        out.writestr("labels", b"")
+    refused(tmp_path / "x.npz", "must hold `images` or `features`")

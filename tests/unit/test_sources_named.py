@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import pickle
 import struct
 import time
@@ -220,3 +221,19 @@ def test_a_split_of_no_known_name_is_one_sentence(hub_is_gone, tmp_path):
     )
     with pytest.raises(SourceError, match="has no split of a known name; it has: monday"):
         hf(str(tmp_path / "set"), tmp_path)
+
+
+def test_a_row_that_names_a_file_elsewhere_is_refused_and_the_file_not_copied(hub_is_gone, tmp_path):
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "set").mkdir()
+    rows = pa.table({"image": [{"bytes": None, "path": str(tmp_path / "secret.txt")}], "label": ["a"]})
+    kinds = {"image": {"_type": "Image"}, "label": {"dtype": "string", "_type": "Value"}}
+    rows = rows.cast(
+        pa.schema([("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("label", pa.string())])
+    )
+    rows = rows.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": kinds}})})
+    pq.write_table(rows, tmp_path / "set" / "train.parquet")
+    (tmp_path / "into").mkdir()
+    with pytest.raises(SourceError, match="which is not part of the data set"):
+        hf(str(tmp_path / "set"), tmp_path / "into")
+    assert not list((tmp_path / "into").rglob("*.*"))

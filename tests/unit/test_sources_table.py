@@ -226,3 +226,64 @@ def test_missing_tables_folders_and_roots_are_one_sentence_each(here):
     ):
         with pytest.raises(SourceError, match=match):
             table.read(path=path, into=here, progress=lambda *_: None, **how)
+
+
+# -- made to harm ------------------------------------------------------------------------------------------
+
+
+def test_one_long_value_that_stands_for_many_rows_is_refused_before_it_is_written_out(tmp_path):
+    """A dictionary of a single text of 2 MB and 20,000 rows that point to it: 1 kB as a file, 40 GB as a table."""
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), ["x" * 2_000_000])
+    where = tmp_path / "t.parquet"
+    made = pa.table({"path": long, "label": ["a"] * 20_000})
+    pq.write_table(made, where, compression="zstd", dictionary_pagesize_limit=2**30)
+    assert where.stat().st_size < 200_000
+    refused(where, "takes more memory to unpack than a table may")
+
+
+def test_images_that_unpack_to_far_more_than_the_table_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "RATIO_FROM", 1000)
+    cells = [b"\0" * 100_000] * 100
+    pq.write_table(pa.table({"path": cells, "label": ["a"] * 100}), tmp_path / "t.parquet", compression="zstd")
+    refused(tmp_path / "t.parquet", "unpacks to more than 200 times its size")
+
+
+@pytest.mark.parametrize("said", ["{broken", "[" * 5000, "[]", '{"info": 3}', '{"info": {"features": {"label": []}}}'])
+def test_class_names_that_are_none_are_passed_over_or_refused_in_a_sentence(here, said):
+    rows = pa.table({"path": ["a/1.png"], "label": ["cat"]}).replace_schema_metadata({"huggingface": said})
+    pq.write_table(rows, here / "t.parquet")
+    if said[0] in "{[" and said not in ("{broken", "[" * 5000):
+        assert read(here / "t.parquet").column("label").tolist() == ["cat"]
+    else:
+        refused(here / "t.parquet", "cannot be read as a table")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("t.jsonl", "[" * 100_000, "line 1 of .* cannot be read|is not JSON"),
+        ("t.jsonl", '{"path": "a/1.png", "label": ' + "9" * 5000 + "}", "line 1 of .* cannot be read"),
+        ("t.jsonl", '{"path": "a/1.png", "label": ["x"]}', "holds a list where a single text"),
+        ("t.jsonl", '{"path": "' + "x" * 5_000_000 + '"}', "has a line of over 4,194,304 characters"),
+        (
+            "t.jsonl",
+            '{"path": "a/1.png", "label": "' + "x" * 40_000 + '"}',
+            "text of 40,000 characters, over the limit",
+        ),
+        ("t.csv", "path,label\na/1.png," + "x" * 1001 + "\n", "has 1,001 characters, over the limit of 1,000"),
+        ("t.csv", ",".join(f"c{i}" for i in range(10_001)) + "\n", "has 10,001 columns, over the limit of 10,000"),
+        ("t.csv", "path,label\n" + "\n" * 4_000_010, "has over 2,000,000 lines"),
+    ],
+)
+def test_a_text_over_its_limits_is_one_sentence(here, name, text, match):
+    refused(written(here / name, text), match)
+
+
+def test_numbers_that_are_none_are_labels_as_they_are_written(here):
+    lines = ['{"path": "a/1.png", "label": NaN}', '{"path": "a/2.png", "label": -Infinity}']
+    assert read(written(here / "t.jsonl", "\n".join(lines))).column("label").tolist() == [None, "-inf"]
+
+
+def test_a_path_too_long_is_that_rows_problem(here):
+    items = read(written(here / "t.csv", "path,label\na/1.png,cat\n" + "b" * 5000 + ",dog\n"))
+    assert items.column("status").tolist()[1] == "its path has 5,000 characters, over the limit of 4,096"
