@@ -157,7 +157,7 @@ def _label(project: Project, the_plan: Plan, grow: Grow | None, batch: Batch | N
         text = "Choose a strategy above and ask for the first batch; it appears here, with a key for every answer."
         theme.empty_state("potted_plant", "No batch has been asked for", text, key="grow_none")
         return
-    for note in batch.card.get("notes", ()):
+    for note in batch.notes:
         st.caption(theme.plain(f"{note[:1].upper()}{note[1:]}."))
     if batch.card["params"].get("candidates") == "seals":
         st.caption(_seals(the_plan, batch))

@@ -61,6 +61,10 @@ def _choose(project: Project, facts: firstlook.Facts, kind: str) -> None:
         found = "one class" if train else "no item with a label"
         st.warning(f"There is {found} to train on; an analysis needs at least two classes. Put images into one "
                    "folder per class, or bring a table with a column of labels.")  # fmt: skip
+        if facts.splits.get("unlabeled") and st.button(
+            "Label some", key="analysis_grow", icon=":material/potted_plant:"
+        ):
+            st.switch_page("pages/grow.py")
         return
     options = defaults.suited(_encoders(), images=have.has_images, features=have.features is not None)
     gpu = defaults.gpu_name()

@@ -209,7 +209,7 @@ def embeddings_first(project: Project, now: Standing) -> None:
     if not ready:
         st.error(plain(why))
         return
-    with st.container(border=True, key="grow_encode"):
+    with st.container(border=True, key="grow_encode", width=640):
         st.markdown("**First, embeddings**: the model and every strategy stand on them.")
         use = st.selectbox("Encoder", list(ready), list(ready).index(pick) if pick in ready else 0,
                            format_func=ready.get, key="grow_encoder")  # fmt: skip

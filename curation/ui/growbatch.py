@@ -36,6 +36,11 @@ class Batch:
     classes: tuple[str, ...]
     card: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def notes(self) -> list[str]:
+        """What the step says of the batch; why there is no model is said where its guess would stand."""
+        return [note for note in self.card.get("notes", ()) if "a model needs" not in note]
+
     def guess(self, row: int) -> tuple[str, float] | None:
         """The model's first guess for an item and how sure it is."""
         best = self.guesses(row, 1)

@@ -127,8 +127,11 @@ class Desk:
 
 
 def _picture(desk: Desk) -> None:
-    with st.container(key="grow_picture"):
-        theme.picture(thumbs.large(desk.project.items, desk.at), "the item to label", side=480)
+    if desk.project.items.has_images:
+        with st.container(key="grow_picture"):
+            theme.picture(thumbs.large(desk.project.items, desk.at), "the item to label", side=480)
+    else:
+        st.info("This source brings features and no images: an item is known by its id.", icon=":material/hide_image:")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         itemview.note(desk._id(desk.at))
         with st.container(horizontal=True, gap="small", width="content"):
@@ -292,7 +295,7 @@ def _tiles(desk: Desk, rows: Sequence[int], size: int, plainly: bool = False) ->
             elif desk.done[row]:
                 name, badge = "skipped" if desk.now.queued[row] else "dropped", None
             else:
-                name, note = (f"{guess[0]}?", percent(guess[1])) if guess else ("–", "")
+                name, note = (f"{guess[0]}?", percent(guess[1])) if guess else (str(ids[row]), "")
             badge = "current" if row == desk.at else badge
         made.append(Tile(str(row), src, literal(name), literal(note), badge, title=literal(ids[row])))
     return made
@@ -318,7 +321,7 @@ CSS = """
 .wn-guess span { font-variant-numeric: tabular-nums; opacity: 0.75; text-align: right; }
 .st-key-grow_picture img { width: 100%; max-height: max(240px, calc(100vh - 30rem)); object-fit: contain;
   object-position: left top; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-grow_scroll) { max-height: max(340px, calc(100vh - 22rem)); }
+[data-testid="stLayoutWrapper"]:has(> .st-key-grow_scroll) { max-height: max(340px, calc(100vh - 24rem)); }
 .st-key-grow_numbers_own kbd { display: none; }
 .st-key-grow_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
 """

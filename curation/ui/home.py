@@ -177,6 +177,8 @@ def check_recipe(recipe: Recipe) -> None:
             check_paths({name: value for name, value in section.params.items() if value != defaults.get(name)})
     for section in recipe.evidence.values():
         check_paths(section.params)
+    if recipe.grow and recipe.grow.cost not in ("", "bytes", "pixels"):
+        check_paths({"cost": Path(recipe.grow.cost)})
     for section in recipe.export:
         target(str(section.params["path"]))
 

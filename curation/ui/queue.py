@@ -140,7 +140,7 @@ def caught(found: Findings) -> Caught | None:
     seen = np.zeros(len(found.items), bool)
     for flag in found.of_kind("mislabel").values():
         seen |= np.isfinite(flag.score)
-    wrong = (truth != given) & np.not_equal(truth, None) & seen
+    wrong = (truth != given) & np.not_equal(truth, None) & np.not_equal(given, None) & seen
     if not wrong.any():
         return None
     flagged = found.marked("mislabel")
