@@ -167,11 +167,13 @@ def check_recipe(recipe: Recipe) -> None:
     recipe imports code by its path, or names a place outside the folders it may use."""
     if access.visitor() is None:
         return
-    parts = {"sources": [recipe.source], "encoders": [recipe.encode], "students": [recipe.verify]}
+    parts = {"sources": [recipe.source], "encoders": [recipe.encode], "scores": recipe.score, "flags": recipe.flag}
+    parts |= {"maps": [recipe.map], "pruners": recipe.prune, "students": [recipe.verify], "queries": [recipe.grow]}
+    own = {name for name, student in registry.methods("students").items() if "own" in student.card.tags}
     for kind, sections in parts.items():
         for section in filter(None, sections):
             method = registry.get(kind, section.use)
-            if "own" in method.card.tags:
+            if own & {str(value) for value in (section.use, getattr(section, "student", ""), *section.params.values())}:
                 raise InputError("code of your own runs from the command line only, where people log in to the app")
             defaults = {name: field.default for name, field in method.params.model_fields.items()}
             check_paths({name: value for name, value in section.params.items() if value != defaults.get(name)})
