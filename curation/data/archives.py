@@ -24,6 +24,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -228,7 +229,7 @@ def refuse_overlaps(path: Path, members: Sequence[zipfile.ZipInfo], end: int) ->
     Fifield, A better zip bomb, USENIX WOOT 2019.
     """
     starts = sorted((info.header_offset, info.compress_size) for info in members)
-    for (start, size), (following, _) in zip(starts, [*starts[1:], (end, 0)], strict=True):
+    for (start, size), (following, _) in pairwise([*starts, (end, 0)]):
         if start + 30 + size > following:  # 30: the shortest header a member can have
             raise SourceError(f"{path} holds members that share their bytes, as archives made to fill a disk do")
 

@@ -22,7 +22,7 @@ from curation.errors import SourceError
 
 BATCH = 200  # rows in memory together, at most
 TOGETHER = 16 * 1024**2  # bytes of them, about
-MEMORY = 160 * 1024**2  # bytes a batch may take in all its forms
+MEMORY = 160 * 1024**2  # bytes a batch may take in all its forms, beside three times what the file holds
 MAX_FOOTER = 16 * 1024**2  # bytes; it is parsed as a whole
 MAX_COLUMNS = 10_000
 TASK = "curation.data.parquet:on_trial"
@@ -39,7 +39,10 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     groups = range(file.num_row_groups)
     work = [json.dumps([group, list(columns)]) for group in groups]
     for at in range(0, len(work), 64):
-        for answer in guarded(TASK, str(path.absolute()), work[at : at + 64], MEMORY):
+        # A page is read as a whole, and honest ones of images are large: what is there in the file may be taken too.
+        there = max((_packed(file, group, columns) for group in groups[at : at + 64]), default=0)
+        memory = MEMORY + 3 * max(min(there, path.stat().st_size), 0)
+        for answer in guarded(TASK, str(path.absolute()), work[at : at + 64], memory):
             if answer != ["ok"]:
                 said = answer if isinstance(answer, str) else answer[0]
                 raise SourceError(f"{path} cannot be read as a table ({said.replace('decode', 'read')})")
@@ -60,12 +63,21 @@ def on_trial(path: Path, work: str) -> list[str]:
     return ["ok"]
 
 
-def _rows(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of about TOGETHER bytes, going by what the footer says."""
+def _packed(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> int:
+    """Bytes of these columns in the file."""
+    return sum(part.total_compressed_size for part in _parts(file, group, columns))
+
+
+def _parts(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> list[pq.ColumnChunkMetaData]:
     about = file.metadata.row_group(group)
     parts = (about.column(i) for i in range(about.num_columns))
-    size = sum(part.total_uncompressed_size for part in parts if part.path_in_schema.split(".")[0] in columns)
-    rows = min(max(TOGETHER * about.num_rows // max(size, 1), 1), BATCH)
+    return [part for part in parts if part.path_in_schema.split(".")[0] in columns]
+
+
+def _rows(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of about TOGETHER bytes, going by what the footer says."""
+    size = sum(part.total_uncompressed_size for part in _parts(file, group, columns))
+    rows = min(max(TOGETHER * file.metadata.row_group(group).num_rows // max(size, 1), 1), BATCH)
     return file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns), use_threads=False)
 
 

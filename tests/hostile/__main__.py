@@ -42,7 +42,7 @@ def _read(source) -> Callable[[Path, Path], None]:
         named = {} if source is folder else {"into": into}
         items = source.read(path=path, progress=lambda *_: None, **named)
         roots = [os.path.realpath(root) for root in (path.parent, path, into)]
-        for row, ok in enumerate(items.ok):
+        for row, ok in enumerate(items.ok[:50]):
             place = items.column("path")[row]
             if ok and items.root is not None and place is not None:
                 real = os.path.realpath(items.root / place)

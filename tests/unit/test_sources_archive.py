@@ -326,3 +326,7 @@ def test_what_is_passed_over_is_counted_and_not_remembered(tmp_path):
 def test_a_pipe_is_no_archive(tmp_path):
     os.mkfifo(tmp_path / "x.zip")
     refused(tmp_path / "x.zip", "is neither a file nor a folder")
+
+
+def test_an_empty_zip_is_said_to_hold_no_images(tmp_path):
+    refused(zipped(tmp_path / "x.zip", {}), "holds no images")

@@ -2,12 +2,14 @@
 
 import io
 import json
+import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from curation.data import tables
 from curation.errors import SourceError
 from curation.methods.sources import table
 
@@ -287,3 +289,12 @@ def test_numbers_that_are_none_are_labels_as_they_are_written(here):
 def test_a_path_too_long_is_that_rows_problem(here):
     items = read(written(here / "t.csv", "path,label\na/1.png,cat\n" + "b" * 5000 + ",dog\n"))
     assert items.column("status").tolist()[1] == "its path has 5,000 characters, over the limit of 4,096"
+
+
+def test_large_images_in_one_page_are_not_taken_for_a_bomb(tmp_path):
+    """pyarrow writes 60 images of 5 MB as one page, which is read as a whole."""
+    cells = [os.urandom(5_000_000) for _ in range(60)]
+    pq.write_table(pa.table({"path": cells, "label": ["a"] * 60}), tmp_path / "t.parquet")
+    batches = list(tables.read_rows(tmp_path / "t.parquet", ["path", "label"]))
+    assert [cell for batch in batches for cell in batch["path"]] == cells
+    assert max(len(batch["path"]) for batch in batches) < 10  # not all of them in memory at once
