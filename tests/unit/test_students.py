@@ -321,6 +321,8 @@ def test_small_images_are_flipped_but_not_shifted():
 
 def test_every_student_can_go_by_epochs_or_by_steps():
     for name, student in registry.methods("students").items():
+        if "exact" in student.card.tags:  # solved to its optimum: the same for every subset
+            continue
         defaults = student.params().model_dump()
         assert defaults["epochs"] >= 1, name
         assert defaults["steps"] == 0, name
