@@ -21,7 +21,7 @@ UNLABELLED = (
 def main() -> None:
     project = open_project()
     if project is None or project.items is None:
-        _nothing_open()
+        _nothing_open(project)
         return
     st.html(f"{STYLE}<style>{growlabel.CSS}{growmap.CSS}{growfind.CSS}</style>")
     now = standing(project.items, project.in_force)
@@ -70,7 +70,11 @@ def main() -> None:
 # -- nothing to grow yet ---------------------------------------------------------------------------------------
 
 
-def _nothing_open() -> None:
+def _nothing_open(project: Project | None) -> None:
+    if project is not None and project.jobs.current() is not None:
+        text = "Every item is opened once; this page goes on by itself when that is done."
+        theme.empty_state("hourglass_top", "The data is being read", text, key="grow_wait")
+        return
     text = f"Open a dataset with items that have no label yet. {UNLABELLED}"
     if theme.empty_state("potted_plant", "No dataset is open", text, "Choose a dataset", key="grow_empty"):
         st.switch_page("pages/data.py")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from curation.data.decisions import Decision, fold
 from curation.engine.plan import Plan, labels_key
 from curation.engine.results import read_json
 from curation.maths.learning_curve import SIZES, Refusal, fit
+
+_TRIES = 500  # moments of the history a batch is looked for at
 
 
 def rows(the_plan: Plan) -> list[dict[str, Any]]:
@@ -38,20 +42,28 @@ def curve(the_plan: Plan, history: Sequence[Decision]) -> list[dict[str, Any]]:
     known on the way to today's: what was undone takes its points with it.
     """
     step = the_plan.find("query")
+    mine = _way(step.method.id, {**step.params, **step.extra}, step.inputs)
     undone = {int(d.value) for d in history if d.action == "undo"}
     standing = [d for d in history if d.action != "undo" and d.batch not in undone]
-    ends = [i for i in range(1, len(standing)) if standing[i].batch != standing[i - 1].batch]
-    on_the_way = [labels_key(fold([*the_plan.recipe.decision, *standing[:end]])) for end in [0, *ends, len(standing)]]
-    order = {key: at for at, key in enumerate(on_the_way)}  # of equal ones the last
-    found: dict[str | None, dict[str, Any]] = {}
+    ends = [0, *(i for i in range(1, len(standing)) if standing[i].batch != standing[i - 1].batch), len(standing)]
+    times = [standing[end - 1].at if end else "" for end in ends]
+
+    @cache
+    def key_at(place: int) -> str | None:
+        return labels_key(fold([*the_plan.recipe.decision, *standing[: ends[place]]]))
+
+    found: dict[int, dict[str, Any]] = {}
     for path in sorted(the_plan.workspace.path("query", "").glob("[!.]*/card.json")):
         card = read_json(path)
-        key = card["inputs"].get("labels")
-        if key in order and _way(card["use"], card["params"], card["inputs"]) == _way(
-            step.method.id, {**step.params, **step.extra}, step.inputs
-        ):
-            found[key] = card
-    return [found[key] for key in sorted(found, key=order.get)]
+        if _way(card["use"], card["params"], card["inputs"]) != mine:
+            continue
+        # What was known when it was made stands nearest: with thousands of labels not every moment can be tried.
+        made = bisect_right(times, card["created"]) - 1
+        places = sorted(range(len(ends)), key=lambda place: (abs(place - made), -place))[:_TRIES]
+        place = next((place for place in places if key_at(place) == card["inputs"].get("labels")), None)
+        if place is not None:
+            found[place] = card
+    return [found[place] for place in sorted(found)]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from curation.ui.standing import Standing
 
 def analysis(project: Project, found: Findings, now: Standing, facts: firstlook.Facts) -> None:
     """What was found; or the choice of what to compute, with the one button that starts it."""
-    if not project.analysed:
+    if not project.analysed or (found.xy is None and not found.scores and not found.flags):  # encoded only, to grow
         st.markdown("**Analysis**")
         if project.recipe.encode and project.jobs.current() is not None:
             st.caption("It is being computed. What it finds appears here; the images can be looked at meanwhile.")

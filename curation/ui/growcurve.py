@@ -108,10 +108,12 @@ def growth_figure(
             text=f"everything labelled: {level:.1%}", x=0, xref="paper", xanchor="left", y=level, yanchor="bottom",
             showarrow=False, font={"size": 12},
         )  # fmt: skip
-    figure.update_xaxes(title=AGAINST[against].lower(), showgrid=False, zeroline=False, tickformat=",")
+    figure.update_xaxes(
+        title=AGAINST[against].lower(), showgrid=False, zeroline=False, tickformat=",", rangemode="tozero"
+    )  # fmt: skip
     figure.update_yaxes(
         title=MEASURES[measure].lower(), tickformat=".0%" if share else ",", gridcolor=charts._faint(dark),
-        zeroline=False, automargin=True,
+        zeroline=False, automargin=True, range=_range(made, full, share),
     )  # fmt: skip
     figure.update_layout(legend_itemsizing="trace")
     return figure
@@ -138,6 +140,22 @@ def table(rows: Sequence[Mapping]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
+def per_class(rows: Sequence[Mapping], classes: Sequence[str]) -> pd.DataFrame:
+    """Average precision of every class after the last round of each strategy, the mean over the seeds.
+
+    A strategy whose rounds knew other classes is left out.
+    """
+    last: dict[str, dict[int, Sequence]] = {}
+    for row in rows:
+        if len(row.get("precisions") or ()) == len(classes):
+            last.setdefault(row["method"], {})[row["seed"]] = row["precisions"]
+    made: dict[str, list] = {"class": list(classes)}
+    for method, seeds in last.items():
+        values = np.array(list(seeds.values()), np.float64)  # None, a class without test items, becomes NaN
+        made[method] = ["–" if np.isnan(v).any() else f"{100 * v.mean():.1f}" for v in values.T]
+    return pd.DataFrame(made)
+
+
 def worth(rows: Sequence[Mapping], use: str, more: int = 500) -> grown.Worth:
     """What the next labels are worth: by the batches a person was shown; where these cannot say it, by the simulation
     of the same strategy, from where it ended. The sentence says which."""
@@ -150,6 +168,14 @@ def worth(rows: Sequence[Mapping], use: str, more: int = 500) -> grown.Worth:
         return own
     words = f"By the simulation of {use}, from {simulated[-1][0]:,.0f} labels on: "
     return grown.Worth(found.gain, more, words + found.sentence[:1].lower() + found.sentence[1:])
+
+
+def _range(made: Mapping[str, list], full: list | None, share: bool) -> list[float]:
+    """From the lowest to the highest end of a band, with some room; never so narrow that noise looks like a rise."""
+    lines = [*made.values(), *([full] if full and share else [])]
+    ends = [mean + sign * sd for line in lines for _, mean, sd, _ in line for sign in (-1, 1)]
+    room = 0.06 * max(max(ends) - min(ends), 0.1 if share else 1.0) + (0.02 if share else 0.0)
+    return [min(ends) - room, max(ends) + room]
 
 
 def _mean(rows: Mapping[int, Mapping], name: str) -> float:

@@ -50,6 +50,7 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
         except WinnowError as error:
             st.warning(plain(error), icon=":material/info:")
             query = None
+        _others(project, now)
     with picked:
         candidates = waiting(project.items, now)
         candidates = candidates[np.isin(candidates, rows)]
@@ -62,7 +63,7 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
             return
         else:
             found, alike = nearest(x, rows, candidates, query, SHOWN)
-        _results(project, now, concept, found, alike)
+        _results(project, concept, found, alike)
 
 
 def nearest(
@@ -110,7 +111,7 @@ def _by_words(project: Project, method: Method, params: dict, folder, concept: s
             "OpenCLIP, which does.", icon=":material/info:",
         )  # fmt: skip
         return None
-    words = " ".join(st.text_input("Words", concept, key="grow_find_words", max_chars=200).split())
+    words = " ".join(st.text_input("Words", concept, key=f"grow_find_words_{concept}", max_chars=200).split())
     if not words:
         return None
     known = results.load(folder, "class_embeddings")
@@ -186,9 +187,9 @@ def _ready(id_: str, params: str, words: str, _method: Method, _params: dict) ->
 # -- what was found --------------------------------------------------------------------------------------------
 
 
-def _results(project: Project, now: Standing, concept: str, found: np.ndarray, alike: np.ndarray) -> None:
+def _results(project: Project, concept: str, found: np.ndarray, alike: np.ndarray) -> None:
     state, chosen = st.session_state, f"grow:found:{project.name}"
-    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="grow_find_bar")
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small", key="grow_find_bar")
     with st.container(key="grow_find_scroll"):
         choice = gallery(
             _tiles(project, found, alike), key="grow_find_tiles", selected=state.get(chosen, frozenset()), size=92,
@@ -197,37 +198,46 @@ def _results(project: Project, now: Standing, concept: str, found: np.ndarray, a
     state[chosen] = choice.selected
     picked = found[np.isin(found, [int(id_) for id_ in choice.selected])]
     with bar:
-        _name(project, now, concept, picked, lambda: state.update({chosen: frozenset()}))
+        _name(project, concept, picked, lambda: state.update({chosen: frozenset()}))
 
 
-def _name(project: Project, now: Standing, concept: str, picked: np.ndarray, after: Callable[[], None]) -> None:
-    """Give the chosen ones a name, and random ones the other answer."""
+def _name(project: Project, concept: str, picked: np.ndarray, after: Callable[[], None]) -> None:
+    """Give the chosen ones a name."""
+    key = f"grow_find_name_{concept}"  # another concept, another name to start with
 
     def give() -> None:
-        name = " ".join((st.session_state.get("grow_find_name") or concept).split())
-        if name:
+        if name := " ".join((st.session_state.get(key) or "").split()):
             project.decide(picked, "relabel", name, WHY)
             actions.announce_later(f"Labelled {actions.items(len(picked))}: {name}")
             after()
 
-    def others() -> None:
+    name = st.text_input(
+        "Name of the concept", concept, key=key, width=260, max_chars=200, placeholder="Its name, as a label",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    st.button(
+        f"Label {len(picked):,} chosen" if len(picked) else "Label the chosen", key="grow_find_label", type="primary",
+        disabled=not len(picked) or not name.strip(), on_click=give,
+    )  # fmt: skip
+    st.button("Undo", key="grow_find_undo", type="tertiary", on_click=actions.undo, args=(project,))
+
+
+def _others(project: Project, now: Standing) -> None:
+    """Give random items the other answer."""
+
+    def give() -> None:
         left = waiting(project.items, now)
         rows = np.sort(np.random.default_rng(len(left)).permutation(left)[: st.session_state["grow_find_count"]])
         project.decide(rows, "relabel", OTHERS, WHY)
         actions.announce_later(f"Labelled {actions.items(len(rows))}, drawn by chance: {OTHERS}")
 
-    name = st.text_input("Name of the concept", concept, key="grow_find_name", width=220, max_chars=200)
-    st.button(
-        f"Label {len(picked):,} chosen" if len(picked) else "Label the chosen", key="grow_find_label", type="primary",
-        disabled=not len(picked) or not name.strip(), on_click=give,
-    )  # fmt: skip
-    st.number_input("Random items", 1, 1000, NEGATIVES, key="grow_find_count", width=130)
-    st.button(
-        f"Label them “{OTHERS}”", key="grow_find_others", on_click=others,
-        help="A rare concept is almost never among random items, so they serve as examples of everything else. Look "
-        "at them on the map page if the concept is not that rare.",
-    )  # fmt: skip
-    st.button("Undo", key="grow_find_undo", type="tertiary", on_click=actions.undo, args=(project,))
+    st.divider()
+    itemview.note(f"A model needs something else to tell it from. Random items almost never show a rare concept, so "
+                  f"they may be labelled “{OTHERS}” unseen.")  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input("Random items", 1, 1000, NEGATIVES, key="grow_find_count", width=110,
+                        label_visibility="collapsed")  # fmt: skip
+        st.button(f"Label “{OTHERS}”", key="grow_find_others", on_click=give)
 
 
 def _tiles(project: Project, rows: np.ndarray, alike: np.ndarray) -> list[Tile]:

@@ -148,7 +148,8 @@ def _tiles(project: Project, now: Standing, batch: Batch | None, rows: np.ndarra
     asked = set(batch.rows.tolist()) if batch else set()
     for row, src in zip(rows.tolist(), pictures(project.items, rows.tolist(), 112), strict=True):
         guess = batch.guess(row) if row in asked and now.labels[row] < 0 else None
-        name = f"{guess[0]}?" if guess else now.label(row)
+        guess = None if now.queued[row] else guess
+        name = f"{guess[0]}?" if guess else "skipped" if now.queued[row] else now.label(row)
         badge = "kept" if now.labels[row] >= 0 and now.relabelled[row] else None
         note = percent(guess[1]) if guess else ""
         made.append(Tile(str(row), src, literal(name), literal(note), badge, title=literal(ids[row])))

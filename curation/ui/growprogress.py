@@ -9,10 +9,13 @@ import streamlit as st
 from curation.data.files import inert
 from curation.data.items import TEST, VAL
 from curation.engine import grown, registry
+from curation.engine.growing import OTHERS
 from curation.engine.plan import RANDOM, Plan
 from curation.engine.recipe import Grow, Simulate
 from curation.ui import charts, growbatch, growcurve, theme
+from curation.ui.growask import known_classes
 from curation.ui.project import Project
+from curation.ui.standing import standing
 from curation.ui.theme import plain
 
 MORE = 500  # labels the stop suggestion speaks of
@@ -62,7 +65,9 @@ def _simulate(project: Project, grow: Grow) -> None:
             more["rare"] = st.number_input("Thin the concept to a share of", 0.0, 1.0, now.rare, 0.005, "%.3f",
                                            key="grow_sim_rare", help="0 leaves it as it is.")  # fmt: skip
             more["others"] = int(st.number_input("Other labels to start", 0, 10_000, now.others, key="grow_sim_others"))
-        classes = [name for name in project.items.classes if name != grow.concept]
+        classes = [
+            name for name in known_classes(project, standing(project.items, project.in_force)) if name != grow.concept
+        ]
         outside = [name for name in now.outside if name in classes]
         more["outside"] = st.multiselect("Classes that are none of ours", classes, outside, key="grow_sim_outside")
     wanted = Simulate(**{**now.model_dump(), "strategies": strategies, "start": start, "rounds": rounds,
@@ -89,15 +94,13 @@ def _simulate(project: Project, grow: Grow) -> None:
 
 def _cannot(project: Project, grow: Grow) -> str | None:
     """Why nothing can be simulated, in a sentence."""
-    labels, items = project.store.labels, project.items
-    rows = items.rows(TEST, VAL)
-    if not (labels[rows] >= 0).any():
+    now = standing(project.items, project.in_force)
+    if not (now.labels[project.items.rows(TEST, VAL)] >= 0).any():
         return "A simulation measures on labelled test items and there are none: set holdout in the recipe's source."
-    known = labels[project.store.train]
-    names = np.unique(known[known >= 0])
-    if len(names) < 2:
+    known = known_classes(project, now)
+    if len(known) < 2:
         return "A simulation needs labelled items of at least two classes to train on."
-    if grow.concept and (grow.concept not in project.store.classes):
+    if grow.concept and grow.concept not in known:
         return f"No item is labelled {grow.concept}: there is nothing to look for in a simulation."
     return None
 
@@ -145,21 +148,21 @@ def _result(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
     ]
     st.caption(plain(" ".join(words)))
     st.dataframe(growcurve.table(rows), hide_index=True, key="grow_table", width="stretch")
-    _per_class(project, own, simulated)
+    _per_class(project, rows)
     shown = pd.DataFrame(rows).drop(columns=["precisions", "failed"], errors="ignore")
     csv = shown.map(lambda cell: inert(cell) if isinstance(cell, str) else cell).to_csv(index=False)
     st.download_button("Every round as csv", csv, "grow.csv", "text/csv", key="grow_csv", on_click="ignore")
 
 
-def _per_class(project: Project, own: list[dict], simulated: list[dict]) -> None:
-    """Average precision of every class, where the labels stand now."""
-    last = own[-1] if own and own[-1].get("precisions") else None
-    if last is None or len(last["precisions"]) != len(project.store.classes):
-        return
-    with st.expander("Average precision of every class"):
-        table = {"class": project.store.classes, "average precision": [
-            "–" if p is None else f"{100 * p:.1f}" for p in last["precisions"]]}  # fmt: skip
-        st.dataframe(pd.DataFrame(table), hide_index=True, key="grow_classes", width="stretch")
+def _per_class(project: Project, rows: list[dict]) -> None:
+    """Average precision of every class after the last round."""
+    saved = project.recipe.grow
+    now = standing(project.items, project.in_force)
+    classes = (OTHERS, saved.concept) if saved and saved.concept else now.classes
+    table = growcurve.per_class(rows, classes)
+    if len(table.columns) > 1:
+        with st.expander("Average precision of every class"):
+            st.dataframe(table, hide_index=True, key="grow_classes", width="stretch")
 
 
 def _cards(project: Project, the_plan: Plan) -> list[dict]:

@@ -289,7 +289,7 @@ def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
     assert "reads no words" in page.info[0].value
     page.radio(key="grow_find_way").set_value("chance").run()
     rows = growbatch.waiting(*_now(home))[:2]
-    assert page.text_input(key="grow_find_name").value == "zebra"
+    assert page.text_input(key="grow_find_name_zebra").value == "zebra"
     press(page, "find_others")
     assert list(decided(home).labels.values()) == ["any other"] * 20
     relabel(home, {str(Project(home / "pool").items.column("id")[row]): "zebra" for row in rows})
@@ -306,6 +306,23 @@ def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
 def _now(home: Path):
     project = Project(home / "pool")
     return project.items, standing(project.items, project.in_force)
+
+
+def test_the_sample_hides_all_labels_but_a_few_of_each_class_and_leaves_the_test_split_as_it_was(tmp_path):
+    from curation.methods.sources.sample import read
+
+    def made(name, **params):
+        (tmp_path / name).mkdir()
+        return read(into=tmp_path / name, **params)
+
+    whole, hidden = made("a", mistakes=0.5), made("b", mistakes=0.5, labelled=3)
+    split, truth = hidden.column("split"), hidden.column("truth")
+    assert np.unique(truth[split == "train"].astype(str), return_counts=True)[1].tolist() == [3] * 10
+    assert (split == "unlabeled").sum() == 1438 - 30
+    assert all(label is None for name in ("label", "truth") for label in hidden.column(name)[split == "unlabeled"])
+    assert ((whole.column("split") == "test") == (split == "test")).all()
+    wrong = (hidden.column("label") != truth).sum()
+    assert hidden.notes[1].startswith(f"{wrong} of 30 train labels were made wrong")
 
 
 # -- parts -----------------------------------------------------------------------------------------------------
@@ -367,6 +384,9 @@ def test_curves_are_means_and_spreads_over_seeds_and_random_is_held_against_by_s
     assert table.loc["margin", "accuracy"] == "85.0 ± 7.1"
     assert table.loc["margin", "against random"] == "+15.0 ± 7.1"
     assert table.index.tolist() == ["margin", "random", "full"]
+    rows[3]["precisions"], rows[2]["precisions"] = [0.5, None], [0.7, 0.4]
+    assert growcurve.per_class(rows, ["a", "b"])["margin"].tolist() == ["60.0", "–"]
+    assert growcurve.per_class(rows, ["a"]).columns.tolist() == ["class"]
     figure = growcurve.growth_figure(rows)
     assert [t.name for t in figure.data if t.name] == ["random", "margin"]
     assert "everything labelled: 95.0%" in figure.layout.annotations[0].text
