@@ -33,7 +33,9 @@ WorkspacePath = Annotated[
 ]
 Stage = Annotated[
     str | None,
-    typer.Option(metavar="STAGE", help="Stop after: source, encode, evidence, score, flag, map, prune, verify."),
+    typer.Option(
+        metavar="STAGE", help="Stop after: source, encode, query, evidence, score, flag, map, prune, verify, growth."
+    ),
 ]
 
 
@@ -64,6 +66,8 @@ def run(
     out.print(f"{done} of {len(outcome.steps)} steps computed in {seconds:.1f} s; the others were there already.")
     if outcome.verify:
         out.print(_verify_table(outcome.verify))
+    if outcome.growth:
+        out.print(_growth_table(outcome.growth))
     for path in outcome.exports:
         out.print(f"wrote {path}", markup=False)
     _mind(outcome.failed)
@@ -175,6 +179,20 @@ def _verify_table(rows: list[dict]) -> Table:
         spread = f"{accuracy.mean():.2f} +- {accuracy.std(ddof=1) if len(cell) > 1 else 0:.2f}"
         worst = 100 * np.mean([row["worst_class"] for row in cell])
         table.add_row(f"{100 * keep:.4g} %", name, spread, f"{worst:.1f}", str(len(cell)))
+    return table
+
+
+def _growth_table(rows: list[dict]) -> Table:
+    """Where each strategy stands at the end of its simulations."""
+    import numpy as np
+
+    last = {(row["method"], row["seed"]): row for row in rows if not row["failed"]}
+    table = Table("strategy", "labels", "accuracy", "average precision", "seeds", box=None, pad_edge=False)
+    for name in dict.fromkeys(method for method, _ in last):
+        cell = [row for (method, _), row in last.items() if method == name and "accuracy" in row]
+        if cell:
+            figures = [f"{100 * np.mean([row[of] for row in cell]):.2f}" for of in ("accuracy", "average_precision")]
+            table.add_row(name, f"{cell[0]['labels']:,}", *figures, str(len(cell)))
     return table
 
 

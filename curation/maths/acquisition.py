@@ -10,8 +10,8 @@ KINDS = ("least_confidence", "margin", "entropy", "most_likely_positive")
 def value(kind: str, p: np.ndarray) -> np.ndarray:
     """float64 [m] of probabilities p [m, C], C >= 2, by one of `KINDS`.
 
-    least_confidence: 1 - p(1). margin: 1 - (p(1) - p(2)). entropy: in nats. None is below 0. most_likely_positive: p of the last
-    class, the concept where one class stands against all others.
+    least_confidence: 1 - p(1). margin: 1 - (p(1) - p(2)). entropy: in nats. most_likely_positive: p of the last class,
+    the concept where one class stands against all others. None is below 0.
 
     >>> p = np.array([[0.5, 0.5], [0.9, 0.1]])
     >>> [value(kind, p).round(3).tolist() for kind in KINDS]
