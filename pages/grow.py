@@ -99,7 +99,9 @@ def _offer_sample() -> None:
             recipe = {"source": {"use": "sample", "labelled": 5}, "encode": {"use": "pixels"}, "map": {"use": "pca"}}
             project = create_project("Digits to label", recipe)
             project.save(grow=Grow(use=growask.WARM, batch=50))
-            project.run(growbatch.recipe_of(project.recipe), "Prepare the sample", until="map")
+            wanted = growbatch.recipe_of(project.recipe)
+            growbatch.remember(project.planned(wanted))
+            project.run(wanted, "Prepare the sample", until="map")
             st.rerun()
 
 
@@ -122,6 +124,8 @@ def _batch(project: Project, the_plan: Plan) -> Batch | None:
     """The batch on the desk. Looked up once for every state of decisions and results."""
     folder = project.workspace.path("query", "")
     there = tuple(sorted(path.name for path in folder.glob("[!.]*"))) if folder.is_dir() else ()
+    asked = project.folder / growbatch.ASKED
+    there += (asked.read_text() if asked.exists() else "",)
     return _looked_up(str(project.folder), the_plan.recipe.toml(), len(project.decisions), there, the_plan, project)
 
 

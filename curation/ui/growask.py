@@ -179,8 +179,10 @@ def ask(project: Project, grow: Grow) -> None:
     """Start the job that chooses the next batch, and draws the map of the pool where that is instant."""
     project.save(grow=grow)
     recipe = growbatch.recipe_of(project.recipe)
-    place = project.planned(recipe).find("map", POOL)
-    instant = place is not None and place.method.id == "pca" and not project.planned(recipe).done(place)
+    the_plan = project.planned(recipe)
+    growbatch.remember(the_plan)
+    place = the_plan.find("map", POOL)
+    instant = place is not None and place.method.id == "pca" and not the_plan.done(place)
     project.run(recipe if instant else project.recipe, NEXT, until="map" if instant else "query")
     for name in ("at", "chosen", "last"):
         st.session_state.pop(f"grow:{name}:{project.name}", None)

@@ -1,11 +1,12 @@
 """The batch that is being labelled, as it lies on the disk, and where a person stands in it. No streamlit here.
 
-A batch is the result of a query step. Every label given makes the next batch another step, so the batch on the desk is
-the last one that was asked for on the way to today's labels: reloading the page, or coming back tomorrow, finds it.
+A batch is the result of a query step. Every label given makes the next batch another step, so the one that was asked
+for is remembered in the project's folder: reloading the page, or coming back tomorrow, finds it on the desk.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from curation.data.decisions import Decision
 from curation.data.items import UNLABELED, Items
+from curation.data.workspace import write_text
 from curation.engine import grown, results
 from curation.engine.growing import OTHERS
 from curation.engine.plan import Plan
@@ -23,6 +25,7 @@ from curation.ui.standing import Standing
 
 WHY = "grow"  # why a label was given here, in the decision
 SKIPPED = "skipped while growing"
+ASKED = "grow.json"  # names the batch that was asked for last
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,19 @@ def recipe_of(recipe: Recipe, grow: Grow | None = None) -> Recipe:
 
 
 def current(the_plan: Plan, history: Sequence[Decision]) -> Batch | None:
-    """The batch on the desk; None before the first. the_plan: of today's labels."""
-    step = the_plan.find("query")
+    """The batch on the desk; None before the first. the_plan: of today's labels.
+
+    The one a person asked for on the page; else the one that fits today's labels, or the last on the way to them, as a
+    run from the command line may have left it.
+    """
+    step, space = the_plan.find("query"), the_plan.workspace
     if step is None:
         return None
+    asked = results.read_json(space.folder / ASKED)["key"] if (space.folder / ASKED).exists() else ""
+    if asked and space.done("query", asked):
+        batch = load(space.path("query", asked))
+        if all(batch.card["inputs"].get(name) == step.inputs.get(name) for name in ("source", "embeddings")):
+            return batch
     if the_plan.done(step):
         return load(the_plan.workspace.path("query", step.key))
     cards = grown.curve(the_plan, history)
@@ -94,6 +106,11 @@ def current(the_plan: Plan, history: Sequence[Decision]) -> Batch | None:
         if results.read_json(path) == cards[-1]:
             return load(path.parent)
     return None
+
+
+def remember(the_plan: Plan) -> None:
+    """The batch of this plan is what a person asks for now."""
+    write_text(the_plan.workspace.folder / ASKED, json.dumps({"key": the_plan.find("query").key}) + "\n")
 
 
 def load(folder: Path) -> Batch:

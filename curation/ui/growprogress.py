@@ -13,7 +13,7 @@ from curation.engine.growing import OTHERS
 from curation.engine.plan import RANDOM, Plan
 from curation.engine.recipe import Grow, Simulate
 from curation.ui import charts, growbatch, growcurve, theme
-from curation.ui.growask import known_classes
+from curation.ui.growask import known_classes, known_rows
 from curation.ui.project import Project
 from curation.ui.standing import standing
 from curation.ui.theme import plain
@@ -37,6 +37,8 @@ def progress(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
 
 def _simulate(project: Project, grow: Grow) -> None:
     queries, now = registry.methods("queries"), grow.simulate or Simulate()
+    today = standing(project.items, project.in_force)
+    known, there = known_classes(project, today), len(known_rows(project, today))
     st.markdown("**Simulate on the labelled part**")
     st.caption("Labels that are known are hidden and given when asked for: what would each strategy have done?")
     use = grow.use
@@ -65,9 +67,7 @@ def _simulate(project: Project, grow: Grow) -> None:
             more["rare"] = st.number_input("Thin the concept to a share of", 0.0, 1.0, now.rare, 0.005, "%.3f",
                                            key="grow_sim_rare", help="0 leaves it as it is.")  # fmt: skip
             more["others"] = int(st.number_input("Other labels to start", 0, 10_000, now.others, key="grow_sim_others"))
-        classes = [
-            name for name in known_classes(project, standing(project.items, project.in_force)) if name != grow.concept
-        ]
+        classes = [name for name in known if name != grow.concept]
         outside = [name for name in now.outside if name in classes]
         more["outside"] = st.multiselect("Classes that are none of ours", classes, outside, key="grow_sim_outside")
     wanted = Simulate(**{**now.model_dump(), "strategies": strategies, "start": start, "rounds": rounds,
@@ -76,6 +76,9 @@ def _simulate(project: Project, grow: Grow) -> None:
     count = len({use, RANDOM, *strategies})
     st.caption(f"{count} strateg{'y' if count == 1 else 'ies'} and everything labelled, {seeds} seed"
                f"{'s' * (seeds != 1)} each: {cells} simulations of {rounds} rounds.")  # fmt: skip
+    first = start + wanted.others if grow.concept else start * len(known)
+    if first + batch * rounds > there:
+        st.caption(f":orange[{there:,} labels are known: the simulation ends when these are used up.]")
     if seeds < 3:
         st.caption(":orange[Fewer than 3 seeds say little: the spread is part of the answer.]")
     if problem := _cannot(project, grow):

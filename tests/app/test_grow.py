@@ -1,5 +1,6 @@
 """The page grow: the batch, every kind of answer, bad input in words, and the keys in a real browser."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -110,6 +111,10 @@ def test_without_a_dataset_the_page_says_what_is_unlabelled_and_offers_the_sampl
     press(page, "sample")
     recipe, _, until = started[0]
     assert (recipe.source.params["labelled"], recipe.grow.use, until) == (5, "margin", "map")
+    (folder,) = [path for path in empty_home.iterdir() if (path / growbatch.ASKED).exists()]
+    run(recipe, folder, device="cpu", until="query")
+    asked = json.loads((folder / growbatch.ASKED).read_text())["key"]
+    assert (folder / "query" / asked).is_dir()  # named before anything was read
 
 
 def test_a_fully_labelled_dataset_is_offered_a_simulation(app, empty_home, started):
@@ -231,13 +236,19 @@ def test_after_the_last_answer_the_next_batch_starts_with_one_click(app, home, s
     recipe, title, until = started[0]
     assert (title, until, recipe.grow.batch) == ("Next batch", "query", 12)
     before = current(home)
+    assert len(before.rows) == 12  # until the job is done
     run(recipe, home / "pool", device="cpu", until=until)
     page = app("grow", project="pool")
     assert progress(page) == "0 of 12 labelled · 1,376 of all items have no label yet"
     after = current(home)
     assert not np.isin(after.rows, before.rows).any()
+    press(page, "to_5")
+    run(recipe, home / "pool", device="cpu", until=until)  # as a simulation does, which plans the next batch too
+    page = app("grow", project="pool")
+    assert progress(page).startswith("1 of 12 labelled")
+    assert current(home).key == after.key
     view(page, "curve")
-    assert page.dataframe[0].value["labels"].tolist() == ["62"]
+    assert page.dataframe[0].value["labels"].tolist() == ["63"]
 
 
 # -- bad input, in words ---------------------------------------------------------------------------------------
