@@ -131,8 +131,9 @@ def cancels(top: Path, count: int, seed: int = 0) -> dict:
         time.sleep(chance.uniform(0, 6))
         jobs.cancel(job.number)
         ended.append(jobs.get(job.number).state)
-    time.sleep(1)
-    left = [f"{p.pid} {p.status()} {p.cmdline()}" for p in psutil.process_iter() if session(p.pid) in sessions]
+    deadline = time.monotonic() + 5  # what lost its parent is waited for by the system, a moment later
+    while (left := [pid for pid in psutil.pids() if session(pid) in sessions]) and time.monotonic() < deadline:
+        time.sleep(0.1)
     zombies = [p.pid for p in psutil.Process().children() if p.status() == psutil.STATUS_ZOMBIE]
     assert not left, f"processes are left: {left}"
     assert not zombies, f"zombies are left: {zombies}"
