@@ -36,7 +36,7 @@ bench: $(VENV)/.app ## Measure what the README's table says (CIFAR=path/to/cifar
 	$(BIN)/python -m benchmarks.pruners
 
 .PHONY: soak load
-soak: $(VENV)/.dev ## Kill runs and servers by the hundred, poll for 12 simulated hours, and see that nothing is lost (about 40 minutes)
+soak: $(VENV)/.dev ## Kill runs and servers by the hundred, poll for 12 simulated hours, and see that nothing is lost (an hour or more on a busy machine)
 	$(BIN)/python -m tests.soak $(SOAK)
 
 load: $(VENV)/.dev browser ## 20 browser sessions on 50,000 items for three minutes (LOAD="--sessions 5 --minutes 1" for less)
