@@ -23,6 +23,10 @@ def main() -> None:
     if project is None or project.items is None:
         _nothing_open(project)
         return
+    if st.session_state.get("grow:project") != project.name:  # what was chosen for another dataset is not for this one
+        st.session_state["grow:project"] = project.name
+        for key in [key for key in st.session_state if str(key).startswith("grow_")]:
+            del st.session_state[key]
     st.html(f"{STYLE}<style>{growlabel.CSS}{growmap.CSS}{growfind.CSS}</style>")
     now = standing(project.items, project.in_force)
     some = growbatch.unlabelled(project.items)

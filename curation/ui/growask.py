@@ -186,7 +186,6 @@ def ask(project: Project, grow: Grow) -> None:
     project.run(recipe if instant else project.recipe, NEXT, until="map" if instant else "query")
     for name in ("at", "chosen", "last"):
         st.session_state.pop(f"grow:{name}:{project.name}", None)
-    st.session_state.pop("grow_page", None)
     st.rerun()
 
 

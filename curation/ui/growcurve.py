@@ -133,7 +133,7 @@ def table(rows: Sequence[Mapping]) -> pd.DataFrame:
     random = last.get(RANDOM, {})
     if random and "accuracy" in measures(rows):
         made["against random"] = [_gain(last[m], random) if m not in (RANDOM, FULL, YOURS) else "" for m in order]
-    if any(row.get("fraction_considered", 1) < 1 for row in rows if row["method"] not in (RANDOM, FULL)):
+    if any(_mean(last[m], "fraction_considered") < 1 for m in order if m not in (RANDOM, FULL)):
         made["considered"] = [_considered(last[m]) if m not in (RANDOM, FULL) else "" for m in order]
     made["fit"] = [f"{_mean(last[m], 'fit_seconds'):.2f} s" for m in order]
     made["seeds"] = [f"{len(last[m])}" for m in order]

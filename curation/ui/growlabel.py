@@ -57,6 +57,7 @@ class Desk:
 
     def __init__(self, project: Project, batch: Batch, now: Standing, at: int | None):
         self.project, self.batch, self.now = project, batch, now
+        self.page = f"grow_page_{batch.key}"  # every batch starts at its first page
         self.done = answered(now)
         known = at is not None and (batch.rows == at).any()
         self.at = at if known else following(batch.rows, self.done, None)
@@ -114,7 +115,7 @@ class Desk:
     def _go(self, row: int | None) -> None:
         st.session_state[f"grow:at:{self.project.name}"] = row
         if row is not None:  # the grid shows the page it stands on
-            st.session_state["grow_page"] = int(np.flatnonzero(self.batch.rows == row)[0]) // PAGE + 1
+            st.session_state[self.page] = int(np.flatnonzero(self.batch.rows == row)[0]) // PAGE + 1
 
     def _id(self, row: int) -> str:
         return str(self.project.items.column("id")[row])
@@ -227,14 +228,14 @@ def _grid(desk: Desk) -> None:
     place = st.container(key="grow_bulk", gap="xsmall")
     with st.container(key="grow_scroll"):
         choice = gallery(
-            _tiles(desk, rows[part("grow_page", len(rows), PAGE)], 96),
+            _tiles(desk, rows[part(desk.page, len(rows), PAGE)], 96),
             key="grow_tiles",
             selected=state.get(chosen, frozenset()),
             size=64,
             name="The batch",
         )
     state[chosen] = choice.selected
-    pager("grow_page", len(rows), PAGE)
+    pager(desk.page, len(rows), PAGE)
     picked = rows[np.isin(rows, [int(id_) for id_ in choice.selected])]
     with place:
         if len(picked):

@@ -159,6 +159,6 @@ def _tiles(project: Project, now: Standing, batch: Batch | None, rows: np.ndarra
 CSS = """
 [data-testid="stLayoutWrapper"]:has(> .st-key-grow_map_box) { flex: none; height: max(420px, calc(100vh - 15.5rem)); }
 .st-key-grow_map_box { height: 100%; overflow: hidden; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-grow_map_scroll) { max-height: max(300px, calc(100vh - 25rem)); }
+[data-testid="stLayoutWrapper"]:has(> .st-key-grow_map_scroll) { max-height: max(280px, calc(100vh - 27.5rem)); }
 .st-key-grow_map_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
 """
