@@ -42,7 +42,8 @@ def _simulate(project: Project, grow: Grow) -> None:
     st.markdown("**Simulate on the labelled part**")
     st.caption("Labels that are known are hidden and given when asked for: what would each strategy have done?")
     use = grow.use
-    if project.recipe.grow is None or not growbatch.unlabelled(project.items):  # there are no controls above
+    alone = not growbatch.unlabelled(project.items)  # there are no controls above
+    if alone:
         use = st.selectbox("Strategy", list(queries), list(queries).index(use), key="grow_sim_use",
                            format_func=lambda q: queries[q].card.title)  # fmt: skip
         grow = grow if use == grow.use else grow.model_copy(
@@ -55,7 +56,9 @@ def _simulate(project: Project, grow: Grow) -> None:
         help="Each with its defaults; random and everything labelled are always beside.",
     )  # fmt: skip
     left, right = st.columns(2)
-    batch = int(left.number_input("Batch", 1, 10_000, min(grow.batch, 10_000), key="grow_sim_batch"))
+    batch = grow.batch
+    if alone:
+        batch = int(left.number_input("Batch", 1, 10_000, min(batch, 10_000), key="grow_sim_batch"))
     rounds = int(right.number_input("Rounds", 1, 1000, now.rounds, key="grow_sim_rounds"))
     start = int(left.number_input("Labels to start", 0, 10_000, now.start, key="grow_sim_start",
                                   help="Per class, or of the rare concept; 0 starts cold."))  # fmt: skip
@@ -72,10 +75,11 @@ def _simulate(project: Project, grow: Grow) -> None:
         more["outside"] = st.multiselect("Classes that are none of ours", classes, outside, key="grow_sim_outside")
     wanted = Simulate(**{**now.model_dump(), "strategies": strategies, "start": start, "rounds": rounds,
                          "seeds": seeds, "noise": noise, **more})  # fmt: skip
-    cells = seeds * (len({use, RANDOM, *strategies}) + 1)
     count = len({use, RANDOM, *strategies})
-    st.caption(f"{count} strateg{'y' if count == 1 else 'ies'} and everything labelled, {seeds} seed"
-               f"{'s' * (seeds != 1)} each: {cells} simulations of {rounds} rounds.")  # fmt: skip
+    st.caption(
+        f"{count} strateg{'y' if count == 1 else 'ies'} and everything labelled, {seeds} seed{'s' * (seeds != 1)} "
+        f"each: {seeds * (count + 1)} simulations of {rounds} rounds, {batch:,} labels each."
+    )
     first = start + wanted.others if grow.concept else start * len(known)
     if first + batch * rounds > there:
         st.caption(f":orange[{there:,} labels are known: the simulation ends when these are used up.]")
@@ -87,11 +91,8 @@ def _simulate(project: Project, grow: Grow) -> None:
         "Simulate", type="primary", width="stretch", key="grow_sim_run", icon=":material/play_arrow:",
         disabled=problem is not None or project.jobs.current() is not None,
     ):  # fmt: skip
-        asked = grow.model_copy(update={"simulate": wanted, "batch": batch})
-        # What is saved keeps the batch a person labels; the simulation may have another.
-        project.save(grow=grow.model_copy(update={"simulate": wanted}))
-        st.session_state[f"grow:sim_batch:{project.name}"] = batch
-        project.run(growbatch.recipe_of(project.recipe, asked).model_copy(update={"map": None}), "Simulate", "growth")
+        project.save(grow=grow.model_copy(update={"simulate": wanted, "batch": batch}))
+        project.run(growbatch.recipe_of(project.recipe).model_copy(update={"map": None}), "Simulate", "growth")
         st.rerun()
 
 
@@ -187,8 +188,7 @@ def _simulation(project: Project) -> Plan | None:
     saved = project.recipe.grow
     if saved is None or saved.simulate is None:
         return None
-    batch = st.session_state.get(f"grow:sim_batch:{project.name}", saved.batch)
-    return project.planned(growbatch.recipe_of(project.recipe, saved.model_copy(update={"batch": batch})))
+    return project.planned(growbatch.recipe_of(project.recipe))
 
 
 def _reachable(project: Project, simulation: Plan | None) -> list[float]:
