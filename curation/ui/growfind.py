@@ -6,20 +6,23 @@ that are something else, are the start; after that, batches find the rest.
 
 from __future__ import annotations
 
-import io
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
+from curation.data.images import open_image
+from curation.data.scan import examine
 from curation.data.view import View
 from curation.engine import results
 from curation.engine.growing import OTHERS
 from curation.engine.plan import Plan
 from curation.engine.registry import Method
-from curation.errors import WinnowError
+from curation.errors import SourceError, WinnowError
 from curation.ui import actions, itemview, theme
 from curation.ui.gallery import Tile, gallery
 from curation.ui.growbatch import WHY, waiting
@@ -131,16 +134,7 @@ def _by_image(method: Method, params: dict) -> np.ndarray | None:
                             max_upload_size=20)  # fmt: skip
     if file is None:
         return None
-    try:
-        image = Image.open(io.BytesIO(file.getvalue()))
-        if image.width * image.height > 64_000_000:
-            st.warning("The image has more than 64 million pixels; give a smaller one.")
-            return None
-        image = image.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
-        st.warning("This file cannot be read as an image; give a png, jpg or webp.")
-        return None
-    return encoded(_ready(method.id, repr(sorted(params.items(), key=str)), "", method, params), image)
+    return _seen(method.id, repr(sorted(params.items(), key=str)), file.getvalue(), method, params)
 
 
 def _by_items(project: Project, now: Standing, vectors: tuple[np.ndarray, np.ndarray], concept: str):
@@ -161,6 +155,17 @@ def _by_items(project: Project, now: Standing, vectors: tuple[np.ndarray, np.nda
     return (part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)).mean(axis=0) if len(rows) else None
 
 
+def opened(data: bytes) -> Image.Image:
+    """An image somebody sends, as the data set's own are read. A decoder process has tried it before: what kills a
+    decoder does not reach the server. Raises SourceError."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "image").write_bytes(data)
+        fact = examine(Path(folder), ["image"], lambda *_: None)[0]
+    if fact.status != "ok":
+        raise SourceError(f"The image cannot be read: {fact.status}. Give a png, jpg or webp.")
+    return open_image(data)
+
+
 def encodes_anything(method: Method) -> bool:
     """Whether an encoder can read an image it has never seen: one that learns from the data set is not kept."""
     return "images" in method.card.needs and "rng" not in method.injected
@@ -173,6 +178,12 @@ def encoded(encoder: Any, image: Image.Image) -> np.ndarray:
     with torch.inference_mode():
         batch = torch.from_numpy(np.ascontiguousarray(encoder.prepare(image))[None])
         return encoder.forward(batch)[0].float().cpu().numpy()
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the image")
+def _seen(id_: str, params: str, data: bytes, _method: Method, _params: dict) -> np.ndarray:
+    """The embedding of an image somebody sent; every click on what it found asks again."""
+    return encoded(_ready(id_, params, "", _method, _params), opened(data))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder")

@@ -105,7 +105,7 @@ def _labels(desk: Desk) -> None:
     key = "grow_other"
     st.selectbox(
         "Another label", classes, index=None, key=key, accept_new_options=True, on_change=desk.typed, args=(key,),
-        placeholder="Another, or a new one" if classes else "Type the first label", 
+        placeholder="Another, or a new one" if classes else "Type the first label",
         label_visibility="collapsed",
     )  # fmt: skip
 

@@ -366,6 +366,22 @@ def test_an_image_is_encoded_as_the_pool_was():
     assert (fit["pixels"], fit["open_clip"], fit["patches"], fit["precomputed"]) == (True, True, False, False)
 
 
+def test_an_image_somebody_sends_is_opened_upright_and_what_is_none_gets_a_sentence():
+    import io
+
+    from PIL import Image
+
+    from curation.errors import SourceError
+
+    turned, sideways = io.BytesIO(), Image.Exif()
+    sideways[0x0112] = 6  # lies on its side
+    Image.new("RGB", (8, 4)).save(turned, "JPEG", exif=sideways)
+    assert growfind.opened(turned.getvalue()).size == (4, 8)
+    for data in (b"", b"<svg/>", turned.getvalue()[:200]):
+        with pytest.raises(SourceError, match=r"The image cannot be read: .+\. Give a png, jpg or webp\."):
+            growfind.opened(data)
+
+
 def test_the_map_draws_the_batch_whatever_the_cap_and_outlines_it(home, monkeypatch):
     monkeypatch.setattr(growmap, "CAP", 200)
     items, now = _now(home)

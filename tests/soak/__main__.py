@@ -134,10 +134,19 @@ def cancels(top: Path, count: int, seed: int = 0) -> dict:
     deadline = time.monotonic() + 5  # what lost its parent is waited for by the system, a moment later
     while (left := [pid for pid in psutil.pids() if session(pid) in sessions]) and time.monotonic() < deadline:
         time.sleep(0.1)
+        jobs.current()  # as an open page asks: one that was done before it could be stopped is waited for here
     zombies = [p.pid for p in psutil.Process().children() if p.status() == psutil.STATUS_ZOMBIE]
-    assert not left, f"processes are left: {left}"
+    assert not left, f"processes are left: {[described(pid) for pid in left]}"
     assert not zombies, f"zombies are left: {zombies}"
     return {"jobs": count, "stopped": ended.count("cancelled"), "done before": ended.count("done"), "processes left": 0}
+
+
+def described(pid: int) -> str:
+    try:
+        process = psutil.Process(pid)
+        return f"{pid} {process.name()} of {process.ppid()}, {process.status()}"
+    except psutil.NoSuchProcess:
+        return f"{pid}, gone by now"
 
 
 def polling(top: Path, hours: float) -> dict:
