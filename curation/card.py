@@ -11,7 +11,7 @@ from dataclasses import dataclass
 # What a method may ask its View for. The runner provides exactly these, and nothing else is readable.
 NEEDS = (
     *("ids", "images", "labels", "groups", "embeddings", "class_embeddings", "features"),
-    *("pixels", "neighbours", "probabilities", "in_fold", "dynamics", "network"),
+    *("pixels", "neighbours", "probabilities", "in_fold", "dynamics", "network", "second_opinion"),
     *("known", "predicted", "costs"),  # queries only
 )
 
@@ -23,6 +23,7 @@ EVIDENCE = {
     "in_fold": "probabilities",
     "dynamics": "dynamics",
     "network": "dynamics",
+    "second_opinion": "second_opinion",
     "similarity": "similarity",  # asked for by the engine, where a query looks at neighbours only
 }
 

@@ -41,6 +41,7 @@ def arrays(seed: int = 0) -> dict:
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
         "class_embeddings": np.eye(CLASSES, 6, dtype=np.float32),
+        "second_opinion": softmax(2.0 * lean),  # surer: its students were taught without the mistakes
         "dynamics": Dynamics(logits, "train", x[:, :4].copy()),
         "network": network(x),
     }

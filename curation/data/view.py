@@ -239,6 +239,11 @@ class View:
         return self._get("in_fold")
 
     @property
+    def second_opinion(self) -> np.ndarray:
+        """float64 [m, C], out-of-fold as well, by students taught without the items whose label is doubtful."""
+        return self._get("second_opinion")
+
+    @property
     def dynamics(self) -> Dynamics:
         return self._get("dynamics")
 

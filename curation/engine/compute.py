@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from curation.engine.cards import write_card
 from curation.engine.ground import Ground
 from curation.engine.plan import Step
 from curation.engine.provide import Store
-from curation.engine.selecting import choose
+from curation.engine.selecting import choose, prefix_of
 from curation.errors import InputError
 from curation.training.record import MeanMargin
 
@@ -85,11 +86,25 @@ def _prune(step: Step, store: Store, folder: Path, device: str, progress: Callab
         injected = _injected(step, device, progress)
         return step.method.call(view, budget, **step.params, **injected)
 
-    chosen = choose(step, store, call, _students(step, device))
+    known = _larger(step, store)
+    order = None if known is None else results.load(store.folder("prune", known), "rows")
+    select = call if order is None else prefix_of(order, len(store.items))
+    chosen = choose(step, store, select, _students(step, device))
     about = results.save(chosen.selection, chosen.rows, folder)
     left_out = {str(row): why for row, why in chosen.left_out.items()}
     (folder / "left_out.json").write_text(json.dumps(left_out) + "\n")
+    if known is not None:  # what it took is what the whole took: at most a little more than this alone
+        about |= {"prefix_of": known, "seconds": store.workspace.card("prune", known)["seconds"]}
     return {"rows": len(store.candidates), "left_out": len(left_out), **about, "notes": chosen.notes}
+
+
+def _larger(step: Step, store: Store) -> str | None:
+    """The key of a finished, larger budget of the same nested pruner, whose order begins with this one's."""
+    for keep in step.larger:
+        key = replace(step, extra={**step.extra, "keep": keep}).key
+        if store.workspace.done("prune", key) and results.load(store.folder("prune", key), "weights") is None:
+            return key
+    return None
 
 
 def _verify(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Step:
     reads: tuple[str, ...] = ()  # what its View provides: the card's needs and those of a student it trains
     students: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # students it may train, with parameters
     files: tuple[str, ...] = ()  # fingerprints of the files among the parameters
+    larger: tuple[float, ...] = ()  # shares of the same nested prune: where one is done, this is a prefix of it
 
     @cached_property
     def key(self) -> str:
@@ -244,7 +245,10 @@ class _Planner:
             inputs["rows"] = self.rows_key
         if section.balance and self.labels_key:
             inputs["labels"] = self.labels_key
-        return self.derived("prune", section, extra=extra, inputs=inputs, seed=seed, shown=shown)
+        shares = {section.keep, *(self.recipe.verify.keeps if self.recipe.verify else ()), 1.0}
+        nested = registry.get("pruners", section.use).card.nested
+        larger = tuple(share for share in sorted(shares) if nested and share > extra["keep"])
+        return self.derived("prune", section, extra=extra, inputs=inputs, seed=seed, shown=shown, larger=larger)
 
     def flag(self, name: str) -> str:
         return self.derived("flag", next(s for s in self.recipe.flag if s.name == name))
@@ -257,7 +261,7 @@ class _Planner:
             if not any(p.name == RANDOM for p, k in wanted if k == keep):
                 wanted.append((baseline, keep))
         for seed in range(verify.seeds):
-            for section, keep in sorted(wanted, key=lambda w: w[1]):
+            for section, keep in sorted(wanted, key=lambda w: -w[1]):  # of a nested pruner the others are prefixes
                 method = registry.get("pruners", section.use)
                 drawn = section.seed + seed if method.card.stochastic else section.seed
                 key = self.prune(section, keep, drawn, shown={"trial": True})  # a subset only verification asks for
@@ -359,10 +363,12 @@ class _Planner:
         name: str = "",
         students: Mapping[str, Mapping[str, Any]] | None = None,
         files: Sequence[Path] = (),
+        larger: tuple[float, ...] = (),
     ) -> str:
         """A step that reads a View: plan in what its card needs, and what its references need."""
         method = registry.get(KIND_OF[stage], section.use)
-        inputs, needs, students = dict(inputs or {}), list(method.card.needs), dict(students or {})
+        needs = [*(method.needs(**section.params) if method.needs else method.card.needs)]
+        inputs, students = dict(inputs or {}), dict(students or {})
         for student in students:
             needs += registry.get("students", student).card.needs
         rows = (extra or {}).get("rows", method.card.rows)
@@ -403,6 +409,7 @@ class _Planner:
                 tuple(needs),
                 students,
                 _fingerprints(files, f"[{stage}]"),
+                larger,
             )
         )
 

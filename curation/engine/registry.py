@@ -56,6 +56,7 @@ class Method:
     network: Callable | None  # optional, students only: (view, **params) -> Network without weights, to differentiate
     doc: str
     files: Callable | None = None  # optional: (**params) -> files the result depends on, unnamed by parameters
+    needs: Callable | None = None  # optional: (**params) -> the part of the card's needs it reads with them
 
     def __reduce__(self):
         return load, (self.kind, self.id)  # by name: a step can be handed to another process
@@ -176,5 +177,6 @@ def load(kind: str, name: str) -> Method:
         preflight=getattr(module, "preflight", None),
         network=getattr(module, "network", None),
         files=getattr(module, "files", None),
+        needs=getattr(module, "needs", None),
         doc=inspect.getdoc(module) or "",
     )

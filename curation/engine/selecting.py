@@ -60,6 +60,13 @@ def choose(step: Step, store: Store, select: Select, students: Callable | None =
     return Chosen(selection, rows, {r: w for r, w in left_out.items() if r in set(rows[barred])}, notes)
 
 
+def prefix_of(order: np.ndarray, n: int) -> Select:
+    """A pruner that repeats what it said for a larger budget: order, int [k], are the item rows it took, of n."""
+    place = np.full(n, len(order))
+    place[order] = np.arange(len(order))
+    return lambda view, wanted: np.argsort(place[view.rows], kind="stable")[:wanted]
+
+
 def checked(view: View, wanted: int, select: Select) -> tuple[np.ndarray, np.ndarray | None]:
     """Call a pruner and hold it to its contract: exactly `wanted` different positions of the view."""
     made = select(view, wanted)

@@ -7,17 +7,17 @@ slider costs nothing.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import streamlit as st
 
-from curation.data.budget import budget, quotas
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.compute import compute
 from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Prune, Recipe, parse_recipe
+from curation.engine.selecting import choose, prefix_of
 from curation.ui.project import Project
 from curation.ui.standing import standing
 
@@ -42,35 +42,20 @@ def preview(project: Project, section: Prune) -> Preview | None:
         with project.workspace.lock(step.stage, step.key):
             if not the_plan.done(step):
                 compute(step, project.workspace, project.store, "cpu", lambda done, total, message="": None)
-    candidates = project.store.train[~project.store.holds(project.in_force.dropped)[project.store.train]]
     folder = project.workspace.path("prune", step.key)
     taken = np.asarray(results.load(folder, "rows"))
     left_out = {int(row): why for row, why in results.read_json(folder / "left_out.json").items()}
     if _whole_order(section):
-        taken = prefix(taken, candidates, section, project)
-    return Preview(taken, left_out, candidates)
+        asked = replace(step, extra={**step.extra, "keep": section.keep})
+        chosen = choose(asked, project.store, prefix_of(taken, len(project.items)))
+        taken = chosen.rows[chosen.selection.rows]
+    return Preview(taken, left_out, project.store.candidates)
 
 
 def start_preview(project: Project, section: Prune) -> None:
     """Compute the prune in a job; the recipe stays as it is."""
     recipe = _with(project.recipe, section)
     project.run(recipe, f"Preview {section.use}", until="prune")
-
-
-def prefix(order: np.ndarray, candidates: np.ndarray, section: Prune, project: Project) -> np.ndarray:
-    """The first rows of a whole order that make up the share asked for; per class when balanced."""
-    total = min(budget(section.keep, len(candidates)), len(order))
-    if not section.balance or registry.get("pruners", section.use).card.balances:
-        return order[:total]
-    pinned = project.store.holds(project.in_force.pinned)[order]
-    head, rest = order[pinned], order[~pinned]
-    labels = project.store.labels[rest]
-    take = quotas(np.bincount(labels), max(total - len(head), 0))
-    seen = np.zeros(len(rest), np.int64)  # how many of its class stand before each row
-    for code in range(len(take)):
-        own = labels == code
-        seen[own] = np.arange(own.sum())
-    return np.concatenate([head, rest[seen < take[labels]]])
 
 
 def _whole_order(section: Prune) -> bool:

@@ -5,7 +5,7 @@ import pytest
 
 from curation.data.budget import quotas
 from curation.engine.recipe import Prune, load_recipe
-from curation.ui.pruning import facts, known_mistakes, prefix, preview
+from curation.ui.pruning import facts, known_mistakes, preview
 
 
 def test_without_a_project_there_is_one_button_to_the_data(empty_home, app):
@@ -113,11 +113,13 @@ def test_the_facts_count_planted_mistakes(project):
     assert known_mistakes(project).sum() == 71
 
 
-def test_the_prefix_of_an_order_counts_pinned_rows_towards_the_share(project):
+def test_pinned_rows_count_towards_the_share_and_are_all_kept_where_they_are_more(project):
     train = project.store.train
     project.decide(train[-3:], "keep")
-    order = np.concatenate([train[-3:], train[:-3]])
-    assert len(prefix(order, train, section(keep=10 / 1438), project)) == 10
+    for keep, wanted in ((10 / 1438, 10), (1 / 1438, 3)):
+        taken = preview(project, section(keep=keep)).taken
+        assert len(taken) == wanted
+        assert set(train[-3:]) <= set(taken)
 
 
 def _params(use):

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from curation.data.view import View
 from curation.maths.demand import cover
-from curation.methods.evidence import dynamics, probabilities
+from curation.methods.evidence import dynamics, probabilities, second_opinion
 from curation.methods.pruners import trusted_coverage
 from curation.methods.students import head
 from tests import toy
@@ -132,14 +132,16 @@ def digits():
     bare = View.of(embeddings=x, labels=labels, groups=np.arange(900), students=STUDENTS)
     p, _ = probabilities.gather(bare, rng=np.random.default_rng(0), folds=3)
     run, _ = dynamics.gather(bare, rng=np.random.default_rng(0))
-    given = {"probabilities": p.values, "dynamics": run, "neighbours": toy.neighbours(x, 20)}
-    return View.of(embeddings=x, labels=labels, groups=np.arange(900), students=STUDENTS, **given), wrong
+    given = {"embeddings": x, "labels": labels, "groups": np.arange(900), "neighbours": toy.neighbours(x, 20)}
+    first = View.of(**given, probabilities=p.values, dynamics=run, students=STUDENTS)
+    told, _ = second_opinion.gather(first, rng=np.random.default_rng(0), folds=3)
+    return View.of(**given, second_opinion=told.values, students=STUDENTS), wrong
 
 
 @pytest.mark.parametrize("feedback", ["out_of_fold", "representatives", "none"])
 def test_wrong_labels_come_last_and_classes_keep_their_shares(digits, feedback):
     the_view, wrong = digits
-    order = trusted_coverage.select(the_view, 900, feedback=feedback, folds=3)
+    order = trusted_coverage.select(the_view, 900, feedback=feedback)
     assert wrong[order[-wrong.sum() :]].mean() > 0.85
     assert wrong[order[:600]].mean() < 0.02
     counts = np.bincount(the_view.labels[order[:300]], minlength=10)
@@ -147,7 +149,7 @@ def test_wrong_labels_come_last_and_classes_keep_their_shares(digits, feedback):
 
 
 def test_copies_are_not_both_taken_before_everything_else_is():
-    order = select(view(), toy.N, folds=3)
+    order = select(view(), toy.N)
     for first, twin in ((0, 1), (2, 3)):
         assert max(order.index(first), order.index(twin)) >= len(order) // 2
 
@@ -160,5 +162,5 @@ def test_the_student_that_is_named_is_the_one_that_is_asked():
         return head.train(view, seed=seed, device="cpu", epochs=2)
 
     the_view = View.of(**toy.arrays(), students={"other": listening})
-    trusted_coverage.select(the_view, 40, student="other", folds=2)
-    assert len(heard) == 2 + 2  # two folds; subsets of 12 and 24 items
+    trusted_coverage.select(the_view, 40, student="other")
+    assert len(heard) == 2  # subsets of 12 and 24 items

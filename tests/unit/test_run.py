@@ -187,11 +187,36 @@ def test_a_subset_one_method_cannot_choose_leaves_the_others_standing(blobs, tmp
 
 
 def test_a_pruner_may_train_students_with_their_parameters(blobs, tmp_path):
-    prune = [{"use": "trusted_coverage", "keep": 0.4, "folds": 2, "k": 10, "first": 2}]
+    prune = [{"use": "trusted_coverage", "keep": 0.4, "k": 10, "first": 2}]
     outcome = run(parse_recipe(raw(blobs, tmp_path / "out.csv", prune=prune)), tmp_path / "w")
     assert not outcome.failed
     kept = [line for line in (tmp_path / "out.csv").read_text().splitlines() if ",true," in line.lower()]
     assert kept, "the manifest names what was taken"
+
+
+def test_without_feedback_no_student_is_trained(blobs, tmp_path):
+    prune = [{"use": "trusted_coverage", "keep": 0.4, "k": 10, "feedback": "none"}]
+    wanted = raw(blobs, None, prune=prune, export=None, score=[], flag=[])
+    stages = {(step["stage"], step["use"]) for step in run(parse_recipe(wanted), tmp_path / "w").steps}
+    assert {use for stage, use in stages if stage == "evidence"} == {"neighbours"}
+
+
+@pytest.mark.parametrize("balance", [True, False])
+@pytest.mark.parametrize(
+    "prune", [{"use": "k_center"}, {"use": "random"}, {"use": "trusted_coverage", "k": 10, "first": 2}]
+)
+def test_a_share_of_a_nested_pruner_is_taken_from_a_larger_one_that_is_there(blobs, tmp_path, prune, balance):
+    def rows_of(space, *keeps):
+        for keep in keeps:
+            wanted = raw(blobs, None, prune=[{**prune, "keep": keep, "balance": balance}], export=None)
+            key = next(s["key"] for s in run(parse_recipe(wanted), space).steps if s["stage"] == "prune")
+        folder = space / "prune" / key
+        return np.load(folder / "rows.npy").tolist(), json.loads((folder / "card.json").read_text())
+
+    (alone, card), (after, later) = rows_of(tmp_path / "a", 0.3), rows_of(tmp_path / "b", 1.0, 0.3)
+    assert after == alone
+    assert "prefix_of" not in card
+    assert later["prefix_of"]
 
 
 def test_verification_counts_the_wrong_labels_a_subset_keeps(tmp_path):

@@ -1,19 +1,19 @@
 """Trusted coverage: heuristics and student feedback. Cover what can be learnt and believed, and is not known yet.
 
-Three numbers per item. *Trust*: the probability that its label is right, from students that never saw it, from its
-neighbours and from a model of how labels get mixed up (as the flag `consensus`). *Learnable*: the probability those
-students give its label; what nobody can tell from the others teaches little. *Unknown*: one minus the probability a
-student gives its label who was trained on nothing but what is taken so far. Items ask for coverage by the product of
-all three, and cover others by trust; in each class facility location takes what covers most.
-Whenever the subset has doubled the student is trained afresh, and what it knows by now asks for less. So small subsets
-are made of typical items, and large ones of the borders between classes, with no switch between the two. Items that
-are more likely wrong than right come last. Classes keep their shares, whatever `balance` says.
+Three numbers per item. *Trust*: the probability that its label is right, from students that never saw it (the evidence
+`second_opinion`), from its neighbours and from a model of how labels get mixed up, as the flag `consensus` has it.
+*Learnable*: the probability those students give its label; what nobody can tell from the others teaches little.
+*Unknown*: one minus the probability a student gives its label who was trained on nothing but what is taken so far.
+Items ask for coverage by the product of all three, and cover others by trust; in each class facility location takes
+what covers most. Whenever the subset has doubled the student is trained afresh, and what it knows by now asks for less.
+So small subsets are made of typical items, and large ones of the borders between classes, with no switch between the
+two. Items that are more likely wrong than right come last. Classes keep their shares, whatever `balance` says.
 
 `feedback` says whom to ask: "out_of_fold" as above; "representatives" only the student of the subset, trust being the
-neighbours' alone; "none" no student at all. A recipe gathers the evidence of the card for all three. Blind to mistakes
-that students and neighbours share, and to whatever the embeddings leave out; the subset suits the student that was
-asked. The seed decides nothing: folds and students are drawn the same way every time. Time n^2 * d / C, and the
-student's for folds * n items, then for less than twice the budget; memory 4 n^2 / C^2 bytes.
+neighbours' alone; "none" no student at all. A recipe gathers no more evidence than that needs. Blind to mistakes that
+students and neighbours share, and to whatever the embeddings leave out; the subset suits the student that was asked.
+The seed decides nothing: students are drawn the same way every time. Time n^2 * d / C, and the student's for less than
+twice the budget; memory 4 n^2 / C^2 bytes.
 
 Facility location: Mirzasoleiman, Bilmes & Leskovec, Coresets for Data-efficient Training of Machine Learning Models,
 ICML 2020. What is learnable and not yet known: Mindermann et al., Prioritized Training on Points that are Learnable,
@@ -31,11 +31,11 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View
+from curation.maths import neighbours
 from curation.maths.demand import cover
-from curation.maths.neighbours import unit
 from curation.maths.noise import posterior
+from curation.maths.opinions import SURE, product, votes
 from curation.maths.shares import in_turn
-from curation.training.second_opinion import SURE, neighbours, product, second_opinion
 
 # Shares of neighbours leave room for any label: taken for probabilities they explain every mistake by doubt, and the
 # noise model finds none. With students beside them they are sharp enough; alone they count as so many opinions.
@@ -43,16 +43,22 @@ _SHARPER = 4
 
 CARD = Card(
     title="Trusted coverage (hybrid)",
-    cost="n^2 * d / C time, and the student's for folds * n items and twice the budget; minutes at 50,000 items",
+    cost="n^2 * d / C time, and the student's for twice the budget; minutes at 50,000 items",
     blind_to="mistakes that students and neighbours share; suits the student that was asked",
-    needs=("embeddings", "labels", "groups", "neighbours", "probabilities", "dynamics"),
+    needs=("embeddings", "labels", "groups", "neighbours", "second_opinion"),
     paper="https://arxiv.org/abs/2206.07137",
     tags=("hybrid", "student", "geometry", "coverage"),
     requires=("torch",),
+    version=2,
     nested=True,
     stochastic=False,
     balances=True,
 )
+
+
+def needs(*, feedback: str, **_: object) -> tuple[str, ...]:
+    """Students are asked about all items only where their answer counts."""
+    return tuple(need for need in CARD.needs if need != "second_opinion" or feedback == "out_of_fold")
 
 
 def select(
@@ -64,8 +70,7 @@ def select(
         Literal["out_of_fold", "representatives", "none"],
         Field(description="Ask students about all items, only a student of the subset, or nobody."),
     ] = "out_of_fold",
-    student: Annotated[str, Ref("students"), Field(description="Who is asked.")] = "head",
-    folds: Annotated[int, Field(ge=2, le=20, description="Parts, each judged by students of the others.")] = 5,
+    student: Annotated[str, Ref("students"), Field(description="Who is asked, trained on the subset so far.")] = "head",
     k: Annotated[int, Field(ge=1, le=200, description="Neighbours that are heard.")] = 20,
     first: Annotated[
         int, Field(ge=1, le=1000, description="Items per class, on average, before the student is asked first.")
@@ -74,25 +79,23 @@ def select(
     """Positions int64 [budget], in the order taken.
 
     >>> from functools import partial
-    >>> from curation.data.view import Dynamics
     >>> from curation.maths.neighbours import nearest
     >>> from curation.methods.students import head
     >>> x, y = np.repeat(np.eye(2, dtype=np.float32), 10, axis=0), np.repeat([0, 1], 10)
     >>> y[0] = 1  # a mistake
-    >>> p = np.where(x == 1, 0.8, 0.2)
-    >>> given = {"probabilities": p, "neighbours": nearest(x, 5), "dynamics": Dynamics(np.log(p)[None], "train")}
+    >>> given = {"second_opinion": np.where(x == 1, 0.8, 0.2), "neighbours": nearest(x, 5)}
     >>> students = {"head": partial(head.train, device="cpu")}
     >>> view = View.of(labels=y, groups=np.arange(20), embeddings=x, students=students, **given)
-    >>> select(view, 20, folds=2, k=5).tolist()[-1]
+    >>> select(view, 20, k=5).tolist()[-1]
     0
     """
     if not budget:
         return np.empty(0, np.int64)
     labels = view.labels
     several = len(np.unique(labels)) > 1 and len(np.unique(view.groups)) > 1  # else there is nothing to teach
-    trust, learnable = _credit(view, feedback, student if several else None, folds, k, progress)
+    trust, learnable = _credit(view, feedback, k)
     unknown = np.ones(len(view))
-    x = unit(view.embeddings - view.embeddings.mean(axis=0))
+    x = neighbours.unit(view.embeddings - view.embeddings.mean(axis=0))
     pool = np.flatnonzero(trust >= 1 - SURE)
     # Whose turn it is: every prefix holds the classes in the shares they have in the data.
     turn = labels[pool][in_turn(labels[pool], labels[pool], np.bincount(labels))]
@@ -116,16 +119,14 @@ def select(
     return np.concatenate([order, last[np.argsort(-trust[last], kind="stable")]])[:budget]
 
 
-def _credit(
-    view: View, feedback: str, student: str | None, folds: int, k: int, progress: Callable
-) -> tuple[np.ndarray, np.ndarray]:
+def _credit(view: View, feedback: str, k: int) -> tuple[np.ndarray, np.ndarray]:
     """float64 [m] twice: probability that the given label is right, and that others' labels tell it."""
     labels = view.labels
     each = np.arange(len(labels))
-    near = neighbours(view, k)
-    if feedback != "out_of_fold" or student is None:
+    near = votes(neighbours.first(view.neighbours, k)[0], labels, view.groups, len(view.classes))
+    if feedback != "out_of_fold":
         return posterior(product(*[near] * _SHARPER), labels)[0][each, labels], near[each, labels]
-    told = second_opinion(view, near, student=student, folds=folds, rng=np.random.default_rng(0), progress=progress)
+    told = view.second_opinion
     return posterior(product(told, near), labels)[0][each, labels], told[each, labels]
 
 

@@ -1,0 +1,116 @@
+"""Second opinion: what students think of every item that never saw it and were taught without the suspects.
+
+First the out-of-fold probabilities, the neighbours' labels and the early epochs of the recorded run, those in which it
+does not yet know labels by heart, are multiplied as independent opinions of the true class, and a model of label noise
+(curation/maths/noise.py) says which given labels they contradict. Then fresh students are trained without these items,
+again out of fold: the first ones had learnt the mistakes along with the rest. Blind to mistakes that students and
+neighbours share, such as a whole group of look-alikes with one wrong label.
+
+The flag `consensus` and the pruner `trusted_coverage` stand on it, so that it is trained once for both.
+
+Northcutt, Jiang & Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021 (out-of-fold
+probabilities, training again without the suspects); Liu, Niles-Weed, Razavian & Fernandez-Granda, Early-Learning
+Regularization Prevents Memorization of Noisy Labels, NeurIPS 2020 (early epochs). The combination is Winnow's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from curation.card import Card, Ref
+from curation.data.view import Probabilities, View
+from curation.maths.neighbours import first
+from curation.maths.noise import posterior
+from curation.maths.opinions import SURE, product, votes, wrong
+from curation.maths.trajectories import probabilities
+from curation.training.folds import assign
+
+_MOST = 0.5  # share of a class that may be left out of training
+# A hidden layer and a strong penalty: with mistakes taken out, a freer student than the evidence's has the better eye.
+_STUDENT = {"head": {"hidden": 256, "l2": 30.0, "lr": 0.003}}
+
+CARD = Card(
+    title="Second opinion",
+    cost="folds * the student's training time, n * C memory",
+    blind_to="mistakes that students and neighbours share",
+    needs=("labels", "groups", "neighbours", "probabilities", "dynamics"),
+    paper="https://arxiv.org/abs/1911.00068",
+    tags=("student",),
+    requires=("torch",),
+)
+
+
+def gather(
+    view: View,
+    *,
+    rng: np.random.Generator,
+    progress: Callable[..., None] = lambda done, total, message="": None,
+    student: Annotated[str, Ref("students"), Field(description="Who is trained without the suspects.")] = "head",
+    folds: Annotated[int, Field(ge=2, le=20, description="Parts, each judged by students of the others.")] = 5,
+    k: Annotated[int, Field(ge=1, le=200, description="Neighbours that are heard.")] = 20,
+) -> tuple[Probabilities, dict]:
+    """values float64 [m, C] out of fold, and notes: folds used, suspects that were left out of training.
+
+    >>> from functools import partial
+    >>> from curation.data.view import Dynamics
+    >>> from curation.maths.neighbours import nearest
+    >>> from curation.methods.students import head
+    >>> x, y = np.repeat(np.eye(2, dtype=np.float32), 10, axis=0), np.repeat([0, 1], 10)
+    >>> y[0] = 1  # a mistake
+    >>> p = np.where(x == 1, 0.8, 0.2)
+    >>> given = {"probabilities": p, "neighbours": nearest(x, 5), "dynamics": Dynamics(np.log(p)[None], "train")}
+    >>> students = {"head": partial(head.train, device="cpu")}
+    >>> view = View.of(labels=y, groups=np.arange(20), embeddings=x, students=students, **given)
+    >>> found, notes = gather(view, rng=np.random.default_rng(0), folds=2, k=5)
+    >>> found.values[0].argmax(), notes["left_out"]
+    (np.int64(0), 1)
+    """
+    labels, classes = view.labels, len(view.classes)
+    near = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
+    by_heart = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
+    after = posterior(product(view.probabilities, near, by_heart), labels)[0]
+    out = left_out(wrong(after, labels), labels)
+    fold = assign(labels, view.groups, folds, rng)
+    values = _out_of_fold(view, ~out, fold, view.student(student, **_STUDENT.get(student, {})), rng, progress)
+    return Probabilities(values), {"folds": int(fold.max()) + 1, "left_out": int(out.sum())}
+
+
+def early(logits: np.ndarray, labels: np.ndarray, agreement: float) -> np.ndarray:
+    """float64 [m, C]: mean probabilities over the later half of the epochs in which the run agrees with the given
+    labels no more often than students who never saw them do (`agreement`); the first epoch where there is none."""
+    agrees = np.array([(epoch.argmax(axis=1) == labels).mean() for epoch in logits])
+    last = int(np.flatnonzero(agrees <= agreement).max(initial=0))
+    chosen = logits[last // 2 : last + 1]
+    return sum(probabilities(epoch) for epoch in chosen) / len(chosen)
+
+
+def left_out(wrong: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """bool [m]: items whose label is probably wrong, of no class more than `_MOST`: a class keeps its likeliest."""
+    out = wrong > SURE
+    for code in np.unique(labels[out]):
+        members = np.flatnonzero(labels == code)
+        if out[members].sum() > _MOST * len(members):
+            likeliest = members[np.argsort(wrong[members], kind="stable")][: len(members) - int(_MOST * len(members))]
+            out[likeliest] = False
+    return out
+
+
+def _out_of_fold(
+    view: View, clean: np.ndarray, fold: np.ndarray, train: Callable, rng: np.random.Generator, progress: Callable
+) -> np.ndarray:
+    """float64 [m, C]: what students trained on the clean items of the other folds think of every item."""
+    from scipy.special import softmax
+
+    parts, found = int(fold.max()) + 1, np.empty((len(view), len(view.classes)))
+    for part in range(parts):
+        progress(part, parts, f"student {part + 1} of {parts}")
+        held, taught = np.flatnonzero(fold == part), np.flatnonzero((fold != part) & clean)
+        if not len(taught):  # a handful of items
+            taught = np.flatnonzero(fold != part)
+        fitted = train(view.subset(taught), seed=int(rng.integers(2**31)))
+        found[held] = softmax(fitted.logits(view.subset(held)).astype(np.float64), axis=1)
+    return found
