@@ -4,7 +4,7 @@ import streamlit as st
 
 from curation.engine.plan import POOL, Plan
 from curation.engine.recipe import Grow
-from curation.ui import growask, growbatch, growfind, growlabel, growmap, growprogress, theme
+from curation.ui import defaults, growask, growbatch, growfind, growlabel, growmap, growprogress, theme
 from curation.ui.growbatch import Batch
 from curation.ui.itemview import STYLE
 from curation.ui.project import Project, create_project, open_project
@@ -100,7 +100,8 @@ def _offer_sample() -> None:
             "Try the sample: digits with 5 labels per class", key="grow_sample", type="tertiary",
             icon=":material/play_arrow:",
         ):  # fmt: skip
-            recipe = {"source": {"use": "sample", "labelled": 5}, "encode": {"use": "pixels"}, "map": {"use": "pca"}}
+            source = {"use": "sample", "labelled": 5}
+            recipe = {"source": source, "encode": defaults.SAMPLE, "map": {"use": "pca"}}
             project = create_project("Digits to label", recipe)
             project.save(grow=Grow(use=growask.WARM, batch=50))
             wanted = growbatch.recipe_of(project.recipe)

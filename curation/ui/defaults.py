@@ -18,6 +18,7 @@ SCORES = ("el2n", "forgetting", "aum", "entropy", "margin")
 FLAGS = ("consensus", "duplicates", "outliers")
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
+SAMPLE = {"use": "pixels", "size": 8, "colour": "grey"}  # its images as they are
 
 TINY = 16  # pixels; up to here networks trained on photographs see a blur, and the pixels themselves say it all
 MANY = 10_000  # images; above, a large network without a GPU takes hours
@@ -41,15 +42,10 @@ class Option:
 
 
 def sample() -> dict[str, Any]:
-    """The recipe behind "Try the sample": complete, and nothing to download."""
-    return complete({"use": "sample", "mistakes": MISTAKES}, "pixels")
-
-
-def complete(source: Mapping[str, Any], encoder: str) -> dict[str, Any]:
-    """A recipe that analyses `source` with everything preselected, as nested dicts."""
+    """The recipe behind "Try the sample", as nested dicts: everything preselected, and nothing to download."""
     return {
-        "source": dict(source),
-        "encode": {"use": encoder},
+        "source": {"use": "sample", "mistakes": MISTAKES},
+        "encode": SAMPLE,
         "score": [{"use": name} for name in SCORES],
         "flag": [{"use": name} for name in FLAGS],
         "map": {"use": MAP},
