@@ -47,7 +47,9 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
     rows, x = np.asarray(results.load(folder, "rows")), results.load(folder, "embeddings")
     ways, picked = st.columns([2, 5], gap="medium")
     with ways:
-        way = st.radio("Search by", list(WAYS), format_func=WAYS.get, key="grow_find_way", persist_state="session")
+        first = "words" if "text" in step.method.card.tags else "image" if encodes_anything(step.method) else "items"
+        way = st.radio("Search by", list(WAYS), list(WAYS).index(first), format_func=WAYS.get, key="grow_find_way",
+                       persist_state="session")  # fmt: skip
         try:
             query = _query(project, step.method, step.params, folder, now, way, (rows, x), concept)
         except WinnowError as error:

@@ -31,6 +31,10 @@ def label(project: Project, batch: Batch, vectors: tuple[np.ndarray, np.ndarray]
     actions.announce()
     state, now = st.session_state, standing(project.items, project.in_force)
     desk = Desk(project, batch, now, state.get(f"grow:at:{project.name}"))
+    done = f"grow:done:{project.name}"
+    if desk.at is None and state.get(done) != batch.key:  # the frame around counts what is decided: now is the time
+        state[done] = batch.key
+        st.rerun()
     labelled, aside, _ = progress(batch.rows, now)
     words = f"{labelled:,} of {len(batch.rows):,} labelled" + (f" · {aside:,} put aside" if aside else "")
     words += f" · {len(waiting(project.items, now)):,} of all items have no label yet"

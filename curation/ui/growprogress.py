@@ -55,14 +55,14 @@ def _simulate(project: Project, grow: Grow) -> None:
         format_func=lambda q: queries[q].card.title, key="grow_sim_strategies",
         help="Each with its defaults; random and everything labelled are always beside.",
     )  # fmt: skip
-    left, right = st.columns(2)
+    numbers = [*st.columns(2), *st.columns(2)]
+    start = int(numbers[0].number_input("Labels to start", 0, 10_000, now.start, key="grow_sim_start",
+                                        help="Per class, or of the rare concept; 0 starts cold."))  # fmt: skip
+    rounds = int(numbers[1].number_input("Rounds", 1, 1000, now.rounds, key="grow_sim_rounds"))
+    seeds = int(numbers[2].number_input("Seeds", 1, 100, now.seeds, key="grow_sim_seeds"))
     batch = grow.batch
     if alone:
-        batch = int(left.number_input("Batch", 1, 10_000, min(batch, 10_000), key="grow_sim_batch"))
-    rounds = int(right.number_input("Rounds", 1, 1000, now.rounds, key="grow_sim_rounds"))
-    start = int(left.number_input("Labels to start", 0, 10_000, now.start, key="grow_sim_start",
-                                  help="Per class, or of the rare concept; 0 starts cold."))  # fmt: skip
-    seeds = int(right.number_input("Seeds", 1, 100, now.seeds, key="grow_sim_seeds"))
+        batch = int(numbers[3].number_input("Batch", 1, 10_000, min(batch, 10_000), key="grow_sim_batch"))
     with st.expander("Make it harder"):
         noise = st.slider("Share of answers that are wrong", 0.0, 0.9, now.noise, 0.05, key="grow_sim_noise")
         more = {}
