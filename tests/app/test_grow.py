@@ -297,6 +297,8 @@ def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
     type_in(page, "concept", "zebra")
     assert obstacles(page) == "No item is labelled zebra yet: find a few examples first, under Find."
     view(page, "find")
+    assert page.radio(key="grow_find_way").value == "image"  # what the encoder can do is proposed
+    page.radio(key="grow_find_way").set_value("words").run()
     assert "reads no words" in page.info[0].value
     page.radio(key="grow_find_way").set_value("chance").run()
     rows = growbatch.waiting(*_now(home))[:2]
