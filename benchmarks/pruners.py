@@ -5,7 +5,7 @@
     python -m benchmarks.pruners --n 5000 --budget 500   smaller
 
 Pruners come from the registry, with their default parameters and everything their cards ask for given: the neighbour
-graph, probabilities, a recorded run and the scores are made beforehand and not counted. Memory is the most a process
+graph, probabilities, second opinion, recorded run and scores are made beforehand and not counted. Memory is the most a process
 held while selecting, above what it held with the data loaded and the libraries warm.
 """
 
@@ -139,6 +139,7 @@ def load(folder: Path) -> View:
         neighbours=Neighbours(have["indices"], have["distances"]),
         probabilities=have["probabilities"],
         in_fold=have["probabilities"],
+        second_opinion=have["probabilities"],
         dynamics=Dynamics(have["logits"], "train", x.copy()),
         network=student(x, have["head"]),
     )
