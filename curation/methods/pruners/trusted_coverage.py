@@ -43,7 +43,7 @@ _SHARPER = 4
 
 CARD = Card(
     title="Trusted coverage (hybrid)",
-    cost="n^2 * d / C time, and the student's for twice the budget; minutes at 50,000 items",
+    cost="n^2 * d / C time, and the student's for twice the budget; half a minute at 50,000 items",
     blind_to="mistakes that students and neighbours share; suits the student that was asked",
     needs=("embeddings", "labels", "groups", "neighbours", "second_opinion"),
     paper="https://arxiv.org/abs/2206.07137",
