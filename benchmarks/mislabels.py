@@ -2,6 +2,7 @@
 
     python -m benchmarks.mislabels                                        digits with planted mistakes
     python -m benchmarks.mislabels --banking train.csv                    Banking77 as TF-IDF features, planted mistakes
+    python -m benchmarks.mislabels --unseen                               sets nothing was tuned on
     python -m benchmarks.mislabels --cifar cifar10.zip --human labels.csv CIFAR-10, mistakes people made
 
 Through the public run(), one encoder for all methods of a data set; cleanlab's Datalab is given the same features, and
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--cifar", type=Path, help="CIFAR-10 as a zip of JPEGs")
     parser.add_argument("--human", type=Path, help="a csv with path (in the zip), label and clean_label")
     parser.add_argument("--banking", type=Path, help="Banking77's train.csv, text and category")
+    parser.add_argument("--unseen", action="store_true", help="sets nothing was tuned on, instead of the others")
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     print("| data | method | AP | AUROC | precision | recall | F1 | flagged | seconds |")
@@ -55,6 +57,10 @@ def main() -> None:
 def _sets(given: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, dict, dict[str, str]]]:
     """(name, source and encoder of a recipe, true label by id)."""
     from sklearn.datasets import load_digits
+
+    if given.unseen:
+        yield from _unseen(scratch)
+        return
 
     digits = load_digits()
     truth, x = digits.target, digits.data.astype(np.float32)
@@ -73,8 +79,41 @@ def _sets(given: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, dict,
         yield "CIFAR-10, human labels", {"source": source, "encode": {"use": "patches"}}, truth_by_path
 
 
-def _planted(x: np.ndarray, truth: np.ndarray, share: float, file: Path, to_next: bool = False) -> tuple[dict, dict]:
-    rng = np.random.default_rng(0)
+def _unseen(scratch: Path) -> Iterator[tuple[str, dict, dict[str, str]]]:
+    """Other rates and kinds of mistakes, classes of unequal size, tables instead of images."""
+    from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_classification
+    from sklearn.preprocessing import StandardScaler
+
+    x, truth = load_digits(return_X_y=True)
+    few = np.concatenate([np.flatnonzero(truth == c)[: 180 if c < 5 else 25] for c in range(10)])
+    made = {"n_informative": 20, "n_redundant": 10, "n_classes": 5, "class_sep": 1.5, "random_state": 0}
+    drawn = make_classification(4000, 64, **made)
+    cancer, wine = (
+        (StandardScaler().fit_transform(table), label)
+        for table, label in (load_breast_cancer(return_X_y=True), load_wine(return_X_y=True))
+    )
+    sets = {
+        "digits, 10 % at random": (x, truth, 0.1),
+        "digits, 30 % at random": (x, truth, 0.3),
+        "digits, 40 % at random": (x, truth, 0.4),
+        "digits, five classes of 25, 10 % at random": (x[few], truth[few], 0.1),
+        "breast cancer, 10 %": (*cancer, 0.1),
+        "breast cancer, 25 %": (*cancer, 0.25),
+        "wine, 15 % at random": (*wine, 0.15),
+        "synthetic, 20 % at random": (*drawn, 0.2),
+    }
+    for number, (name, (features, right, share)) in enumerate(sets.items()):
+        yield name, *_planted(features.astype(np.float32), right, share, scratch / f"unseen{number}.npz", seed=1)
+    yield (
+        "synthetic, 35 % to the next class",
+        *_planted(drawn[0].astype(np.float32), drawn[1], 0.35, scratch / "next.npz", to_next=True, seed=1),
+    )
+
+
+def _planted(
+    x: np.ndarray, truth: np.ndarray, share: float, file: Path, to_next: bool = False, seed: int = 0
+) -> tuple[dict, dict]:
+    rng = np.random.default_rng(seed)
     classes, labels = int(truth.max()) + 1, truth.copy()
     wrong = rng.random(len(truth)) < share
     shift = 1 if to_next else rng.integers(1, classes, wrong.sum())

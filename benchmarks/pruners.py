@@ -5,8 +5,8 @@
     python -m benchmarks.pruners --n 5000 --budget 500   smaller
 
 Pruners come from the registry, with their default parameters and everything their cards ask for given: the neighbour
-graph, probabilities, second opinion, recorded run and scores are made beforehand and not counted. Memory is the most a process
-held while selecting, above what it held with the data loaded and the libraries warm.
+graph, probabilities, second opinion, recorded run and scores are made beforehand and not counted. Memory is the most a
+process held while selecting, above what it held with the data loaded and the libraries warm.
 """
 
 from __future__ import annotations
