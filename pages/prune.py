@@ -80,9 +80,11 @@ def _controls(project: Project, side: str, first: str) -> Prune | None:
         st.warning(f"Needs {', '.join(missing)}: pip install {' '.join(missing)}")
         return None
     keep = _share(project, side)
+    always = method.card.balances
     balance = st.toggle(
-        "Keep the same share of every class", value=True, key=f"prune_balance_{side}", help="No class is pruned away."
-    )
+        "Keep the same share of every class", value=True, key=f"prune_balance_{side}{'_always' if always else ''}",
+        help=f"{method.card.title} always does." if always else "No class is pruned away.", disabled=always,
+    )  # fmt: skip
     flags = [f.name for f in project.recipe.flag]
     without = st.multiselect(
         "Leave out what is flagged by",

@@ -239,15 +239,16 @@ class _Planner:
         seed: int | None = None,
         shown: Mapping[str, Any] | None = None,
     ) -> str:
-        extra = {"keep": keep or section.keep, "balance": section.balance, "without": sorted(section.without)}
+        card = registry.get("pruners", section.use).card
+        balance = section.balance and not card.balances  # what a pruner does anyway is not asked of the engine
+        extra = {"keep": keep or section.keep, "balance": balance, "without": sorted(section.without)}
         inputs = {f"flag:{name}": self.flag(name) for name in section.without}
         if self.rows_key:
             inputs["rows"] = self.rows_key
-        if section.balance and self.labels_key:
+        if balance and self.labels_key:
             inputs["labels"] = self.labels_key
         shares = {section.keep, *(self.recipe.verify.keeps if self.recipe.verify else ()), 1.0}
-        nested = registry.get("pruners", section.use).card.nested
-        larger = tuple(share for share in sorted(shares) if nested and share > extra["keep"])
+        larger = tuple(share for share in sorted(shares) if card.nested and share > extra["keep"])
         return self.derived("prune", section, extra=extra, inputs=inputs, seed=seed, shown=shown, larger=larger)
 
     def flag(self, name: str) -> str:

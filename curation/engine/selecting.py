@@ -49,7 +49,7 @@ def choose(step: Step, store: Store, select: Select, students: Callable | None =
     picked, weights = np.empty(0, np.int64), None
     if wanted:
         view = store.view(step, rows[pool], students)
-        if step.extra["balance"] and not step.method.card.balances:
+        if step.extra["balance"]:
             picked, weights = balanced(view, store.labels[rows[pool]], wanted, select)
         else:
             picked, weights = checked(view, wanted, select)

@@ -35,6 +35,9 @@ def preview(project: Project, section: Prune) -> Preview | None:
     """The prune's answer if it is there or takes a blink; None when it needs a job (`start_preview`)."""
     the_plan = _plan(project, section)
     step = the_plan.of("prune")[-1]
+    exact = replace(step, extra={**step.extra, "keep": section.keep})
+    if exact.key == step.key or the_plan.done(exact):
+        step = exact
     others = [s for s in _needed(the_plan, step) if not the_plan.done(s)]
     if not the_plan.done(step):
         if others or not step.method.card.instant:
@@ -45,9 +48,8 @@ def preview(project: Project, section: Prune) -> Preview | None:
     folder = project.workspace.path("prune", step.key)
     taken = np.asarray(results.load(folder, "rows"))
     left_out = {int(row): why for row, why in results.read_json(folder / "left_out.json").items()}
-    if _whole_order(section):
-        asked = replace(step, extra={**step.extra, "keep": section.keep})
-        chosen = choose(asked, project.store, prefix_of(taken, len(project.items)))
+    if step is not exact:
+        chosen = choose(exact, project.store, prefix_of(taken, len(project.items)))
         taken = chosen.rows[chosen.selection.rows]
     return Preview(taken, left_out, project.store.candidates)
 

@@ -26,6 +26,22 @@ def test_the_share_and_the_number_of_items_follow_each_other(project_home, app):
     assert not page.exception
 
 
+def test_a_subset_that_is_there_is_shown_whatever_share_was_asked_before(project):
+    whole = preview(project, section(use="trusted_coverage", keep=0.5, params=_params("trusted_coverage")))
+    assert whole is None  # a job computes it
+    from curation.engine.recipe import parse_recipe
+    from curation.engine.run import run
+
+    raw = {"use": "trusted_coverage", "name": "x", "keep": 0.05, "feedback": "none", "balance": True}
+    recipe = parse_recipe({"source": {"use": "sample", "mistakes": 0.05}, "encode": {"use": "pixels"}, "prune": [raw]})
+    run(recipe, project.folder, until="prune", device="cpu", keep_recipe=False)
+    params = {**_params("trusted_coverage"), "feedback": "none"}
+    for balance in (True, False):  # it balances anyway: the same subset
+        asked = section(use="trusted_coverage", keep=0.05, params=params, balance=balance)
+        assert len(preview(project, asked).taken) == 72
+    assert preview(project, section(use="trusted_coverage", keep=0.1, params=params)) is None
+
+
 def test_saving_a_subset_puts_it_into_the_recipe(project_home, app):
     page = app("prune", project="digits")
     page.selectbox("prune_method_a").set_value("ccs").run()
