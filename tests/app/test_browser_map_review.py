@@ -48,10 +48,15 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
     tab.locator(".st-key-map_tiles [role=option]").nth(1).dblclick()
     tab.locator(".st-key-map_near [role=option]").first.wait_for()
     tab.locator(".st-key-map_back button").first.click()
+    page.settle()
     tab.locator("[data-testid=stSidebarNavLink]", has_text="Review").click()
     tab.locator(".st-key-review_picture img").wait_for()
+    page.settle()
     tab.locator("[data-testid=stSidebarNavLink]", has_text="Map").click()
-    tab.locator(".st-key-map_clear").wait_for()
+    try:
+        tab.locator(".st-key-map_clear").wait_for()
+    except TimeoutError:
+        pytest.fail(f"the selection is not there again; {tab.url} shows:\n{tab.inner_text('body')[:2000]}")
     assert tab.locator(".st-key-map_clear").inner_text().split()[0] == f"{count:,}"
     page.quiet()
 

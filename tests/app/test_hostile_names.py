@@ -31,6 +31,7 @@ RECIPE = {
     "map": {"use": "pca"},
     "prune": [{"use": "random", "name": "half", "keep": 0.5}],
     "verify": {"use": "head", "seeds": 1},
+    "grow": {"use": "margin", "batch": 8},
 }
 
 
@@ -40,13 +41,17 @@ def hostile(tmp_path_factory):
     top = tmp_path_factory.mktemp("hostile")
     rng = np.random.default_rng(0)
     for code, name in enumerate(NAMES):
-        (top / "set" / name).mkdir(parents=True)
+        (top / "set" / "train" / name).mkdir(parents=True)
         for i in range(EACH):
             grey = np.clip(rng.normal(30 * code, 20, (12, 12)), 0, 255).astype(np.uint8)
-            Image.fromarray(grey).save(top / "set" / name / f"{NAMES[(code + i) % len(NAMES)]}{i}.png")
-    wrong = top / "set" / NAMES[0] / "wrong.png"  # looks like the last class: flagged, with a suggestion
-    shutil.copy(next((top / "set" / NAMES[-1]).iterdir()), wrong)
-    (top / "set" / NAMES[1] / f"broken {NAMES[0]}.png").write_text("not an image")
+            Image.fromarray(grey).save(top / "set" / "train" / name / f"{NAMES[(code + i) % len(NAMES)]}{i}.png")
+    (top / "set" / "unlabeled").mkdir()
+    for name in NAMES:
+        grey = rng.integers(0, 255, (12, 12), dtype=np.uint8)
+        Image.fromarray(grey).save(top / "set" / "unlabeled" / f"{name}.png")
+    wrong = top / "set" / "train" / NAMES[0] / "wrong.png"  # looks like the last class: flagged, with a suggestion
+    shutil.copy(next((top / "set" / "train" / NAMES[-1]).iterdir()), wrong)
+    (top / "set" / "train" / NAMES[1] / f"broken {NAMES[0]}.png").write_text("not an image")
     folder = top / "home" / "hostile"
     run(parse_recipe({"source": {"use": "folder", "path": str(top / "set")}, **RECIPE}), folder, device="cpu")
     return top
@@ -56,7 +61,7 @@ def test_names_are_shown_letter_for_letter_and_nothing_in_them_runs(hostile):
     env = {"WINNOW_HOME": str(hostile / "home"), "WINNOW_ROOTS": str(hostile)}
     seen = {}
     with app(env=env) as url, chromium() as browser:
-        for page in ("", "map", "review", "prune", "verify", "export"):
+        for page in ("", "map", "review", "grow", "prune", "verify", "export"):
             visit = Visit(browser, f"{url}/{page}?project=hostile")
             if page == "prune":  # a method that answers at once
                 visit.tab.locator(".st-key-prune_method_a input").first.fill("random")
@@ -71,14 +76,14 @@ def test_names_are_shown_letter_for_letter_and_nothing_in_them_runs(hostile):
                     visit.tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
                     visit.tab.wait_for_timeout(300)
                     harmless(visit, "map, hovering")
-            if page == "review":
+            if page in ("review", "grow"):
                 for _ in range(2):
                     visit.tab.keyboard.press("a")
                     visit.settle()
-                    harmless(visit, "review, deciding")
+                    harmless(visit, f"{page}, deciding")
             visit.quiet()
             visit.tab.context.close()
-    for page in ("", "map", "prune"):  # where every class is named
+    for page in ("", "map", "grow", "prune"):  # where every class is named
         missing = [name for name in SHOWN if "".join(name.split()) not in "".join(seen[page].split())]
         assert not missing, f"the page {page or 'data'} does not show {missing} as they are"
     assert any("".join(name.split()) in "".join(seen["review"].split()) for name in SHOWN)
