@@ -93,7 +93,7 @@ def run(
     last = max((d.batch for d in DecisionLog(space.folder).all()), default=0)
     the_plan = plan(recipe, space, until)
     _preflight(the_plan)
-    chosen = pick(device) if the_plan.missing() else "cpu"  # finding a GPU means importing torch
+    chosen = pick(device) if _computes(the_plan) else "cpu"  # finding a GPU means importing torch: seconds
     space.tidy()
     if keep_recipe:
         write_text(space.folder / "recipe.toml", recipe.toml())
@@ -215,6 +215,16 @@ def _preflight(the_plan: Plan) -> None:
             if mark not in checked:
                 checked.add(mark)
                 method.check(params)
+
+
+def _computes(the_plan: Plan) -> bool:
+    """Whether a step that is missing, or may turn out to be once the source is read, runs on a device."""
+    steps = the_plan.missing() if the_plan.done(the_plan.find("source")) else the_plan.steps
+    return any(
+        step.stage == "encode" or "device" in method.injected
+        for step in steps
+        for method in (step.method, *(registry.get("students", name) for name in step.students))
+    )
 
 
 def _check_labels(the_plan: Plan, store: Store) -> None:

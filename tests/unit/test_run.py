@@ -186,6 +186,23 @@ def test_a_subset_one_method_cannot_choose_leaves_the_others_standing(blobs, tmp
         run(both, tmp_path / "w")  # the recipe's own subset: there is nothing to go on with
 
 
+def test_a_run_that_needs_no_device_loads_no_torch(blobs, tmp_path):
+    wanted = raw(
+        blobs, tmp_path / "m.csv", score=[], flag=[{"use": "duplicates"}], prune=[{"use": "random", "keep": 0.5}]
+    )
+    run(parse_recipe(wanted), tmp_path / "w")
+    (tmp_path / "r.toml").write_text(parse_recipe({**wanted, "prune": [{"use": "random", "keep": 0.4}]}).toml())
+    code = f"""
+import sys
+from curation.engine.recipe import load_recipe
+from curation.engine.run import run
+run(load_recipe({str(tmp_path / "r.toml")!r}), {str(tmp_path / "w")!r})
+print("torch" in sys.modules)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert said.stdout.split()[-1] == "False"
+
+
 def test_a_pruner_may_train_students_with_their_parameters(blobs, tmp_path):
     prune = [{"use": "trusted_coverage", "keep": 0.4, "k": 10, "first": 2}]
     outcome = run(parse_recipe(raw(blobs, tmp_path / "out.csv", prune=prune)), tmp_path / "w")
