@@ -14,7 +14,7 @@ from curation.engine.run import run
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = {
     "source": {"use": "sample", "mistakes": 0.05},
-    "encode": {"use": "pixels"},
+    "encode": {"use": "pixels", "size": 8, "colour": "grey"},
     "score": [{"use": "aum"}],
     "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
     "map": {"use": "pca"},

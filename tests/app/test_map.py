@@ -179,9 +179,9 @@ def test_items_without_pictures_and_without_a_test_split_are_shown_too(app, empt
 
 
 def test_above_the_cap_a_sample_is_drawn_and_the_page_says_so(app, project_home, monkeypatch):
-    monkeypatch.setattr("curation.ui.mapping.CAP", 200)
+    monkeypatch.setattr("curation.ui.mapping.CAP", 120)
     monkeypatch.setattr("curation.ui.mapping.HARDEST", 20)
     page = app("map", project="digits")
     assert not page.exception
-    assert page.caption[0].value.startswith("200 of 1,438 drawn: the 100 most suspicious of")
+    assert page.caption[0].value.startswith("120 of 1,438 drawn: the 60 most suspicious of")
     assert not select(page, [3, 5]).exception

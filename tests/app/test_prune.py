@@ -1,5 +1,7 @@
 """The prune page: the share and the count follow each other, a saved subset is in the recipe, order is a prefix."""
 
+import tomllib
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,8 @@ def test_a_subset_that_is_there_is_shown_whatever_share_was_asked_before(project
     from curation.engine.run import run
 
     raw = {"use": "trusted_coverage", "name": "x", "keep": 0.05, "feedback": "none", "balance": True}
-    recipe = parse_recipe({"source": {"use": "sample", "mistakes": 0.05}, "encode": {"use": "pixels"}, "prune": [raw]})
+    there = {name: part for name, part in tomllib.loads(project.recipe.toml()).items() if name in ("source", "encode")}
+    recipe = parse_recipe({**there, "prune": [raw]})
     run(recipe, project.folder, until="prune", device="cpu", keep_recipe=False)
     params = {**_params("trusted_coverage"), "feedback": "none"}
     for balance in (True, False):  # it balances anyway: the same subset
@@ -103,7 +106,8 @@ def test_a_preview_is_what_the_run_will_take(project):
 
     shown = preview(project, section(use="by_score", keep=0.2, balance=True, params=_params("by_score"))).taken
     raw = {"use": "by_score", "name": "x", "keep": 0.2, "balance": True}
-    recipe = parse_recipe({"source": {"use": "sample", "mistakes": 0.05}, "encode": {"use": "pixels"}, "prune": [raw]})
+    there = {name: part for name, part in tomllib.loads(project.recipe.toml()).items() if name in ("source", "encode")}
+    recipe = parse_recipe({**there, "prune": [raw]})
     run(recipe, project.folder, until="prune", device="cpu", keep_recipe=False)
     card = next(c for c in project.workspace.cards() if c["stage"] == "prune" and c["params"].get("keep") == 0.2)
     rows = np.load(project.workspace.path("prune", card["key"]) / "rows.npy")
