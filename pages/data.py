@@ -151,7 +151,8 @@ def _remarks(project: Project, facts: firstlook.Facts) -> None:
     table = firstlook.problems_table(project.items, facts.problems)
     count = f"{items(len(facts.problems))} that cannot be used"
     with st.expander(count, key="problems", icon=":material/report:"):
-        st.dataframe(table, hide_index=True, height=min(36 * (len(facts.problems) + 1), 320), key="problems_table")
+        shown = {column: [theme.literal(text) for text in texts] for column, texts in table.items()}
+        st.dataframe(shown, hide_index=True, height=min(36 * (len(facts.problems) + 1), 320), key="problems_table")
         name = f"{project.name}-problems.csv"
         csv = firstlook.as_csv(table)
         st.download_button("Download as csv", csv, name, "text/csv", key="problems_csv", on_click="ignore")

@@ -119,7 +119,7 @@ def _preview(made: exporting.Made | None) -> None:
         st.caption("The manifest appears here once this subset is computed.")
         return
     st.caption(f"The first {min(ROWS, made.table.num_rows):,} of {made.table.num_rows:,} rows")
-    st.dataframe(made.table.slice(0, ROWS), hide_index=True, height=420, key="export_manifest")
+    st.dataframe(exporting.first_rows(made.table, ROWS), hide_index=True, height=420, key="export_manifest")
 
 
 def _written(project: Project) -> None:

@@ -174,7 +174,7 @@ def _table(made: list[verdict.Cell]) -> pd.DataFrame:
     order = {FULL: 2, RANDOM: 1}
     rows = sorted(made, key=lambda c: (c.keep, order.get(c.method, 0), c.method))
     table = {
-        "method": [c.method for c in rows],
+        "method": [theme.literal(c.method) for c in rows],
         "kept": [f"{100 * c.keep:.4g} %" for c in rows],
         "accuracy": [f"{100 * c.mean:.2f} ± {100 * c.sd:.2f}" for c in rows],
         "against random": ["" if c.gain is None else f"{100 * c.gain:+.2f} ± {100 * c.gain_sd:.2f}" for c in rows],

@@ -7,6 +7,7 @@ the section, the key and the value, before any work is done. Paths are relative 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -125,8 +126,13 @@ class Recipe(pydantic.BaseModel):
         if self.decision:
             wanted = ("id", "action", "value", "why")
             out["decision"] = [{k: getattr(d, k) for k in wanted if getattr(d, k)} for d in self.decision]
-        return "\n".join(_text(name, part) for name, part in out.items())
+        text = "\n".join(_text(name, part) for name, part in out.items())
+        return _TURNING.sub(lambda found: f"\\u{ord(found[0]):04X}", text)  # as TOML spells them between quotes
 
+
+# What would turn around the text behind it in an editor, and so show another recipe than the one that is run
+# (Trojan Source, CVE-2021-42574). tomli_w spells out control characters itself.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 # section -> (kind of method, model, may stand several times)
 SECTIONS = {

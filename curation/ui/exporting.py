@@ -29,6 +29,7 @@ from curation.engine.recipe import Export, Recipe, parse_recipe
 from curation.ui import home
 from curation.ui.project import Project
 from curation.ui.routes import prefix
+from curation.ui.theme import literal
 
 # What a file of each format is called; a format that is not here writes a folder.
 ENDINGS = {"csv": ".csv", "parquet": ".parquet", "jsonl": ".jsonl", "torch": ".pt"}
@@ -95,6 +96,16 @@ class Made(NamedTuple):
 
     table: pa.Table
     tally: Tally
+
+
+def first_rows(table: pa.Table, count: int) -> pa.Table:
+    """The first rows of a manifest as a page may show them, letter for letter."""
+    part = table.slice(0, count)
+    for at, field in enumerate(part.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            shown = [None if text is None else literal(text) for text in part.column(at).to_pylist()]
+            part = part.set_column(at, field, pa.array(shown, field.type))
+    return part
 
 
 def made(project: Project, asked: Wanted) -> Made | None:

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from curation.engine import grown
 from curation.engine.plan import FULL, RANDOM
 from curation.ui import charts
-from curation.ui.theme import CLASS_COLOURS, OTHER, charted
+from curation.ui.theme import CLASS_COLOURS, OTHER, charted, literal
 
 YOURS = "your labels"
 MEASURES = {
@@ -149,7 +149,7 @@ def per_class(rows: Sequence[Mapping], classes: Sequence[str]) -> pd.DataFrame:
     for row in rows:
         if len(row.get("precisions") or ()) == len(classes):
             last.setdefault(row["method"], {})[row["seed"]] = row["precisions"]
-    made: dict[str, list] = {"class": list(classes)}
+    made: dict[str, list] = {"class": [literal(name) for name in classes]}
     for method, seeds in last.items():
         values = np.array(list(seeds.values()), np.float64)  # None, a class without test items, becomes NaN
         made[method] = ["–" if np.isnan(v).any() else f"{100 * v.mean():.1f}" for v in values.T]

@@ -63,7 +63,7 @@ def _ended(project: Project, job: Job) -> None:
         with text:
             mark(theme.plain(f"{job.title} {WORDS[job.state]}{said}"))
         with log.popover("Log", width="stretch"):
-            st.code(project.jobs.log_text(job.number) or "nothing was printed", language=None)
+            st.code(theme.literal(project.jobs.log_text(job.number)) or "nothing was printed", language=None)
         if close.button("Dismiss", key="job_dismiss", width="stretch"):
             st.session_state[seen] = True
             st.rerun()

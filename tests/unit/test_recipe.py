@@ -1,4 +1,5 @@
 import re
+import tomllib
 
 import pytest
 
@@ -99,3 +100,13 @@ def test_two_subsets_need_two_names():
     prune = {"use": "random", "keep": 0.5}
     with pytest.raises(RecipeError, match="the name 'random' is used twice"):
         parse_recipe({"source": {"use": "sample"}, "prune": [prune, prune]})
+
+
+def test_a_name_that_turns_text_around_is_spelt_out_and_read_back():
+    name = "a\u202egnp.exe"
+    decision = {"id": name, "action": "relabel", "value": f"{name}\u2066"}
+    recipe = parse_recipe({"source": {"use": "sample"}, "decision": [decision]})
+    assert "a\\u202Egnp.exe" in recipe.toml()
+    assert name not in recipe.toml()
+    again = parse_recipe(tomllib.loads(recipe.toml()))
+    assert (again.decision[0].id, again.decision[0].value) == (name, f"{name}\u2066")
