@@ -12,6 +12,7 @@ from curation.ui.findings import Findings, findings
 from curation.ui.frontdoor import confirm_delete, front_door
 from curation.ui.gallery import gallery
 from curation.ui.project import Project, close_project, open_project
+from curation.ui.sheets import as_csv
 from curation.ui.standing import Standing, standing
 from curation.ui.theme import escaped
 from curation.ui.tiles import tiles
@@ -154,7 +155,7 @@ def _remarks(project: Project, facts: firstlook.Facts) -> None:
         shown = {column: [theme.literal(text) for text in texts] for column, texts in table.items()}
         st.dataframe(shown, hide_index=True, height=min(36 * (len(facts.problems) + 1), 320), key="problems_table")
         name = f"{project.name}-problems.csv"
-        csv = firstlook.as_csv(table)
+        csv = as_csv(table)
         st.download_button("Download as csv", csv, name, "text/csv", key="problems_csv", on_click="ignore")
 
 

@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
-from curation.data.files import inert
 from curation.engine import registry
 from curation.engine.plan import FULL, RANDOM
 from curation.engine.recipe import Prune, Verify
 from curation.ui import charts, grid, theme, verdict, verifyviews
 from curation.ui.forms import form
 from curation.ui.project import Project, open_project
+from curation.ui.sheets import as_csv
 
 DARK = theme.is_dark()
 
@@ -136,8 +136,7 @@ def _result(project: Project) -> None:
     tested = f"{runs[0]['test_rows']:,} test items · student {runs[0]['student']} · {_length(project.recipe.verify)}"
     st.caption(f"Mean and standard deviation over the seeds, on {theme.plain(tested)}.")
     st.dataframe(_table(made), hide_index=True, key="verify_table", width="stretch")
-    shown = pd.DataFrame(runs).drop(columns="failed")
-    csv = shown.map(lambda cell: inert(cell) if isinstance(cell, str) else cell).to_csv(index=False)
+    csv = as_csv(pd.DataFrame(runs).drop(columns="failed"))
     buttons = st.container(horizontal=True)
     buttons.download_button("Every training as csv", csv, "verify.csv", "text/csv", key="verify_csv", on_click="ignore")
     if buttons.button("Export a subset", key="verify_export", icon=":material/ios_share:"):

@@ -16,6 +16,9 @@ import psutil
 from curation.errors import InputError
 
 MARKER = ".winnow-export"  # in every folder Winnow exported; lists the files it wrote there
+# Direction overrides, embeddings and isolates: they show another text than the one that is there (Trojan Source,
+# CVE-2021-42574). For a class of a regular expression.
+TURNING = "\u202a-\u202e\u2066-\u2069"
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names Windows cannot use
 
 # What starts a formula, also in its full width; OWASP, CSV Injection. Apostrophes before it, so that it can be undone.

@@ -16,13 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.data.archives import DAMAGED, MAX_RATIO, PACKINGS, RATIO_FROM, Sparing, refuse_overlaps
+from curation.data.archives import CHUNK, DAMAGED, MAX_RATIO, PACKINGS, RATIO_FROM, Sparing, refuse_overlaps
 from curation.data.columns import MAX_ROWS
 from curation.errors import SourceError
 
 MAX_SMALL = 128 * 1024**2  # bytes of an array that is held in memory, such as labels
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-CHUNK = 1024**2
 
 Header = tuple[tuple[int, ...], bool, np.dtype]
 

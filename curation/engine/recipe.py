@@ -19,6 +19,7 @@ from pydantic import Field
 
 from curation.card import EVIDENCE
 from curation.data.decisions import Decision
+from curation.data.files import TURNING
 from curation.engine import registry
 from curation.errors import RecipeError, nearest
 
@@ -130,9 +131,7 @@ class Recipe(pydantic.BaseModel):
         return _TURNING.sub(lambda found: f"\\u{ord(found[0]):04X}", text)  # as TOML spells them between quotes
 
 
-# What would turn around the text behind it in an editor, and so show another recipe than the one that is run
-# (Trojan Source, CVE-2021-42574). tomli_w spells out control characters itself.
-_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_TURNING = re.compile(f"[{TURNING}]")  # tomli_w spells out control characters itself
 
 # section -> (kind of method, model, may stand several times)
 SECTIONS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import importlib.util
 import io
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from curation.data.files import inert
 from curation.data.items import SPLITS, TEST, TRAIN, VAL, Items
 from curation.ui.theme import escaped
 
@@ -160,15 +158,6 @@ _BARS = f"""
 def problems_table(items: Items, rows: np.ndarray) -> dict[str, list]:
     """Items that cannot be used, each with its reason."""
     return {"item": items.column("id")[rows].tolist(), "why it cannot be used": items.column("status")[rows].tolist()}
-
-
-def as_csv(table: dict[str, list]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(map(inert, table))
-    rows = zip(*table.values(), strict=True)
-    writer.writerows([inert(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    return out.getvalue()
 
 
 def sample_picture(columns: int = 15, rows: int = 5) -> bytes | None:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation.data.files import inert
 from curation.data.items import TEST, VAL
 from curation.engine import grown, registry
 from curation.engine.growing import OTHERS
@@ -15,6 +14,7 @@ from curation.engine.recipe import Grow, Simulate
 from curation.ui import charts, growbatch, growcurve, theme
 from curation.ui.growask import known_classes, known_rows
 from curation.ui.project import Project
+from curation.ui.sheets import as_csv
 from curation.ui.standing import standing
 from curation.ui.theme import plain
 
@@ -153,8 +153,7 @@ def _result(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
     st.caption(plain(" ".join(words)))
     st.dataframe(growcurve.table(rows), hide_index=True, key="grow_table", width="stretch")
     _per_class(project, rows)
-    shown = pd.DataFrame(rows).drop(columns=["precisions", "failed"], errors="ignore")
-    csv = shown.map(lambda cell: inert(cell) if isinstance(cell, str) else cell).to_csv(index=False)
+    csv = as_csv(pd.DataFrame(rows).drop(columns=["precisions", "failed"], errors="ignore"))
     st.download_button("Every round as csv", csv, "grow.csv", "text/csv", key="grow_csv", on_click="ignore")
 
 

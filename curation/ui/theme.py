@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from curation.data.files import TURNING
+
 CLASS_COLOURS = (
     *("#3477BC", "#E97D37", "#25A09B", "#AB0B81", "#DBBD16"),
     *("#BF76FE", "#4BDBA4", "#B9575D", "#BDBEF8", "#796006"),
@@ -91,8 +93,7 @@ def plain(text: object) -> str:
     return _PUNCTUATION.sub(r"\\\g<0>", text)
 
 
-# Direction overrides, embeddings and isolates (Trojan Source, CVE-2021-42574), and control characters.
-_INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_INVISIBLE = re.compile(f"[{TURNING}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _AFTERWARDS = re.compile(r"(?<=:)(?=[\w+/-])|(?<=@)(?=\w)|(?<=\bwww)(?=\.)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE)
 

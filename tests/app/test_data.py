@@ -14,6 +14,7 @@ from curation.engine.recipe import load_recipe, parse_recipe
 from curation.errors import RecipeError
 from curation.ui import defaults, firstlook, home
 from curation.ui.defaults import Option
+from curation.ui.sheets import as_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -252,7 +253,7 @@ def test_class_bars_are_as_long_as_they_should_be_and_names_are_never_markup():
 def test_problems_are_listed_and_quoted_in_the_file_to_load():
     table = firstlook.problems_table(mixed(), np.array([4]))
     assert table["item"] == ["e"]
-    assert firstlook.as_csv(table).splitlines() == ["item,why it cannot be used", 'e,"cut short, or empty"']
+    assert as_csv(table).splitlines() == ["item,why it cannot be used", 'e,"cut short, or empty"']
 
 
 def test_the_hardest_class_is_the_one_with_the_highest_mean():
