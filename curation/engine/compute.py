@@ -93,7 +93,7 @@ def _prune(step: Step, store: Store, folder: Path, device: str, progress: Callab
     about = results.save(chosen.selection, chosen.rows, folder)
     left_out = {str(row): why for row, why in chosen.left_out.items()}
     (folder / "left_out.json").write_text(json.dumps(left_out) + "\n")
-    if known is not None:  # what it took is what the whole took: at most a little more than this alone
+    if known is not None:  # the seconds of the larger one: this alone would have taken no more
         about |= {"prefix_of": known, "seconds": store.workspace.card("prune", known)["seconds"]}
     return {"rows": len(store.candidates), "left_out": len(left_out), **about, "notes": chosen.notes}
 

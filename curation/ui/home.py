@@ -225,6 +225,11 @@ def new_upload() -> str:
     return secrets.token_hex(16)
 
 
+def as_sent(text: str) -> str:
+    """What is said of a file somebody sent, by the name it was sent under and not by where it was put."""
+    return re.sub(re.escape(f"{home() / UPLOADS}/") + r"[^/\s]+/[^/\s]+/", "", text)
+
+
 def _upload_of(folder: Path) -> Path | None:
     """The upload a project was made from, <uploads>/<token>/<upload>; None when it was made from something else."""
     try:

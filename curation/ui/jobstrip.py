@@ -9,7 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.engine.jobs import Job
-from curation.ui import theme
+from curation.ui import home, theme
 from curation.ui.project import Project
 
 WORDS = {
@@ -58,12 +58,14 @@ def _ended(project: Project, job: Job) -> None:
         return
     with st.container(border=True, key="jobstrip"):
         text, log, close = st.columns([8, 1, 1], vertical_alignment="center")
-        said = f": {job.error}" if job.error else ""
+        said = f": {home.as_sent(job.error)}" if job.error else ""
         mark = st.error if job.state == "failed" else st.warning
         with text:
             mark(theme.plain(f"{job.title} {WORDS[job.state]}{said}"))
         with log.popover("Log", width="stretch"):
-            st.code(theme.literal(project.jobs.log_text(job.number)) or "nothing was printed", language=None)
+            st.code(
+                theme.literal(home.as_sent(project.jobs.log_text(job.number))) or "nothing was printed", language=None
+            )
         if close.button("Dismiss", key="job_dismiss", width="stretch"):
             st.session_state[seen] = True
             st.rerun()

@@ -178,3 +178,9 @@ def test_uploads_that_became_no_project_are_cleared_after_days(house):
     project(house, "pets", path=uploads / "used")
     home.new_upload()
     assert sorted(p.name for p in uploads.iterdir()) == ["fresh", "used"]
+
+
+def test_what_is_said_of_an_upload_names_it_as_it_was_sent():
+    uploads = home.home() / home.UPLOADS
+    said = f"{uploads}/{'a' * 32}/x1y2/my set/cats.zip is not an archive; {uploads.parent}/digits is"
+    assert home.as_sent(said) == f"my set/cats.zip is not an archive; {uploads.parent}/digits is"
