@@ -5,9 +5,9 @@ from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from curation.ui.access import Guard
 from curation.ui.frame import frame, said
-from curation.ui.routes import prefix, routes
+from curation.ui.server.access import Guard
+from curation.ui.server.routes import prefix, routes
 
 if get_script_run_ctx(suppress_warning=True) is None:  # the server imports this file once, to find the app
     # Streamlit finds out that `pages/` is not its old menu only when the frame is drawn for the first time; until then

@@ -136,7 +136,7 @@ def floor(x: np.ndarray, picks: int) -> dict:
 
 
 def sparse(x: np.ndarray, picks: int) -> dict:
-    from curation.maths.submodular import cover_lists
+    from curation.maths.selection.facility_location import cover_lists
     from curation.methods.pruners.facility_location import _nearest
 
     def quiet(*_, **__):

@@ -27,13 +27,13 @@ import numpy as np
 from curation.data.items import TEST, TRAIN, Items
 from curation.data.view import View
 from curation.data.workspace import Workspace
-from curation.engine import registry, simulating
-from curation.engine.growing import OTHERS, Learner, Reach, as_concept, next_batch
+from curation.engine import registry, simulation
+from curation.engine.active_learning import OTHERS, Learner, Reach, as_concept, next_batch
 from curation.engine.plan import plan
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
-from curation.maths.neighbours import nearest
-from curation.maths.similarity import Exact, Inverted, build, recall
+from curation.maths.similarity.exact import nearest
+from curation.maths.similarity.index import Exact, Inverted, build, recall
 
 
 def main() -> None:
@@ -78,10 +78,10 @@ def rare(given: argparse.Namespace) -> None:
             mark = {"concept": concept, "seed": seed, "name": name, "seals": seals}
             cell = next((d for d in done if mark.items() <= d.items()), None)
             if cell is None:
-                setting = simulating.setting(
+                setting = simulation.setting(
                     labels[train], classes, concept=concept, start=5, others=95, rare=given.share, seed=seed
                 )
-                _, history = simulating.grow(
+                _, history = simulation.grow(
                     pool, setting, (OTHERS, classes[concept]), strategy(name, seed),
                     needs=registry.get("queries", name).card.needs, train=fit, batch=100, rounds=19, seed=seed,
                     reach=_Gathered(pool, graph()) if seals else None,
@@ -128,8 +128,8 @@ def cold(given: argparse.Namespace) -> None:
     def curves(name: str, start: int, batch: int, rounds: int) -> np.ndarray:
         made = []
         for seed in range(given.seeds):
-            setting = simulating.setting(labels[train], classes, start=start, seed=seed)
-            _, history = simulating.grow(
+            setting = simulation.setting(labels[train], classes, start=start, seed=seed)
+            _, history = simulation.grow(
                 pool, setting, classes, strategy(name, seed), needs=registry.get("queries", name).card.needs,
                 train=student(), batch=batch, rounds=rounds, seed=seed, test=test_view, test_codes=labels[test],
             )  # fmt: skip

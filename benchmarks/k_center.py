@@ -5,7 +5,7 @@
 
 Three ways to the same picks, timed one after the other on the same data:
 
-- winnow: `curation.maths.greedy.farthest_first`, whole run;
+- winnow: `curation.maths.selection.greedy.farthest_first`, whole run;
 - loop: numpy with cached norms, one matrix-vector product per pick, whole run (`--loop-steps` extrapolates);
 - recompute: `norm(x - c)` per pick, as published implementations do it, extrapolated from a few steps.
 
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.maths.greedy import farthest_first
+from curation.maths.selection.greedy import farthest_first
 
 
 def main() -> None:

@@ -24,9 +24,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.k_center import Peak
-from curation.data.view import Dynamics, Neighbours, View
+from curation.data.results import Dynamics, Neighbours
+from curation.data.view import View
 from curation.engine.registry import methods
-from curation.maths.neighbours import nearest
+from curation.maths.similarity.exact import nearest
 from curation.training import nets
 from curation.training.checkpoints import Network
 

@@ -14,9 +14,10 @@ import time
 
 import numpy as np
 
-from curation.data.view import Dynamics, View
+from curation.data.results import Dynamics
+from curation.data.view import View
 from curation.engine import registry
-from curation.maths.trajectories import probabilities
+from curation.maths.arrays import probabilities
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.data.files import atomic
+from curation.data.writing.atomic import atomic
 from curation.errors import InputError
 
 LARGEST = float(np.finfo(np.float16).max)

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import on_paper
 from curation.engine import registry
-from curation.maths import scale
-from curation.ui.catalogue import parameters
+from curation.ui.parts.catalogue import parameters
 
 HERE = Path(__file__).parent
 
@@ -27,7 +27,7 @@ TITLES = {
 
 
 def main() -> int:
-    pages = {"methods.md": methods_page(), "cli.md": cli_page(), "scale.md": scale.page()}
+    pages = {"methods.md": methods_page(), "cli.md": cli_page(), "scale.md": on_paper.page()}
     stale = [name for name, text in pages.items() if _read(HERE / name) != text]
     if "--check" in sys.argv:
         if stale:

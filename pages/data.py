@@ -5,17 +5,19 @@ import streamlit as st
 
 from curation.engine import registry
 from curation.errors import InputError
-from curation.ui import firstlook, home, theme
-from curation.ui.actions import announce, items
-from curation.ui.analysis import analysis
-from curation.ui.findings import Findings, findings
-from curation.ui.frontdoor import confirm_delete, front_door
-from curation.ui.gallery import gallery
-from curation.ui.project import Project, close_project, open_project
-from curation.ui.sheets import as_csv
-from curation.ui.standing import Standing, standing
-from curation.ui.theme import escaped
-from curation.ui.tiles import tiles
+from curation.ui.parts import theme
+from curation.ui.parts.actions import announce, items
+from curation.ui.parts.csv_download import as_csv
+from curation.ui.parts.gallery import gallery
+from curation.ui.parts.theme import escaped
+from curation.ui.parts.tiles import tiles
+from curation.ui.server import projects
+from curation.ui.start import overview
+from curation.ui.start.analysis import analysis_panel
+from curation.ui.start.front_page import confirm_delete, front_door
+from curation.ui.state.analysis_results import AnalysisResults, analysis_results
+from curation.ui.state.item_state import ItemState, item_state
+from curation.ui.state.project import Project, close_project, open_project
 
 PAGE = 48  # thumbnails: whole rows on a laptop and on a desk
 
@@ -73,22 +75,22 @@ def _unread(project: Project) -> None:
 
 def _look(project: Project) -> None:
     announce()
-    found, now = findings(project), standing(project.items, project.in_force)
-    facts = firstlook.facts(project.items, now.labels, now.classes)
+    analysis, state = analysis_results(project), item_state(project.items, project.effective)
+    facts = overview.facts(project.items, state.labels, state.classes)
     theme.header(project.name, _origin(project))
-    _numbers(facts, len(now.classes))
+    _numbers(facts, len(state.classes))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _thumbnails(project, found, now)
+        _thumbnails(project, analysis, state)
     with right:
         with st.container(border=True, key="analysis"):
-            analysis(project, found, now, facts)
+            analysis_panel(project, analysis, state, facts)
         _remarks(project, facts)
-        if now.classes:
-            with st.container(border=True, key="classes", height="content" if len(now.classes) <= 20 else 420):
+        if state.classes:
+            with st.container(border=True, key="classes", height="content" if len(state.classes) <= 20 else 420):
                 train = facts.counts[:, 0]
                 st.markdown(f"**Items per class**: {train.min():,} to {train.max():,} to train on")
-                st.html(firstlook.class_bars(now.classes, facts.counts))
+                st.html(overview.class_bars(state.classes, facts.counts))
 
 
 def _origin(project: Project) -> str:
@@ -97,31 +99,31 @@ def _origin(project: Project) -> str:
     title, path = registry.get("sources", section.use).card.title, section.params.get("path")
     if path is None:
         return title
-    uploaded = home.UPLOADS in path.parts
+    uploaded = projects.UPLOADS in path.parts
     return f"{title}: {path.name}, uploaded" if uploaded else f"{title}: {path}"
 
 
-def _numbers(facts: firstlook.Facts, classes: int) -> None:
+def _numbers(facts: overview.Facts, classes: int) -> None:
     words = {"train": "To train on", "val": "Validation", "test": "Test", "unlabeled": "Without a label"}
     numbers = [("Items", f"{facts.items:,}"), ("Classes", f"{classes:,}")]
     numbers += [(words[name], f"{count:,}") for name, count in facts.splits.items()]
-    numbers.append(("Size", firstlook.bytes_words(facts.bytes)))
+    numbers.append(("Size", overview.bytes_words(facts.bytes)))
     if facts.sides:
-        short, full = firstlook.size_words(facts.sides)
+        short, full = overview.size_words(facts.sides)
         numbers.append(("Pixels", short, full))
     numbers.append(("Unusable", f"{len(facts.problems):,}", "Items that cannot be read; each with its reason below"))
     theme.metrics(numbers)
 
 
 @st.fragment
-def _thumbnails(project: Project, found: Findings, now: Standing) -> None:
+def _thumbnails(project: Project, analysis: AnalysisResults, state: ItemState) -> None:
     """A page of images, mixed by chance and always in the same order."""
     usable = np.random.default_rng(0).permutation(np.flatnonzero(project.items.ok))
     if not project.items.has_images:
         st.info("This source brings features and no images.", icon=":material/hide_image:")
         return
     choose, pages = st.columns([2, 3], vertical_alignment="bottom")
-    names = list(now.classes)
+    names = list(state.classes)
     code = choose.selectbox(
         "Show",
         range(-1, len(names)),
@@ -129,11 +131,11 @@ def _thumbnails(project: Project, found: Findings, now: Standing) -> None:
         key="look_class",
         label_visibility="collapsed",
     )
-    rows = usable if code < 0 else usable[now.labels[usable] == code]
+    rows = usable if code < 0 else usable[state.labels[usable] == code]
     with pages.container(horizontal=True, horizontal_alignment="right"):
         page = st.pagination(max(-(-len(rows) // PAGE), 1), key=f"look_page_{code}", max_visible_pages=5)
     rows = rows[(page - 1) * PAGE : page * PAGE]
-    shown = tiles(found, now, rows, flagged=found.marked())
+    shown = tiles(analysis, state, rows, flagged=analysis.marked())
     chosen = gallery(shown, key="look", selected={str(r) for r in project.selected}, size=74, name="Images")
     project.selected = [int(row) for row in chosen.selected]
     word = f"See {len(chosen.selected):,} selected on the map"
@@ -142,14 +144,14 @@ def _thumbnails(project: Project, found: Findings, now: Standing) -> None:
         st.switch_page("pages/map.py")
 
 
-def _remarks(project: Project, facts: firstlook.Facts) -> None:
+def _remarks(project: Project, facts: overview.Facts) -> None:
     """What was said while reading, and what could not be read."""
     if project.items.notes:
         lines = "".join(f"<p>{escaped(note)}</p>" for note in project.items.notes)
         st.html(f"<style>{_NOTES}</style><div class='wn-notes'>{lines}</div>")
     if not len(facts.problems):
         return
-    table = firstlook.problems_table(project.items, facts.problems)
+    table = overview.problems_table(project.items, facts.problems)
     count = f"{items(len(facts.problems))} that cannot be used"
     with st.expander(count, key="problems", icon=":material/report:"):
         shown = {column: [theme.literal(text) for text in texts] for column, texts in table.items()}

@@ -6,10 +6,13 @@ import streamlit as st
 
 from curation.engine import registry
 from curation.errors import InputError
-from curation.ui import charts, exporting, firstlook, home, theme
-from curation.ui.forms import form
-from curation.ui.project import Project, open_project
-from curation.ui.theme import escaped
+from curation.ui.export import export_files
+from curation.ui.parts import charts, theme
+from curation.ui.parts.forms import form
+from curation.ui.parts.theme import escaped
+from curation.ui.server import projects
+from curation.ui.start import overview
+from curation.ui.state.project import Project, open_project
 
 DARK = theme.is_dark()
 ROWS = 200  # of the manifest, as a preview
@@ -41,7 +44,7 @@ def main() -> None:
         st.code(asked.command(project.folder), language="bash", wrap_lines=True)
 
 
-def _controls(project: Project) -> exporting.Wanted | None:
+def _controls(project: Project) -> export_files.Wanted | None:
     prunes = [p.name for p in project.recipe.prune]
     prune = st.selectbox(
         "What",
@@ -57,39 +60,39 @@ def _controls(project: Project) -> exporting.Wanted | None:
     if missing := method.missing():
         st.warning(theme.plain(f"Needs {', '.join(missing)}: pip install {' '.join(missing)}"))
         return None
-    default = exporting.default_path(project, prune, use)
+    default = export_files.default_path(project, prune, use)
     text = st.text_input(
         "Write to", str(default), key=f"export_path_{prune}_{use}", help="On the machine the app runs on."
     )
     try:
-        path = home.target(text)
+        path = projects.target(text)
     except InputError as error:
         st.error(theme.plain(error), icon=":material/error:")
         return None
     params = form(method, {"path": path}, key="export", exclude=("path",))
     if params is None:
         return None
-    asked = exporting.wanted(project, prune, use, params)
+    asked = export_files.wanted(project, prune, use, params)
     _start(project, asked)
     return asked
 
 
-def _start(project: Project, asked: exporting.Wanted) -> None:
+def _start(project: Project, asked: export_files.Wanted) -> None:
     if asked.missing:
         names = ", ".join(dict.fromkeys(step.label for step in asked.missing))
         st.caption(theme.plain(f"Has to be computed first, in the same job: {names}"))
-    if exporting.foreign(project, asked.path):
+    if export_files.foreign(project, asked.path):
         st.warning(
             theme.plain(f"{asked.path.name} is there already and was not written from here: it will be replaced.")
         )
     busy = project.jobs.current() is not None
     if st.button("Export", type="primary", key="export", icon=":material/ios_share:", disabled=busy, width="stretch"):
-        exporting.start(project, asked)
+        export_files.start(project, asked)
         st.rerun()
 
 
-def _result(project: Project, asked: exporting.Wanted) -> exporting.Made | None:
-    made = exporting.made(project, asked)
+def _result(project: Project, asked: export_files.Wanted) -> export_files.Made | None:
+    made = export_files.made(project, asked)
     if made is None:
         st.info("The numbers appear here once this subset is computed.", icon=":material/hourglass_empty:")
         return None
@@ -114,22 +117,22 @@ def _result(project: Project, asked: exporting.Wanted) -> exporting.Made | None:
     return made
 
 
-def _preview(made: exporting.Made | None) -> None:
+def _preview(made: export_files.Made | None) -> None:
     if made is None:
         st.caption("The manifest appears here once this subset is computed.")
         return
     st.caption(f"The first {min(ROWS, made.table.num_rows):,} of {made.table.num_rows:,} rows")
-    st.dataframe(exporting.first_rows(made.table, ROWS), hide_index=True, height=420, key="export_manifest")
+    st.dataframe(export_files.first_rows(made.table, ROWS), hide_index=True, height=420, key="export_manifest")
 
 
 def _written(project: Project) -> None:
-    done = exporting.written(project)
+    done = export_files.written(project)
     if not done:
         return
     rows = []
     for export in done:
         state = theme.chip("as things stand now", "kept") if export.fresh else theme.chip("before later changes")
-        when = firstlook.ago_words(time.time() - export.created)
+        when = overview.ago_words(time.time() - export.created)
         head = f"{export.prune or 'everything'} · {export.use} · {when}"
         rows.append(f"<dt>{escaped(head)} {state}</dt>")
         rows += [f"<dd>{_file(file)}</dd>" for file in export.files]
@@ -138,13 +141,13 @@ def _written(project: Project) -> None:
         st.html(f'<style>{_FILES}</style><dl class="wn-files">{"".join(rows)}</dl>')
 
 
-def _file(file: exporting.File) -> str:
+def _file(file: export_files.File) -> str:
     where = escaped(str(file.path))
     if not file.there:
         return f"<span>{escaped(file.path.name)}</span><em>gone from {where}</em>"
     if file.size is None:
         return f"<span>{escaped(file.path.name)}/</span><em>a folder at {where}</em>"
-    size = firstlook.bytes_words(file.size)
+    size = overview.bytes_words(file.size)
     name = escaped(file.path.name)
     return f'<a href="{escaped(file.link)}" download="{name}">{name}</a><em title="{where}">{size}</em>'
 

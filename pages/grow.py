@@ -4,11 +4,13 @@ import streamlit as st
 
 from curation.engine.plan import POOL, Plan
 from curation.engine.recipe import Grow
-from curation.ui import defaults, growask, growbatch, growfind, growlabel, growmap, growprogress, theme
-from curation.ui.growbatch import Batch
-from curation.ui.itemview import STYLE
-from curation.ui.project import Project, create_project, open_project
-from curation.ui.standing import Standing, standing
+from curation.ui.grow import batches, label, pool_map, progress, request, search
+from curation.ui.grow.batches import Batch
+from curation.ui.parts import theme
+from curation.ui.parts.item_card import STYLE
+from curation.ui.start import presets
+from curation.ui.state.item_state import ItemState, item_state
+from curation.ui.state.project import Project, create_project, open_project
 
 DARK = theme.is_dark()
 VIEWS = {"label": "Label", "map": "Map", "curve": "Curve", "find": "Find"}
@@ -27,9 +29,9 @@ def main() -> None:
         st.session_state["grow:project"] = project.name
         for key in [key for key in st.session_state if str(key).startswith("grow_")]:
             del st.session_state[key]
-    st.html(f"{STYLE}<style>{growlabel.CSS}{growmap.CSS}{growfind.CSS}</style>")
-    now = standing(project.items, project.in_force)
-    some = growbatch.unlabelled(project.items)
+    st.html(f"{STYLE}<style>{label.CSS}{pool_map.CSS}{search.CSS}</style>")
+    state = item_state(project.items, project.effective)
+    some = batches.unlabelled(project.items)
     if not some and not st.session_state.get(f"grow:try:{project.name}") and not project.recipe.grow:
         _all_labelled(project)
         return
@@ -46,29 +48,29 @@ def main() -> None:
                 label_visibility="collapsed", persist_state="session",
             )  # fmt: skip
     if project.recipe.encode is None or not _encoded(project):
-        _encode(project, now)
+        _encode(project, state)
         return
     if some:
-        grow, place = growask.controls(project, now)
+        grow, place = request.controls(project, state)
     else:
-        grow = project.recipe.grow or Grow(use=growask.WARM, batch=50)
-    the_plan = project.planned(growbatch.recipe_of(project.recipe, project.recipe.grow or grow))
+        grow = project.recipe.grow or Grow(use=request.WARM, batch=50)
+    the_plan = project.planned(batches.recipe_of(project.recipe, project.recipe.grow or grow))
     batch = _batch(project, the_plan) if some else None
-    left = len(growbatch.waiting(project.items, now))
+    left = len(batches.waiting(project.items, state))
     if some:
         with place:
-            pressed, problem = _button(project, now, grow, batch, left)
-        _words(project, now, grow, left, problem)
+            pressed, problem = _button(project, state, grow, batch, left)
+        _words(project, state, grow, left, problem)
         if pressed:
-            growask.ask(project, grow)
+            request.ask(project, grow)
     if view == "label":
         _label(project, the_plan, grow, batch)
     elif view == "map":
         _map(project, the_plan, batch)
     elif view == "find":
-        growfind.find(project, the_plan, grow.concept if grow else "")
+        search.find(project, the_plan, grow.concept if grow else "")
     elif grow is not None:
-        growprogress.progress(project, the_plan, grow, DARK)
+        progress.show_progress(project, the_plan, grow, DARK)
 
 
 # -- nothing to grow yet ---------------------------------------------------------------------------------------
@@ -101,11 +103,11 @@ def _offer_sample() -> None:
             icon=":material/play_arrow:",
         ):  # fmt: skip
             source = {"use": "sample", "labelled": 5}
-            recipe = {"source": source, "encode": defaults.SAMPLE, "map": {"use": "pca"}}
+            recipe = {"source": source, "encode": presets.SAMPLE, "map": {"use": "pca"}}
             project = create_project("Digits to label", recipe)
-            project.save(grow=Grow(use=growask.WARM, batch=50))
-            wanted = growbatch.recipe_of(project.recipe)
-            growbatch.remember(project.planned(wanted))
+            project.save(grow=Grow(use=request.WARM, batch=50))
+            wanted = batches.recipe_of(project.recipe)
+            batches.remember(project.planned(wanted))
             project.run(wanted, "Prepare the sample", until="map")
             st.rerun()
 
@@ -114,12 +116,12 @@ def _encoded(project: Project) -> bool:
     return project.plan.done(project.plan.find("encode"))
 
 
-def _encode(project: Project, now: Standing) -> None:
+def _encode(project: Project, state: ItemState) -> None:
     if project.jobs.current() is not None:
         text = "Every item is read once. The first batch can be asked for when this is done."
         theme.empty_state("hourglass_top", "The items are being encoded", text, key="grow_wait")
     else:
-        growask.embeddings_first(project, now)
+        request.embeddings_first(project, state)
 
 
 # -- the batch -------------------------------------------------------------------------------------------------
@@ -129,40 +131,40 @@ def _batch(project: Project, the_plan: Plan) -> Batch | None:
     """The batch on the desk. Looked up once for every state of decisions and results."""
     folder = project.workspace.path("query", "")
     there = tuple(sorted(path.name for path in folder.glob("[!.]*"))) if folder.is_dir() else ()
-    asked = project.folder / growbatch.ASKED
+    asked = project.folder / batches.ASKED
     there += (asked.read_text() if asked.exists() else "",)
     return _looked_up(str(project.folder), the_plan.recipe.toml(), len(project.decisions), there, the_plan, project)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _looked_up(folder: str, recipe: str, count: int, there: tuple, _plan: Plan, _project: Project) -> Batch | None:
-    return growbatch.current(_plan, _project.log.all())
+    return batches.current(_plan, _project.log.all())
 
 
-def _button(project: Project, now: Standing, grow: Grow | None, batch: Batch | None, left: int):
+def _button(project: Project, state: ItemState, grow: Grow | None, batch: Batch | None, left: int):
     """The one button: (whether it was pressed, what stands in its way)."""
-    problem = growask.obstacle(project, now, grow, left) if grow else None
-    open_ = batch is not None and bool((~growbatch.answered(now)[batch.rows]).any())
+    problem = request.obstacle(project, state, grow, left) if grow else None
+    open_ = batch is not None and bool((~batches.answered(state)[batch.rows]).any())
     pressed = st.button(
-        growask.NEXT, type="secondary" if open_ else "primary", key="grow_next", icon=":material/auto_awesome:",
+        request.NEXT, type="secondary" if open_ else "primary", key="grow_next", icon=":material/auto_awesome:",
         disabled=grow is None or problem is not None or project.jobs.current() is not None,
         help="What is not labelled yet may be asked for again" if open_ else None,
     )  # fmt: skip
     return pressed, problem
 
 
-def _words(project: Project, now: Standing, grow: Grow | None, left: int, problem: str | None) -> None:
+def _words(project: Project, state: ItemState, grow: Grow | None, left: int, problem: str | None) -> None:
     """The strategy in words, what it costs, and what stands in its way."""
     if grow is None:
         return
-    st.caption(theme.plain(" ".join([growask.about(project, grow), *growask.remarks(project, now, grow, left)])))
+    st.caption(theme.plain(" ".join([request.about(project, grow), *request.remarks(project, state, grow, left)])))
     if problem:
         st.warning(theme.plain(problem), icon=":material/info:")
 
 
 def _label(project: Project, the_plan: Plan, grow: Grow | None, batch: Batch | None) -> None:
     job = project.jobs.current()
-    if job is not None and job.title == growask.NEXT:
+    if job is not None and job.title == request.NEXT:
         text = "The model learns from the labels and picks what to ask next; it takes seconds."
         theme.empty_state("hourglass_top", "The next batch is being chosen", text, key="grow_wait")
         return
@@ -176,17 +178,17 @@ def _label(project: Project, the_plan: Plan, grow: Grow | None, batch: Batch | N
         st.caption(_seals(the_plan, batch))
 
     def more() -> None:
-        now = standing(project.items, project.in_force)
-        still = len(growbatch.waiting(project.items, now))
+        state = item_state(project.items, project.effective)
+        still = len(batches.waiting(project.items, state))
         if grow is None or project.jobs.current() is not None:
             return
-        if problem := growask.obstacle(project, now, grow, still):
+        if problem := request.obstacle(project, state, grow, still):
             st.warning(theme.plain(problem), icon=":material/info:")
         else:
-            growask.ask(project, grow)
+            request.ask(project, grow)
 
     vectors = project.embeddings()
-    growlabel.label(project, batch, vectors, more)
+    label.label(project, batch, vectors, more)
 
 
 def _seals(the_plan: Plan, batch: Batch) -> str:
@@ -207,14 +209,14 @@ def _seals(the_plan: Plan, batch: Batch) -> str:
 def _map(project: Project, the_plan: Plan, batch: Batch | None) -> None:
     step = the_plan.find("map", POOL)
     if the_plan.done(step):
-        growmap.pool_map(project, the_plan, batch, DARK)
+        pool_map.pool_map(project, the_plan, batch, DARK)
         return
     title = step.method.card.title if step is not None else "PCA"
     text = f"Labelled items in their colours, the rest in grey, the batch outlined. Drawn by {title}, once."
     busy = project.jobs.current() is not None
     button = None if busy else "Draw the map"
     if theme.empty_state("scatter_plot", "The pool is not on a map yet", text, button, key="grow_map_empty"):
-        growask.draw_map(project)
+        request.draw_map(project)
 
 
 main()

@@ -5,11 +5,12 @@ from collections.abc import Collection
 import numpy as np
 import streamlit as st
 
-from curation.ui import charts, mappanel, mapping, theme
-from curation.ui.findings import findings
-from curation.ui.itemview import STYLE
-from curation.ui.project import Project, open_project
-from curation.ui.standing import standing
+from curation.ui.map import panel, selection
+from curation.ui.parts import charts, theme
+from curation.ui.parts.item_card import STYLE
+from curation.ui.state.analysis_results import analysis_results
+from curation.ui.state.item_state import item_state
+from curation.ui.state.project import Project, open_project
 
 DARK = theme.is_dark()
 
@@ -21,39 +22,39 @@ def main() -> None:
         if theme.empty_state("scatter_plot", "No dataset is open", text, "Choose a dataset", key="map_empty"):
             st.switch_page("pages/data.py")
         return
-    found = findings(project)
-    if found.xy is None:
+    analysis = analysis_results(project)
+    if analysis.xy is None:
         text = "The map is part of the analysis: embeddings, scores, flags, and a place for every item."
         if theme.empty_state("scatter_plot", "The map is not drawn yet", text, "Go to the analysis", key="map_empty"):
             st.switch_page("pages/data.py")
         return
     st.html(f"{STYLE}<style>{_CSS}</style>")
-    now = standing(project.items, project.in_force)
-    look = _controls(found, now)
-    shown = mapping.shown_rows(found, now, look)
-    drawn = _drawn(project, found, now, look, shown)
+    state = item_state(project.items, project.effective)
+    look = _controls(analysis, state)
+    shown = selection.shown_rows(analysis, state, look)
+    drawn = _drawn(project, analysis, state, look, shown)
     left, right = st.columns([3, 2], gap="medium")
     with right:  # first: pictures are there at once, the map takes the browser a moment
-        mappanel.side(project, found, shown, look)
+        panel.side(project, analysis, shown, look)
     with left:
         _chart(project, drawn, shown)
 
 
-def _controls(found, now) -> mapping.Look:
-    colours, sizes = mapping.colour_options(found), mapping.size_options(found)
+def _controls(analysis, state) -> selection.Look:
+    colours, sizes = selection.colour_options(analysis), selection.size_options(analysis)
     keep = {"persist_state": "session"}
     _forget_unknown("map_colour", colours)
     _forget_unknown("map_size", sizes)
-    _forget_unknown("map_classes", now.classes)
+    _forget_unknown("map_classes", state.classes)
     with st.container(horizontal=True, vertical_alignment="bottom", key="map_controls"):
         st.html('<div class="wn-header"><h1>Map</h1></div>', width=90)
         colour = st.selectbox("Colour", list(colours), format_func=colours.get, key="map_colour", width=200, **keep)
         size = st.selectbox("Size = difficulty", list(sizes), format_func=sizes.get, key="map_size", width=170, **keep)
         classes = st.multiselect(
-            "Classes", now.classes, key="map_classes", placeholder="All classes", width="stretch", **keep
+            "Classes", state.classes, key="map_classes", placeholder="All classes", width="stretch", **keep
         )
-        flagged = st.toggle("Flagged only", key="map_flagged", disabled=not found.flags, **keep)
-    return mapping.Look(colour, size, tuple(classes), flagged)
+        flagged = st.toggle("Flagged only", key="map_flagged", disabled=not analysis.flags, **keep)
+    return selection.Look(colour, size, tuple(classes), flagged)
 
 
 def _forget_unknown(key: str, options: Collection[str]) -> None:
@@ -63,26 +64,26 @@ def _forget_unknown(key: str, options: Collection[str]) -> None:
         del st.session_state[key]
 
 
-def _drawn(project: Project, found, now, look: mapping.Look, shown: np.ndarray) -> mapping.Drawn:
+def _drawn(project: Project, analysis, state, look: selection.Look, shown: np.ndarray) -> selection.Drawn:
     """The map of this look, drawn once: decisions do not redraw it while it is on the screen, since any change would
     lose zoom and lasso. Coming back to the page does."""
-    state, name = st.session_state, f"map:drawn:{project.name}"
-    token = state.get(f"map:redraw:{project.name}", 0)
+    session, name = st.session_state, f"map:drawn:{project.name}"
+    token = session.get(f"map:redraw:{project.name}", 0)
     selected = np.intersect1d(np.array(project.selected, np.int64), shown)
-    drawn: mapping.Drawn | None = state.get(name)
-    on_screen = "map_chart" in state
-    if drawn is None or not drawn.shows(found, look, DARK, token) or not (on_screen or drawn.fresh(now, selected)):
-        state[name] = mapping.draw(found, now, look, shown, selected, DARK, token)
-    return state[name]
+    drawn: selection.Drawn | None = session.get(name)
+    on_screen = "map_chart" in session
+    if drawn is None or not drawn.shows(analysis, look, DARK, token) or not (on_screen or drawn.fresh(state, selected)):
+        session[name] = selection.draw(analysis, state, look, shown, selected, DARK, token)
+    return session[name]
 
 
-def _chart(project: Project, drawn: mapping.Drawn, shown: np.ndarray) -> None:
-    state = st.session_state
+def _chart(project: Project, drawn: selection.Drawn, shown: np.ndarray) -> None:
+    session = st.session_state
 
     def picked() -> None:
-        rows = mapping.taken(state.get("map_chart"), drawn.found, shown, drawn.rows, drawn.groups)
+        rows = selection.taken(session.get("map_chart"), drawn.found, shown, drawn.rows, drawn.groups)
         project.selected = rows.tolist()
-        mappanel.start_anew(project, opened=int(rows[0]) if len(rows) == 1 else None)
+        panel.start_anew(project, opened=int(rows[0]) if len(rows) == 1 else None)
         st.rerun("map_side")
 
     with st.container(key="map_box", height=640, border=False):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from curation.ui import catalogue, theme
+from curation.ui.parts import catalogue, theme
 
 ALL = "All"
 

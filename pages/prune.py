@@ -6,9 +6,10 @@ import streamlit as st
 from curation.data.budget import budget
 from curation.engine import registry
 from curation.engine.recipe import Prune
-from curation.ui import charts, pruning, theme
-from curation.ui.forms import form
-from curation.ui.project import Project, open_project
+from curation.ui.parts import charts, theme
+from curation.ui.parts.forms import form
+from curation.ui.prune import preview
+from curation.ui.state.project import Project, open_project
 
 DARK = theme.is_dark()
 FIRST = "trusted_coverage"  # docs/hybrid.md says what it has earned that with
@@ -40,7 +41,7 @@ def main() -> None:
         st.caption(f"{both:,} items are in both subsets: {both / max(either, 1):.0%} of all that either keeps.")
 
 
-def _subset(project: Project, side: str, first: str, wide: bool = False) -> pruning.Preview | None:
+def _subset(project: Project, side: str, first: str, wide: bool = False) -> preview.Preview | None:
     """Controls and result of one method."""
     controls, result = st.columns([1, 2.4], gap="large") if wide else (st.container(), st.container())
     with controls:
@@ -48,13 +49,13 @@ def _subset(project: Project, side: str, first: str, wide: bool = False) -> prun
     with result:
         if section is None:
             return None
-        shown = pruning.preview(project, section)
+        shown = preview.preview(project, section)
         if shown is None:
             card = registry.get("pruners", section.use).card
             with st.container(border=True):
                 st.markdown(f"**{theme.plain(card.title)}** takes longer than a blink: {theme.plain(card.cost)}.")
                 if st.button("Compute the subset", key=f"prune_compute_{side}", type="primary"):
-                    pruning.start_preview(project, section)
+                    preview.start_preview(project, section)
                     st.rerun()
             return None
         _result(project, section, shown, side, wide)
@@ -103,7 +104,7 @@ def _controls(project: Project, side: str, first: str) -> Prune | None:
 
 def _share(project: Project, side: str) -> float:
     """Share and number of rows, one always following the other."""
-    n = len(project.store.train) - int(project.store.holds(project.in_force.dropped)[project.store.train].sum())
+    n = len(project.store.train) - int(project.store.holds(project.effective.dropped)[project.store.train].sum())
     percent, count = f"prune_keep_{side}", f"prune_count_{side}"
     st.session_state.setdefault(percent, 50.0)
     st.session_state.setdefault(count, budget(st.session_state[percent] / 100, n))
@@ -122,8 +123,8 @@ def _share(project: Project, side: str) -> float:
     return exact if budget(exact, n) == st.session_state[count] else st.session_state[percent] / 100
 
 
-def _result(project: Project, section: Prune, shown: pruning.Preview, side: str, wide: bool) -> None:
-    store, known = project.store, pruning.facts(project, shown)
+def _result(project: Project, section: Prune, shown: preview.Preview, side: str, wide: bool) -> None:
+    store, known = project.store, preview.facts(project, shown)
     name, kept, total = known.smallest_class
     numbers = [
         ("Kept", f"{known.kept:,}", f"of {known.of:,} train items"),
@@ -156,7 +157,7 @@ def _result(project: Project, section: Prune, shown: pruning.Preview, side: str,
         st.caption(f"{len(shown.left_out):,} rows are left out by flags before the method chooses.")
 
 
-def _map(project: Project, shown: pruning.Preview, values: np.ndarray | None, side: str, height: int) -> None:
+def _map(project: Project, shown: preview.Preview, values: np.ndarray | None, side: str, height: int) -> None:
     xy = project.xy()
     if xy is None:
         return

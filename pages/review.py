@@ -2,17 +2,18 @@
 
 import streamlit as st
 
-from curation.ui import queue, reviewmany, reviewone, theme
-from curation.ui.findings import Findings, findings
-from curation.ui.itemview import STYLE
-from curation.ui.project import Project, open_project
+from curation.ui.parts import theme
+from curation.ui.parts.item_card import STYLE
+from curation.ui.review import grids, queue, single
+from curation.ui.state.analysis_results import AnalysisResults, analysis_results
+from curation.ui.state.project import Project, open_project
 
 MODES = {"one": "One by one", "grid": "Grid", "duplicates": "Duplicates", "outliers": "Outliers"}
 DRAW = {
-    "one": reviewone.one_by_one,
-    "grid": reviewmany.label_grid,
-    "duplicates": reviewmany.duplicates,
-    "outliers": reviewmany.outlier_grid,
+    "one": single.one_by_one,
+    "grid": grids.label_grid,
+    "duplicates": grids.duplicates,
+    "outliers": grids.outlier_grid,
 }
 
 
@@ -23,15 +24,15 @@ def main() -> None:
         if theme.empty_state("rule", "No dataset is open", text, "Choose a dataset", key="review_empty"):
             st.switch_page("pages/data.py")
         return
-    found = findings(project)
-    if not found.flags and not queue.sent_by_hand(project.decisions):
+    analysis = analysis_results(project)
+    if not analysis.flags and not queue.sent_by_hand(project.decisions):
         text = "Flags look for wrong labels, duplicates and outliers; they are part of the analysis."
         if theme.empty_state("rule", "Nothing is flagged yet", text, "Go to the analysis", key="review_empty"):
             st.switch_page("pages/data.py")
         return
-    st.html(f"{STYLE}<style>{reviewone.CSS}</style>")
-    counts = _counts(project, found)
-    caught = queue.caught(found)
+    st.html(f"{STYLE}<style>{single.CSS}</style>")
+    counts = _counts(project, analysis)
+    caught = queue.caught(analysis)
     about = str(caught) if caught else "Most suspicious first; every decision is kept at once and can be undone."
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="review_head"
@@ -47,17 +48,17 @@ def main() -> None:
             label_visibility="collapsed",
             persist_state="session",
         )
-    DRAW[mode](project, found)
+    DRAW[mode](project, analysis)
 
 
-def _counts(project: Project, found: Findings) -> dict[str, int]:
-    labels = len(queue.mislabel_queue(found, queue.sent_by_hand(project.decisions)))
+def _counts(project: Project, analysis: AnalysisResults) -> dict[str, int]:
+    labels = len(queue.mislabel_queue(analysis, queue.sent_by_hand(project.decisions)))
     copies = sum(
         int((flag.flagged & (flag.duplicate_of >= 0)).sum())
-        for flag in found.of_kind("duplicate").values()
+        for flag in analysis.of_kind("duplicate").values()
         if flag.duplicate_of is not None
     )
-    return {"one": labels, "grid": labels, "duplicates": copies, "outliers": len(queue.outlier_queue(found))}
+    return {"one": labels, "grid": labels, "duplicates": copies, "outliers": len(queue.outlier_queue(analysis))}
 
 
 main()

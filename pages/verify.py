@@ -6,10 +6,11 @@ import streamlit as st
 from curation.engine import registry
 from curation.engine.plan import FULL, RANDOM
 from curation.engine.recipe import Prune, Verify
-from curation.ui import charts, grid, theme, verdict, verifyviews
-from curation.ui.forms import form
-from curation.ui.project import Project, open_project
-from curation.ui.sheets import as_csv
+from curation.ui.parts import charts, theme
+from curation.ui.parts.csv_download import as_csv
+from curation.ui.parts.forms import form
+from curation.ui.state.project import Project, open_project
+from curation.ui.verify import summary, trials, views
 
 DARK = theme.is_dark()
 
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 def _controls(project: Project) -> None:
-    students, now, saved = registry.methods("students"), project.recipe.verify, project.recipe.prune
+    students, given, saved = registry.methods("students"), project.recipe.verify, project.recipe.prune
     if saved:
         names = ", ".join(f"**{theme.plain(p.name)}** ({100 * p.keep:.4g} %)" for p in saved)
         st.markdown(f"Saved subsets, always compared: {names}")
@@ -43,7 +44,7 @@ def _controls(project: Project) -> None:
     methods = st.multiselect(
         "Compare these methods too" if saved else "Methods to compare",
         [m for m in further if m != RANDOM],
-        default=[] if saved else [m for m in grid.FIRST if m in further],
+        default=[] if saved else [m for m in trials.FIRST if m in further],
         format_func=lambda m: further[m].card.title,
         key="verify_methods",
         help="Each with its defaults and the same share of every class; they join the saved subsets.",
@@ -54,8 +55,8 @@ def _controls(project: Project) -> None:
             st.caption(f"{theme.plain(card.title)}: {theme.plain(card.cost)}.")
     keeps = st.multiselect(
         "Shares to try",
-        grid.SHARES,
-        default=[k for k in (now.keeps if now else [] if saved else [0.1, 0.3, 0.5]) if k in grid.SHARES],
+        trials.SHARES,
+        default=[k for k in (given.keeps if given else [] if saved else [0.1, 0.3, 0.5]) if k in trials.SHARES],
         format_func=lambda k: f"{100 * k:.4g} %",
         placeholder="each subset's own share",
         key="verify_keeps",
@@ -64,29 +65,29 @@ def _controls(project: Project) -> None:
     use = st.selectbox(
         "Student",
         options,
-        index=options.index(now.use) if now else options.index("head"),
+        index=options.index(given.use) if given else options.index("head"),
         format_func=lambda s: students[s].card.title,
         key="verify_student",
     )
     method = students[use]
     st.caption(theme.plain(method.summary))
     seeds = st.slider(
-        "Seeds", 1, 10, now.seeds if now else 3, key="verify_seeds", help="Trainings per method and share."
+        "Seeds", 1, 10, given.seeds if given else 3, key="verify_seeds", help="Trainings per method and share."
     )
     with st.expander("Parameters of the student"):
-        params = form(method, now.params if now and now.use == use else {}, key="verify")
+        params = form(method, given.params if given and given.use == use else {}, key="verify")
     if params is not None:
         wanted = Verify(use=use, seeds=seeds, keeps=sorted(keeps), params=params)
-        _start(project, grid.subsets(saved, methods, keeps), wanted)
+        _start(project, trials.subsets(saved, methods, keeps), wanted)
 
 
 def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     if not prunes:
         st.caption("Choose at least one method, or save a subset on the Prune page.")
         return
-    total = grid.trainings(prunes, wanted)
+    total = trials.trainings(prunes, wanted)
     same = project.recipe.verify == wanted and project.recipe.prune == prunes
-    left = total - len(verdict.finished(project.verified())) if same else total
+    left = total - len(summary.finished(project.verified())) if same else total
     shares = len({k for p in prunes for k in (wanted.keeps or [p.keep])})
     words = f"{_counted(len(prunes), 'subset')} at {_counted(shares, 'share')}, random beside each, and everything"
     st.caption(f"{words}; {_counted(wanted.seeds, 'seed')} each: {total} trainings. What is done already is kept.")
@@ -113,19 +114,19 @@ def _result(project: Project) -> None:
         text = "Accuracy on the test split against the share kept will stand here, random and full beside every method."
         theme.empty_state("show_chart", "No student has been trained yet", text, key="verify_none")
         return
-    for line in verdict.failures(runs):
+    for line in summary.failures(runs):
         st.warning(theme.plain(line), icon=":material/error:")
-    runs = verdict.finished(runs)
+    runs = summary.finished(runs)
     if not runs:
         return
     view = st.segmented_control(
-        "View", ["Result", *verifyviews.VIEWS], default="Result", required=True, key="verify_view",
+        "View", ["Result", *views.VIEWS], default="Result", required=True, key="verify_view",
         label_visibility="collapsed",
     )  # fmt: skip
     if view != "Result":
-        verifyviews.VIEWS[view](project, runs, DARK)
+        views.VIEWS[view](project, runs, DARK)
         return
-    made = verdict.cells(runs)
+    made = summary.cells(runs)
     tolerance = st.segmented_control(
         "Enough means within", [0.005, 0.01, 0.02, 0.05], default=0.01, required=True,
         format_func=lambda t: f"{100 * t:g} point{'s' * (t != 0.01)}", key="verify_tolerance",
@@ -143,8 +144,8 @@ def _result(project: Project) -> None:
         st.switch_page("pages/export.py")
 
 
-def _words(made: list[verdict.Cell], tolerance: float) -> None:
-    best = verdict.enough(made, tolerance)
+def _words(made: list[summary.Cell], tolerance: float) -> None:
+    best = summary.enough(made, tolerance)
     full = next((c for c in made if c.method == FULL), None)
     if best and full:
         gap = 100 * (best.mean - full.mean)
@@ -161,7 +162,7 @@ def _words(made: list[verdict.Cell], tolerance: float) -> None:
             icon=":material/info:",
         )
     lines = []
-    for share in verdict.by_share(made):
+    for share in summary.by_share(made):
         words = theme.plain(share.words())
         lines.append(words if share.best.better or share.best.gain is None else f":orange[{words}]")
         if weak := [name for name in share.weak if name != share.best.method]:
@@ -169,7 +170,7 @@ def _words(made: list[verdict.Cell], tolerance: float) -> None:
     st.markdown("  \n".join(lines))
 
 
-def _table(made: list[verdict.Cell]) -> pd.DataFrame:
+def _table(made: list[summary.Cell]) -> pd.DataFrame:
     order = {FULL: 2, RANDOM: 1}
     rows = sorted(made, key=lambda c: (c.keep, order.get(c.method, 0), c.method))
     table = {

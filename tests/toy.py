@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.data.view import Dynamics, Neighbours, View
+from curation.data.results import Dynamics, Neighbours
+from curation.data.view import View
 from curation.training.checkpoints import Network
 
 N, CLASSES, EPOCHS, K = 90, 3, 6, 20

@@ -32,7 +32,7 @@ class Decision:
 
 
 @dataclass
-class InForce:
+class EffectiveDecisions:
     """What the decisions add up to, by item id."""
 
     labels: dict[str, str] = field(default_factory=dict)
@@ -45,15 +45,15 @@ class InForce:
         return id_ in self.labels or id_ in self.dropped or id_ in self.confirmed or id_ in self.pinned
 
 
-def fold(decisions: Iterable[Decision]) -> InForce:
+def fold(decisions: Iterable[Decision]) -> EffectiveDecisions:
     """The last word on each item. Undone batches count as never made.
 
     >>> fold([Decision("a", "relabel", "cat"), Decision("a", "confirm"), Decision("b", "drop", why="blurred")])
-    InForce(labels={}, dropped={'b': 'blurred'}, pinned={}, confirmed={'a'}, queued={})
+    EffectiveDecisions(labels={}, dropped={'b': 'blurred'}, pinned={}, confirmed={'a'}, queued={})
     """
     decisions = list(decisions)
     undone = {int(d.value) for d in decisions if d.action == "undo"}
-    state = InForce()
+    state = EffectiveDecisions()
     for d in decisions:
         if d.action == "undo" or d.batch in undone:
             continue

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.data.images import from_array, open_image
-from curation.data.inside import open_inside
+from curation.data.safe_open import open_inside
 from curation.errors import SourceError
 
 TRAIN, VAL, TEST, UNLABELED = "train", "val", "test", "unlabeled"

@@ -8,75 +8,14 @@ in `needs` is an error: it keeps plans honest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from curation.data.results import Dynamics, Neighbours
 from curation.errors import InputError
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """k nearest by cosine distance, self excluded, nearest first.
-
-    indices: int32 [m, k], positions in the view; -1 pads rows with fewer. distances: float32 [m, k], inf where padded.
-    """
-
-    indices: np.ndarray
-    distances: np.ndarray
-
-
-@dataclass(frozen=True)
-class Dynamics:
-    """One recorded student run. logits: float [E, m, C] per epoch.
-
-    mode: "train" = logits of the training passes, before each update; "eval" = a clean pass after each epoch.
-    features: float [m, h], penultimate features of the finished student; None where a brought run has none.
-    weights: float32 [K, P], the student's weights after the epochs `kept` int [K], flat; None where none were kept.
-    """
-
-    logits: np.ndarray
-    mode: str
-    features: np.ndarray | None = None
-    weights: np.ndarray | None = None
-    kept: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Probabilities:
-    """What students think of m items. values: float64 [m, C], rows sum to 1.
-
-    mode: "out_of_fold" = no item was predicted by a student trained on it; "train" or "eval" = it was.
-    in_fold: float64 [m, C], the mean over the students that were trained on the item; None where that is unknown.
-    """
-
-    values: np.ndarray
-    mode: str = "out_of_fold"
-    in_fold: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Flags:
-    """What a flag says of m rows. score: float, higher = more suspicious. flagged: bool.
-
-    suggested: int codes of the label that would fit better, -1 where there is none.
-    duplicate_of: int positions of the item that is kept in this one's stead, -1 where there is none.
-    """
-
-    score: np.ndarray
-    flagged: np.ndarray
-    suggested: np.ndarray | None = None
-    duplicate_of: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Rows a pruner takes, in the order taken, and optional weights of the same length."""
-
-    rows: np.ndarray
-    weights: np.ndarray | None = None
 
 
 class View:

@@ -20,17 +20,17 @@ from curation.data.items import TEST, VAL, Items, with_holdout
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.cards import write_card
-from curation.engine.ground import Ground
 from curation.engine.plan import Step
-from curation.engine.provide import Store
-from curation.engine.selecting import choose, prefix_of
+from curation.engine.pool_context import PoolContext
+from curation.engine.results_reader import ResultReader
+from curation.engine.selecting import apply_budget, prefix_of
 from curation.errors import InputError
 from curation.training.record import MeanMargin
 
 log = logging.getLogger("winnow")
 
 
-def compute(step: Step, workspace: Workspace, store: Store | None, device: str, progress: Callable) -> None:
+def compute(step: Step, workspace: Workspace, store: ResultReader | None, device: str, progress: Callable) -> None:
     """Compute one step and publish its result with its card. The caller holds the lock."""
     started = time.perf_counter()
     with workspace.write(step.stage, step.key, resume=step.stage == "encode") as folder:
@@ -51,7 +51,7 @@ def _source(step: Step, store: None, folder: Path, device: str, progress: Callab
     return {"rows": len(items), "usable": int(items.ok.sum()), "splits": counts, "notes": list(items.notes)}
 
 
-def _encode(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+def _encode(step: Step, store: ResultReader, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
     rows = store.usable
     made = step.method.call(store.view(step, rows), **step.params, **_injected(step, device, progress))
     about: dict[str, Any] = {}
@@ -70,7 +70,7 @@ def _encode(step: Step, store: Store, folder: Path, device: str, progress: Calla
     return {"rows": shape[0], "dim": shape[1], **about}
 
 
-def _derive(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+def _derive(step: Step, store: ResultReader, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
     """Evidence, scores, flags and maps: one View in, one value out; evidence may add notes for its card."""
     rows = {"train": store.train, "pool": store.pool, "all": store.usable}[
         step.extra.get("rows", step.method.card.rows)
@@ -81,7 +81,7 @@ def _derive(step: Step, store: Store, folder: Path, device: str, progress: Calla
     return {"rows": len(rows), **results.save(value, rows, folder), **notes}
 
 
-def _prune(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+def _prune(step: Step, store: ResultReader, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
     def call(view, budget: int):
         injected = _injected(step, device, progress)
         return step.method.call(view, budget, **step.params, **injected)
@@ -89,7 +89,7 @@ def _prune(step: Step, store: Store, folder: Path, device: str, progress: Callab
     known = _larger(step, store)
     order = None if known is None else results.load(store.folder("prune", known), "rows")
     select = call if order is None else prefix_of(order, len(store.items))
-    chosen = choose(step, store, select, _students(step, device))
+    chosen = apply_budget(step, store, select, _students(step, device))
     about = results.save(chosen.selection, chosen.rows, folder)
     left_out = {str(row): why for row, why in chosen.left_out.items()}
     (folder / "left_out.json").write_text(json.dumps(left_out) + "\n")
@@ -98,7 +98,7 @@ def _prune(step: Step, store: Store, folder: Path, device: str, progress: Callab
     return {"rows": len(store.candidates), "left_out": len(left_out), **about, "notes": chosen.notes}
 
 
-def _larger(step: Step, store: Store) -> str | None:
+def _larger(step: Step, store: ResultReader) -> str | None:
     """The key of a finished, larger budget of the same nested pruner, whose order begins with this one's."""
     for keep in step.larger:
         key = replace(step, extra={**step.extra, "keep": keep}).key
@@ -107,7 +107,7 @@ def _larger(step: Step, store: Store) -> str | None:
     return None
 
 
-def _verify(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+def _verify(step: Step, store: ResultReader, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
     train, test = store.candidates, test_rows(store.items)
     if "prune" in step.inputs:
         train = np.sort(results.load(store.folder("prune", step.inputs["prune"]), "rows"))
@@ -134,9 +134,9 @@ def _verify(step: Step, store: Store, folder: Path, device: str, progress: Calla
     }
 
 
-def _query(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+def _query(step: Step, store: ResultReader, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
     """The next batch: rows.npy in the order to ask, predicted.npy [b, C] what the model thinks of them by now."""
-    ground = Ground(step, store, _students(step, device))
+    ground = PoolContext(step, store, _students(step, device))
     strategy = partial(step.method.call, **step.params, **_injected(step, device, progress))
     made, predicted, about = ground.next_batch(strategy)
     np.save(folder / "rows.npy", made, allow_pickle=False)
@@ -145,9 +145,9 @@ def _query(step: Step, store: Store, folder: Path, device: str, progress: Callab
     return about
 
 
-def _growth(step: Step, store: Store, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
+def _growth(step: Step, store: ResultReader, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
     """One simulation: asked.npy, the rows in the order they were asked for, and a line for every round on the card."""
-    ground = Ground(step, store, _students(step, device))
+    ground = PoolContext(step, store, _students(step, device))
     offer = _injected(step, device, lambda *a, **k: None)
     asked, about = ground.simulate(partial(step.method.call, **step.params, **offer), progress)
     np.save(folder / "asked.npy", asked, allow_pickle=False)

@@ -18,14 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.data import manifest
-from curation.data.decisions import Decision, InForce
+from curation.data.decisions import Decision, EffectiveDecisions
 from curation.data.workspace import Workspace, write_text
+from curation.data.writing import manifest
 from curation.engine import registry, results
 from curation.engine.cards import versions, write_card
 from curation.engine.plan import Step
-from curation.engine.provide import Store
 from curation.engine.recipe import Recipe
+from curation.engine.results_reader import ResultReader
 
 
 def exported(step: Step, workspace: Workspace) -> bool:
@@ -36,7 +36,7 @@ def exported(step: Step, workspace: Workspace) -> bool:
     return all(_mark(Path(path)) == mark for path, mark in written.items())
 
 
-def export_step(step: Step, recipe: Recipe, store: Store, progress: Callable) -> None:
+def export_step(step: Step, recipe: Recipe, store: ResultReader, progress: Callable) -> None:
     """Build the manifest (or take the one that is there) and write the files. The caller holds the lock."""
     started = time.perf_counter()
     workspace = store.workspace
@@ -52,7 +52,7 @@ def export_step(step: Step, recipe: Recipe, store: Store, progress: Callable) ->
         write_card(folder, step, time.perf_counter() - started, "cpu", about)
 
 
-def gather(step: Step, store: Store) -> manifest.Outcome:
+def gather(step: Step, store: ResultReader) -> manifest.Outcome:
     """Everything an export step reads, laid over all n items."""
     n = len(store.items)
     scores, flags = {}, {}
@@ -75,11 +75,11 @@ def gather(step: Step, store: Store) -> manifest.Outcome:
     if not more.get("difficulty"):
         more["difficulty"] = next(iter(scores), None)
     return manifest.Outcome(
-        store.items, store.in_force, store.label_names, store.classes, scores=scores, flags=flags, **more
+        store.items, store.effective, store.label_names, store.classes, scores=scores, flags=flags, **more
     )
 
 
-def flagged(store: Store, key: str) -> manifest.Flagged:
+def flagged(store: ResultReader, key: str) -> manifest.Flagged:
     """A finished flag laid over all n items, positions turned into item rows."""
     n, folder = len(store.items), store.folder("flag", key)
     rows = results.load(folder, "rows")
@@ -100,23 +100,23 @@ def flagged(store: Store, key: str) -> manifest.Flagged:
     )
 
 
-def decisions_of(in_force: InForce) -> list[Decision]:
+def decisions_of(effective: EffectiveDecisions) -> list[Decision]:
     """The decisions in force, as few rows as say the same; what a recipe carries to be replayed elsewhere."""
     return [
-        *(Decision(id_, "confirm") for id_ in sorted(in_force.confirmed)),
-        *(Decision(id_, "relabel", label) for id_, label in sorted(in_force.labels.items())),
-        *(Decision(id_, "keep", why=why) for id_, why in sorted(in_force.pinned.items())),
-        *(Decision(id_, "drop", why=why) for id_, why in sorted(in_force.dropped.items())),
+        *(Decision(id_, "confirm") for id_ in sorted(effective.confirmed)),
+        *(Decision(id_, "relabel", label) for id_, label in sorted(effective.labels.items())),
+        *(Decision(id_, "keep", why=why) for id_, why in sorted(effective.pinned.items())),
+        *(Decision(id_, "drop", why=why) for id_, why in sorted(effective.dropped.items())),
     ]
 
 
-def _write(step: Step, recipe: Recipe, table: pa.Table, store: Store, progress: Callable) -> list[Path]:
+def _write(step: Step, recipe: Recipe, table: pa.Table, store: ResultReader, progress: Callable) -> list[Path]:
     """The export itself, `<name>.recipe.toml` and `<name>.summary.json` beside it."""
     offer = {"items": store.items, "progress": progress}
     injected = {name: value for name, value in offer.items() if name in step.method.injected}
     paths = step.method.call(table, **step.params, **injected)
     target = step.params["path"]
-    replayable = recipe.model_copy(update={"decision": decisions_of(store.in_force)})
+    replayable = recipe.model_copy(update={"decision": decisions_of(store.effective)})
     summary = manifest.summary(table, store.items)
     summary |= {
         "prune": step.extra["prune"],
@@ -133,7 +133,7 @@ def _write(step: Step, recipe: Recipe, table: pa.Table, store: Store, progress: 
     return [path.absolute() for path in (*paths, *texts)]
 
 
-def _seconds(step: Step, store: Store) -> dict[str, float]:
+def _seconds(step: Step, store: ResultReader) -> dict[str, float]:
     """What each result the manifest stands on took to compute."""
     cards = [
         store.workspace.card(name.partition(":")[0], key) for name, key in step.inputs.items() if name != "decisions"

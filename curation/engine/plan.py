@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.card import EVIDENCE
-from curation.data.decisions import DecisionLog, InForce, fold
+from curation.data.decisions import DecisionLog, EffectiveDecisions, fold
 from curation.data.items import unlabelled_ids
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
@@ -90,7 +90,7 @@ class Plan:
 
     recipe: Recipe
     workspace: Workspace
-    in_force: InForce
+    effective: EffectiveDecisions
     steps: list[Step] = field(default_factory=list)
 
     def find(self, stage: str, name: str | None = None) -> Step | None:
@@ -106,17 +106,19 @@ class Plan:
         return [s for s in self.steps if not self.done(s)]
 
 
-def plan(recipe: Recipe, workspace: Workspace, until: str | None = None, in_force: InForce | None = None) -> Plan:
+def plan(
+    recipe: Recipe, workspace: Workspace, until: str | None = None, effective: EffectiveDecisions | None = None
+) -> Plan:
     """Work out every step of a recipe. Raises RecipeError or SourceError, before any work is done.
 
     until: the last stage wanted, out of `STAGES`.
-    in_force: what a person decided; by default the recipe's decisions, then those of the workspace.
+    effective: what a person decided; by default the recipe's decisions, then those of the workspace.
     """
     if until is not None and until not in STAGES:
         raise RecipeError(f"--until {until!r}: {registry.nearest(until, STAGES)}")
-    if in_force is None:
-        in_force = fold([*recipe.decision, *DecisionLog(workspace.folder).all()])
-    planner = _Planner(recipe, workspace, in_force)
+    if effective is None:
+        effective = fold([*recipe.decision, *DecisionLog(workspace.folder).all()])
+    planner = _Planner(recipe, workspace, effective)
     for stage in STAGES[: STAGES.index(until) + 1] if until else STAGES:
         planner.stage(stage)
     return planner.plan
@@ -125,12 +127,12 @@ def plan(recipe: Recipe, workspace: Workspace, until: str | None = None, in_forc
 class _Planner:
     """Adds steps with everything they need in front of them; a step is added once."""
 
-    def __init__(self, recipe: Recipe, workspace: Workspace, in_force: InForce):
-        self.recipe, self.in_force = recipe, in_force
-        self.plan = Plan(recipe, workspace, self.in_force)
+    def __init__(self, recipe: Recipe, workspace: Workspace, effective: EffectiveDecisions):
+        self.recipe, self.effective = recipe, effective
+        self.plan = Plan(recipe, workspace, self.effective)
         # Only what differs from the data as read enters the keys: no decisions, same keys as ever.
-        self.labels_key = labels_key(in_force)
-        chosen = {"dropped": sorted(self.in_force.dropped), "pinned": sorted(self.in_force.pinned)}
+        self.labels_key = labels_key(effective)
+        chosen = {"dropped": sorted(self.effective.dropped), "pinned": sorted(self.effective.pinned)}
         self.rows_key = key_of(**chosen) if any(chosen.values()) else None
 
     @cached_property
@@ -142,7 +144,7 @@ class _Planner:
     @cached_property
     def joined_key(self) -> str | None:
         """Names the rows that became train rows by a label given by hand."""
-        joined = self.unlabelled & self.in_force.labels.keys()
+        joined = self.unlabelled & self.effective.labels.keys()
         return key_of(joined=sorted(joined)) if joined else None
 
     def stage(self, stage: str) -> None:
@@ -277,8 +279,8 @@ class _Planner:
     def query(self, grow: Grow) -> str:
         """The next batch. Every label given, and every row put aside, makes it another one."""
         inputs = {"labels": self.labels_key, "rows": self.rows_key}
-        if self.in_force.queued:
-            inputs["queued"] = key_of(queued=sorted(self.in_force.queued))
+        if self.effective.queued:
+            inputs["queued"] = key_of(queued=sorted(self.effective.queued))
         return self.asked("query", grow, {k: v for k, v in inputs.items() if v})
 
     def growth(self, grow: Grow, simulate: Simulate) -> None:
@@ -342,7 +344,7 @@ class _Planner:
             # A score only a pruner refers to is in the manifest too: it is why items were taken.
             step = next(s for s in self.plan.steps if s.stage == "prune" and s.key == inputs["prune"])
             inputs |= {name: key for name, key in step.inputs.items() if name.startswith("score:")}
-        force = self.in_force
+        force = self.effective
         if force.dropped or force.pinned or force.labels or force.confirmed:
             said = {"dropped": force.dropped, "pinned": force.pinned, "labels": force.labels}
             inputs["decisions"] = key_of(**said, confirmed=sorted(force.confirmed))
@@ -441,9 +443,9 @@ class _Planner:
         return step.key
 
 
-def labels_key(in_force: InForce) -> str | None:
+def labels_key(effective: EffectiveDecisions) -> str | None:
     """Names the labels a person gave; None where there are none."""
-    return key_of(labels=in_force.labels) if in_force.labels else None
+    return key_of(labels=effective.labels) if effective.labels else None
 
 
 def _fingerprints(values: Iterable[Any], where: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from curation.card import EVIDENCE
 from curation.data.decisions import Decision
-from curation.data.files import TURNING
+from curation.data.writing.atomic import TURNING
 from curation.engine import registry
 from curation.errors import RecipeError, nearest
 

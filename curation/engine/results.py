@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.view import Dynamics, Flags, Neighbours, Probabilities, Selection
+from curation.data.results import Dynamics, Flags, Neighbours, Probabilities, Selection
 
 
 def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:

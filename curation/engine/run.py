@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.decisions import DecisionLog, InForce
+from curation.data.decisions import DecisionLog, EffectiveDecisions
 from curation.data.items import TRAIN, unlabelled_ids
 from curation.data.workspace import Workspace, write_text
-from curation.engine import grown, registry, verified
+from curation.engine import growth_report, registry, verification_report
 from curation.engine.compute import compute, test_rows
 from curation.engine.export import export_step, exported
 from curation.engine.plan import STAGES, Plan, Step, plan
-from curation.engine.provide import Store
 from curation.engine.recipe import Recipe
+from curation.engine.results_reader import ResultReader
 from curation.errors import InputError, StepError, WinnowError, WorkspaceError
 
 log = logging.getLogger("winnow")
@@ -99,7 +99,7 @@ def run(
         write_text(space.folder / "recipe.toml", recipe.toml())
     with _log_file(space) as log_path:
         runner = _Runner(the_plan, chosen, on_progress, log_path)
-        outcome = runner.run(lambda: plan(recipe, space, until, the_plan.in_force))
+        outcome = runner.run(lambda: plan(recipe, space, until, the_plan.effective))
     if until is None or STAGES.index(until) >= STAGES.index("map"):
         write_text(space.folder / "last.json", json.dumps({"batch": last}) + "\n")  # what these results know of
     return outcome
@@ -109,7 +109,7 @@ class _Runner:
     def __init__(self, the_plan: Plan, device: str, on_progress: Callable[[Progress], None], log_path: Path):
         self.plan, self.device, self.on_progress, self.log_path = the_plan, device, on_progress, log_path
         self.workspace = the_plan.workspace
-        self.store: Store | None = None
+        self.store: ResultReader | None = None
         self.outcome = Outcome(self.workspace.folder)
         self.failed: dict[str, str] = {}  # key -> why
 
@@ -124,7 +124,7 @@ class _Runner:
                 self._step_or_trial(1, source)
                 if unlabelled_ids(self.workspace.path("source", source.key)):
                     self.plan = planned_again()  # only now it is known which rows wait for a label
-            self.store = Store(self.workspace, source.key, self.plan.in_force)
+            self.store = ResultReader(self.workspace, source.key, self.plan.effective)
             _check_labels(self.plan, self.store)
             for number, step in enumerate(self.plan.steps[1:], start=2):
                 self._tell(number, step)
@@ -147,9 +147,9 @@ class _Runner:
             if step.key not in self.failed:
                 self._report(step, was_there)
         if self.plan.of("verify"):
-            self.outcome.verify = verified.rows(self.plan, self.store)
+            self.outcome.verify = verification_report.rows(self.plan, self.store)
         if self.plan.of("growth"):
-            self.outcome.growth = grown.rows(self.plan)
+            self.outcome.growth = growth_report.rows(self.plan)
         self.outcome.failed = list(self.failed.values())
         self.outcome.notes = [*self.store.items.notes]
         return self.outcome
@@ -227,7 +227,7 @@ def _computes(the_plan: Plan) -> bool:
     )
 
 
-def _check_labels(the_plan: Plan, store: Store) -> None:
+def _check_labels(the_plan: Plan, store: ResultReader) -> None:
     """What can only be known once the items are read, checked before anything else is done with them."""
     trains = [s for s in the_plan.missing() if (s.students or s.stage == "verify") and s.stage != "query"]
     if trains and len(np.unique(store.labels[store.train])) < 2:
@@ -252,11 +252,11 @@ def _is_trial(step: Step, error: WinnowError) -> bool:
 class _Beside:
     """One step in a process of its own, beside the run."""
 
-    def __init__(self, step: Step, store: Store, device: str):
+    def __init__(self, step: Step, store: ResultReader, device: str):
         self.step = step
         context = multiprocessing.get_context("spawn")
         self.said, theirs = context.Pipe(duplex=False)
-        args = (step, store.workspace.folder, store.source_key, store.in_force, device, theirs)
+        args = (step, store.workspace.folder, store.source_key, store.effective, device, theirs)
         self.process = context.Process(target=_beside, args=args, daemon=True)
         self.process.start()
         theirs.close()
@@ -275,13 +275,19 @@ class _Beside:
             self.process.terminate()
 
 
-def _beside(step: Step, folder: Path, source_key: str, in_force: InForce, device: str, say) -> None:
+def _beside(step: Step, folder: Path, source_key: str, effective: EffectiveDecisions, device: str, say) -> None:
     """What the other process does. It takes the lock itself: locks do not pass to children."""
     try:
         space = Workspace(folder, make=False)
         with space.lock(step.stage, step.key):
             if not space.done(step.stage, step.key):
-                compute(step, space, Store(space, source_key, in_force), device, lambda done, total, message="": None)
+                compute(
+                    step,
+                    space,
+                    ResultReader(space, source_key, effective),
+                    device,
+                    lambda done, total, message="": None,
+                )
         say.send("")
     except Exception as error:
         say.send(str(error) if isinstance(error, WinnowError) else _in_words(error))

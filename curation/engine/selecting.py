@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from curation.data.budget import budget, quotas
-from curation.data.view import Selection, View
+from curation.data.results import Selection
+from curation.data.view import View
 from curation.engine import results
 from curation.engine.plan import Step
-from curation.engine.provide import Store
+from curation.engine.results_reader import ResultReader
 from curation.errors import StepError
 
 Select = Callable[[View, int], "np.ndarray | Selection"]
@@ -30,13 +31,13 @@ class Chosen:
     notes: list[str] = field(default_factory=list)
 
 
-def choose(step: Step, store: Store, select: Select, students: Callable | None = None) -> Chosen:
+def apply_budget(step: Step, store: ResultReader, select: Select, students: Callable | None = None) -> Chosen:
     """Ask a pruner for its share of the candidates; pinned rows come first and count towards the budget."""
     rows = store.candidates
     total = budget(step.extra["keep"], len(rows))
     left_out = _left_out(step, store)
-    pinned = np.flatnonzero(store.holds(store.in_force.pinned)[rows])
-    barred = np.isin(rows, list(left_out)) & ~store.holds(store.in_force.pinned)[rows]
+    pinned = np.flatnonzero(store.holds(store.effective.pinned)[rows])
+    barred = np.isin(rows, list(left_out)) & ~store.holds(store.effective.pinned)[rows]
     pool = np.setdiff1d(np.flatnonzero(~barred), pinned)
     notes = []
     if len(pinned) > total:
@@ -50,9 +51,9 @@ def choose(step: Step, store: Store, select: Select, students: Callable | None =
     if wanted:
         view = store.view(step, rows[pool], students)
         if step.extra["balance"]:
-            picked, weights = balanced(view, store.labels[rows[pool]], wanted, select)
+            picked, weights = per_class_selection(view, store.labels[rows[pool]], wanted, select)
         else:
-            picked, weights = checked(view, wanted, select)
+            picked, weights = validated_selection(view, wanted, select)
         picked = pool[picked]
     if weights is not None:
         weights = np.concatenate([np.ones(len(pinned)), weights])
@@ -67,7 +68,7 @@ def prefix_of(order: np.ndarray, n: int) -> Select:
     return lambda view, wanted: np.argsort(place[view.rows], kind="stable")[:wanted]
 
 
-def checked(view: View, wanted: int, select: Select) -> tuple[np.ndarray, np.ndarray | None]:
+def validated_selection(view: View, wanted: int, select: Select) -> tuple[np.ndarray, np.ndarray | None]:
     """Call a pruner and hold it to its contract: exactly `wanted` different positions of the view."""
     made = select(view, wanted)
     selection = made if isinstance(made, Selection) else Selection(np.asarray(made))
@@ -77,7 +78,9 @@ def checked(view: View, wanted: int, select: Select) -> tuple[np.ndarray, np.nda
     return picked, selection.weights
 
 
-def balanced(view: View, labels: np.ndarray, wanted: int, select: Select) -> tuple[np.ndarray, np.ndarray | None]:
+def per_class_selection(
+    view: View, labels: np.ndarray, wanted: int, select: Select
+) -> tuple[np.ndarray, np.ndarray | None]:
     """The same share of every class: quotas by largest remainder, one call per class, orders merged by rank."""
     counts = np.bincount(labels)
     parts, weights, ranks = [], [], []
@@ -85,7 +88,7 @@ def balanced(view: View, labels: np.ndarray, wanted: int, select: Select) -> tup
         if quota == 0:
             continue
         members = np.flatnonzero(labels == code)
-        picked, own = checked(view.subset(members), int(quota), select)
+        picked, own = validated_selection(view.subset(members), int(quota), select)
         parts.append(members[picked])
         weights.append(own)
         ranks.append((np.arange(quota) + 0.5) / quota)  # each class's first come first, its last come last
@@ -94,7 +97,7 @@ def balanced(view: View, labels: np.ndarray, wanted: int, select: Select) -> tup
     return np.concatenate(parts)[order], merged
 
 
-def _left_out(step: Step, store: Store) -> dict[int, str]:
+def _left_out(step: Step, store: ResultReader) -> dict[int, str]:
     """Rows the flags named in `without` speak against, with the reason the manifest will give."""
     reasons: dict[int, str] = {}
     ids = store.items.column("id")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.maths.neighbours import unit
+from curation.maths.similarity.exact import unit
 
 _ROUNDS = 50  # of assigning and averaging; what moves after that is a handful of rows on the borders
 _BLOCK = 1 << 22  # similarities held at once: 16 MiB of float32

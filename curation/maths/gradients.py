@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.trajectories import probabilities
+from curation.maths.arrays import probabilities
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def last_layer(view: View, method: str, layer: str = "head") -> HeadGradients:
 
     layer: "head" for weights and bias, "logits" for the error alone, which needs no features. Raises InputError.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.zeros((1, 2, 2)), "eval", np.array([[1.0], [2.0]]))
     >>> g = last_layer(View.of(labels=np.array([0, 1]), dynamics=run), "craig")
     >>> g.inner(np.arange(2), np.arange(2)).tolist()  # +-(1/2 + 0 to 3 of the features), opposite labels

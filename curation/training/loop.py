@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 
@@ -132,20 +131,6 @@ def checked_labels(view: View) -> np.ndarray:
     if len(view.classes) < 2:
         raise InputError(f"a student needs at least two classes to tell apart; there is {len(view.classes)}")
     return view.labels
-
-
-@contextmanager
-def one_thread(when: bool = True) -> Iterator[None]:
-    """Keep torch to one CPU thread: sharing steps of under a millisecond costs more than it saves, most of all
-    on a busy machine (measured: 3 s alone, 60 s with two threads on two busy cores)."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if when else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def cosine(done: float) -> float:

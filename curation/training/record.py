@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from curation.errors import RunError
-from curation.maths.trajectories import margins
+from curation.maths.arrays import margins
 from curation.training.checkpoints import Thinned
 
 LARGEST = float(np.finfo(np.float16).max)

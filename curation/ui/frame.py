@@ -9,9 +9,10 @@ import streamlit as st
 from streamlit.errors import Error as StreamlitError
 
 from curation.errors import AccessError, WinnowError
-from curation.ui import access, home, theme
-from curation.ui.jobstrip import job_strip
-from curation.ui.project import Project, close_project, open_project, set_open
+from curation.ui.parts import theme
+from curation.ui.parts.job_strip import job_strip
+from curation.ui.server import access, projects
+from curation.ui.state.project import Project, close_project, open_project, set_open
 
 # file -> title, icon. The first is the default page; the next six follow the data.
 PAGES = {
@@ -84,7 +85,7 @@ def said(error: Exception) -> bool:
 
 def _about_the_disk(error: Exception) -> str:
     name = st.session_state.get("project")
-    if name and home.project_folder(name) is None:
+    if name and projects.project_folder(name) is None:
         return f"the project {name} is gone: its folder was removed or moved; choose another on the Data page"
     reason = (getattr(error, "strerror", None) or str(error)).lower()
     where = getattr(error, "filename", None)
@@ -117,7 +118,7 @@ def _account(who: access.Visitor) -> None:
 def _switcher(project: Project) -> None:
     """The open project: what it holds in small print, a menu to open another or none."""
     st.caption("Project")
-    others = [info.name for info in home.projects() if info.name != project.name][:8]
+    others = [info.name for info in projects.projects() if info.name != project.name][:8]
     chosen = st.menu_button(
         theme.plain(project.name),
         [*others, CLOSE],
@@ -132,7 +133,7 @@ def _switcher(project: Project) -> None:
         set_open(chosen)
         st.rerun()
     try:
-        items, decided = project.items, project.in_force
+        items, decided = project.items, project.effective
     except WinnowError:  # the page says it
         return
     if items is not None:

@@ -12,9 +12,10 @@ import pytest
 from curation.data.items import make_items
 from curation.engine.recipe import load_recipe, parse_recipe
 from curation.errors import RecipeError
-from curation.ui import defaults, firstlook, home
-from curation.ui.defaults import Option
-from curation.ui.sheets import as_csv
+from curation.ui.parts.csv_download import as_csv
+from curation.ui.server import projects
+from curation.ui.start import overview, presets
+from curation.ui.start.presets import Option
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,7 +101,7 @@ def test_a_table_asks_for_its_columns_and_guesses_by_their_names(empty_home, app
 
 def test_recent_projects_are_listed_and_deleting_one_asks_first(project_home, app):
     page = app()
-    assert [info.items for info in home.projects()] == [1797]
+    assert [info.items for info in projects.projects()] == [1797]
     page.button("recent_delete_digits").click().run()
     assert not page.exception
     assert page.button("delete_yes").label == "Delete"  # test_upload.py presses it, in a browser
@@ -152,7 +153,7 @@ def test_the_page_of_an_open_project_is_drawn_again_in_under_a_second(project_ho
 # -- which encoder, and what it will cost ----------------------------------------------------------------------
 
 
-def encoders(**problems: str) -> list[defaults.Option]:
+def encoders(**problems: str) -> list[presets.Option]:
     return [Option(id_, id_, problems.get(id_, "")) for id_ in ("open_clip", "patches", "pixels", "precomputed")]
 
 
@@ -170,16 +171,16 @@ def encoders(**problems: str) -> list[defaults.Option]:
     ],
 )
 def test_the_best_encoder_that_can_run_here_is_preselected_with_its_reason(away, side, n, gpu, chosen, why):
-    found = defaults.best(encoders(**dict.fromkeys(away, "no")), side=side, n=n, gpu=gpu)
+    found = presets.best(encoders(**dict.fromkeys(away, "no")), side=side, n=n, gpu=gpu)
     assert found[0] == chosen
     assert why in found[1]
 
 
 def test_an_encoder_is_held_to_what_the_source_brings():
-    features_only = {o.id: o.problem for o in defaults.suited(encoders(), images=False, features=True)}
+    features_only = {o.id: o.problem for o in presets.suited(encoders(), images=False, features=True)}
     assert features_only["precomputed"] == ""
     assert features_only["patches"] == "this source brings no images"
-    images_only = {o.id: o.problem for o in defaults.suited(encoders(timm="no"), images=True, features=False)}
+    images_only = {o.id: o.problem for o in presets.suited(encoders(timm="no"), images=True, features=False)}
     assert images_only["precomputed"] == "this source brings no features of its own"
     assert images_only["patches"] == ""
 
@@ -193,7 +194,7 @@ def test_another_analysis_keeps_what_stays_and_adds_what_is_new():
             "prune": [{"use": "random", "keep": 0.5}],
         }
     )
-    asked = defaults.with_analysis(
+    asked = presets.with_analysis(
         recipe, encode={"use": "pixels", "size": 8}, scores=["margin", "aum"], flags=[], place="pca"
     )
     assert [(s.name, s.use, s.params.get("skip")) for s in asked.score] == [
@@ -202,7 +203,7 @@ def test_another_analysis_keeps_what_stays_and_adds_what_is_new():
     ]
     assert (asked.encode.params["size"], asked.flag, asked.map.use) == (8, [], "pca")
     assert asked.prune == recipe.prune
-    assert defaults.with_analysis(recipe, encode={"use": "pixels"}, scores=[], flags=[], place=None).map is None
+    assert presets.with_analysis(recipe, encode={"use": "pixels"}, scores=[], flags=[], place=None).map is None
 
 
 def test_a_flag_a_subset_stands_on_cannot_be_taken_away():
@@ -214,7 +215,7 @@ def test_a_flag_a_subset_stands_on_cannot_be_taken_away():
         }
     )
     with pytest.raises(RecipeError, match="names no \\[\\[flag\\]\\]"):
-        defaults.with_analysis(recipe, encode={"use": "pixels"}, scores=[], flags=[], place=None)
+        presets.with_analysis(recipe, encode={"use": "pixels"}, scores=[], flags=[], place=None)
 
 
 # -- numbers of the first look ---------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ def mixed():
 
 def test_the_numbers_of_a_dataset_are_of_what_can_be_used():
     items = mixed()
-    found = firstlook.facts(items, items.codes, items.classes)
+    found = overview.facts(items, items.codes, items.classes)
     assert (found.items, found.usable, found.bytes) == (5, 4, 10_000)
     assert found.splits == {"train": 2, "test": 1, "unlabeled": 1}
     assert found.counts.tolist() == [[1, 0, 1], [1, 0, 0]]  # cat, dog in train, val, test
@@ -244,27 +245,28 @@ def test_the_numbers_of_a_dataset_are_of_what_can_be_used():
 
 
 def test_class_bars_are_as_long_as_they_should_be_and_names_are_never_markup():
-    drawn = firstlook.class_bars(["<b>cat</b>", "dog"], np.array([[40, 0, 10], [20, 5, 0]]))
+    drawn = overview.class_bars(["<b>cat</b>", "dog"], np.array([[40, 0, 10], [20, 5, 0]]))
     assert "&lt;b&gt;cat&lt;/b&gt;" in drawn
     assert 'width:76.80%"></i><b style="width:19.20%' in drawn  # 40 and 10 of 50, on 96 %
     assert "20 + 5" in drawn
 
 
 def test_problems_are_listed_and_quoted_in_the_file_to_load():
-    table = firstlook.problems_table(mixed(), np.array([4]))
+    table = overview.problems_table(mixed(), np.array([4]))
     assert table["item"] == ["e"]
     assert as_csv(table).splitlines() == ["item,why it cannot be used", 'e,"cut short, or empty"']
 
 
 def test_the_hardest_class_is_the_one_with_the_highest_mean():
     labels, difficulty = np.array([0, 0, 1, 1, -1]), np.array([1.0, 3.0, 1.5, np.nan, 9.0])
-    assert firstlook.hardest_class(labels, ["cat", "dog"], difficulty) == "cat"
-    assert firstlook.hardest_class(labels, ["cat", "dog"], np.full(5, np.nan)) is None
+    assert overview.hardest_class(labels, ["cat", "dog"], difficulty) == "cat"
+    assert overview.hardest_class(labels, ["cat", "dog"], np.full(5, np.nan)) is None
 
 
 def test_the_sample_is_pictured_without_importing_scikit_learn():
     code = (
-        "import sys; from curation.ui.firstlook import sample_picture as p; print(len(p()), 'sklearn' in sys.modules)"
+        "import sys; from curation.ui.start.overview import sample_picture as picture; "
+        "print(len(picture()), 'sklearn' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert int(said.split()[0]) > 500

@@ -10,8 +10,8 @@ from curation.data.decisions import DecisionLog
 from curation.data.items import make_items
 from curation.engine.recipe import Prune, load_recipe
 from curation.engine.run import run
-from curation.ui import exporting
-from curation.ui.project import Project
+from curation.ui.export import export_files
+from curation.ui.state.project import Project
 
 
 def html(page) -> str:
@@ -78,47 +78,49 @@ def test_exporting_starts_no_verification_and_keeps_it_in_the_project(project_ho
 # -- what is written -------------------------------------------------------------------------------------------
 
 
-def write(project: Project, prune: str | None, use: str = "csv") -> exporting.Wanted:
-    asked = exporting.wanted(project, prune, use, {"path": exporting.default_path(project, prune, use)})
+def write(project: Project, prune: str | None, use: str = "csv") -> export_files.Wanted:
+    asked = export_files.wanted(project, prune, use, {"path": export_files.default_path(project, prune, use)})
     run(asked.recipe, project.folder, until="export", device="cpu", keep_recipe=False)
     return asked
 
 
 def test_the_preview_is_what_is_written_and_the_list_knows_when_it_is_out_of_date(project):
-    made = exporting.made(project, exporting.wanted(project, "half", "csv", {"path": project.folder / "exports/h.csv"}))
+    made = export_files.made(
+        project, export_files.wanted(project, "half", "csv", {"path": project.folder / "exports/h.csv"})
+    )
     asked = write(project, "half")
     rows = asked.path.read_text().splitlines()
     assert len(rows) == made.table.num_rows + 1
     assert sum(",true," in row for row in rows[1:]) >= made.tally.kept
-    (done,) = exporting.written(project)
+    (done,) = export_files.written(project)
     assert done.fresh
     assert [file.path.name for file in done.files] == ["half.csv", "half.recipe.toml", "half.summary.json"]
     assert done.files[0].link.startswith("/winnow/download/digits/")
     DecisionLog(project.folder).add(["digit-0002"], "drop")
-    assert not exporting.written(Project(project.folder))[0].fresh
+    assert not export_files.written(Project(project.folder))[0].fresh
 
 
 def test_everything_that_is_not_dropped_can_be_written_though_there_are_subsets(project):
     DecisionLog(project.folder).add(["digit-0000", "digit-0001"], "drop", why="blurred")
     project = Project(project.folder)
     asked = write(project, None)
-    tally = exporting.made(project, asked).tally
+    tally = export_files.made(project, asked).tally
     assert (tally.kept, tally.pruned, tally.dropped) == (1436, 0, 2)
     summary = json.loads(asked.path.with_suffix(".summary.json").read_text())
     assert summary["train"]["kept"] == 1436
-    assert exporting.written(project)[0].prune == ""
+    assert export_files.written(project)[0].prune == ""
 
 
 def test_what_is_not_computed_yet_is_named_and_not_previewed(project):
     project.save(prune=[Prune(use="random", name="third", keep=0.3)])
-    asked = exporting.wanted(project, "third", "csv", {"path": project.folder / "exports" / "t.csv"})
+    asked = export_files.wanted(project, "third", "csv", {"path": project.folder / "exports" / "t.csv"})
     assert [step.label for step in asked.missing] == ["prune third"]
-    assert exporting.made(project, asked) is None
+    assert export_files.made(project, asked) is None
 
 
 def test_a_folder_of_images_can_be_written_and_is_listed_as_a_folder(project):
     asked = write(project, "half", "folder")
-    (done,) = exporting.written(project)
+    (done,) = export_files.written(project)
     assert done.files[0].path == asked.path
     assert (done.files[0].size, done.files[0].there) == (None, True)
     assert len(list(asked.path.rglob("*.png"))) == 719 + 359
@@ -126,7 +128,7 @@ def test_a_folder_of_images_can_be_written_and_is_listed_as_a_folder(project):
 
 @pytest.mark.parametrize(("name", "file"), [("half", "half.csv"), ("../a b/c", "a-b-c.csv"), ("..", "subset.csv")])
 def test_a_subset_of_any_name_has_a_file_name_of_its_own_folder(project, name, file):
-    assert exporting.default_path(project, name, "csv") == project.folder / "exports" / file
+    assert export_files.default_path(project, name, "csv") == project.folder / "exports" / file
 
 
 def test_every_item_ends_in_one_way():
@@ -147,7 +149,7 @@ def test_every_item_ends_in_one_way():
     items = make_items(ids=list(reasons), labels=labels, splits=splits, status=status)
     kept = [words.startswith("kept") for words in reasons.values()]
     table = pa.table({"split": splits, "label": labels, "kept": kept, "reason": list(reasons.values())})
-    tally = exporting.tally(table, items)
+    tally = export_files.tally(table, items)
     assert (tally.kept, tally.pruned, tally.left_out, tally.dropped) == (2, 1, 2, 1)
     assert (tally.unlabelled, tally.held, tally.unusable, tally.relabelled) == (1, 1, 1, 2)
     assert tally.classes == ["cat", "dog"]

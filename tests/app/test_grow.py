@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 from curation.data.decisions import DecisionLog, fold
 from curation.engine.recipe import load_recipe, parse_recipe
 from curation.engine.run import run
-from curation.ui import growbatch, growcurve, growfind, growmap
-from curation.ui.growbatch import Batch
-from curation.ui.project import Project
-from curation.ui.standing import standing
+from curation.ui.grow import batches, curves, pool_map, search
+from curation.ui.grow.batches import Batch
+from curation.ui.state.item_state import item_state
+from curation.ui.state.project import Project
 
 RECIPE = {
     "source": {"use": "sample", "labelled": 5},
@@ -111,9 +111,9 @@ def test_without_a_dataset_the_page_says_what_is_unlabelled_and_offers_the_sampl
     press(page, "sample")
     recipe, _, until = started[0]
     assert (recipe.source.params["labelled"], recipe.grow.use, until) == (5, "margin", "map")
-    (folder,) = [path for path in empty_home.iterdir() if (path / growbatch.ASKED).exists()]
+    (folder,) = [path for path in empty_home.iterdir() if (path / batches.ASKED).exists()]
     run(recipe, folder, device="cpu", until="query")
-    asked = json.loads((folder / growbatch.ASKED).read_text())["key"]
+    asked = json.loads((folder / batches.ASKED).read_text())["key"]
     assert (folder / "query" / asked).is_dir()  # named before anything was read
 
 
@@ -215,7 +215,7 @@ def test_many_are_labelled_and_accepted_at_once_and_undone_at_once(app, home):
 
 def current(home: Path) -> Batch:
     project = Project(home / "pool")
-    return growbatch.current(project.planned(growbatch.recipe_of(project.recipe)), project.log.all())
+    return batches.current(project.planned(batches.recipe_of(project.recipe)), project.log.all())
 
 
 def test_the_batch_stays_on_the_desk_through_answers_and_a_reload(app, home):
@@ -286,7 +286,7 @@ def test_one_class_only_is_said(app, empty_home, tmp_path):
 
 def test_when_nothing_is_left_it_is_said(app, home):
     ids = Project(home / "pool").items.column("id")
-    waiting = growbatch.unlabelled(Project(home / "pool").items)
+    waiting = batches.unlabelled(Project(home / "pool").items)
     assert waiting == 1388
     DecisionLog(home / "pool").add(list(ids), "relabel", "1", why="grow")
     assert "nothing is left to ask" in obstacles(app("grow", project="pool"))
@@ -301,7 +301,7 @@ def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
     page.radio(key="grow_find_way").set_value("words").run()
     assert "reads no words" in page.info[0].value
     page.radio(key="grow_find_way").set_value("chance").run()
-    rows = growbatch.waiting(*_now(home))[:2]
+    rows = batches.waiting(*_now(home))[:2]
     assert page.text_input(key="grow_find_name_zebra").value == "zebra"
     press(page, "find_others")
     assert list(decided(home).labels.values()) == ["any other"] * 20
@@ -318,7 +318,7 @@ def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
 
 def _now(home: Path):
     project = Project(home / "pool")
-    return project.items, standing(project.items, project.in_force)
+    return project.items, item_state(project.items, project.effective)
 
 
 def test_the_sample_hides_all_labels_but_a_few_of_each_class_and_leaves_the_test_split_as_it_was(tmp_path):
@@ -345,14 +345,14 @@ def test_search_ranks_by_cosine_like_the_whole_comparison_does():
     rng = np.random.default_rng(0)
     x, rows = rng.normal(size=(200, 8)).astype(np.float16), np.arange(0, 400, 2)
     query, candidates = rng.normal(size=8), np.sort(rng.choice(rows, 150, replace=False))
-    found, alike = growfind.nearest(x, rows, candidates, query, 10)
+    found, alike = search.nearest(x, rows, candidates, query, 10)
     full = x.astype(np.float64)
     cosine = full @ query / np.linalg.norm(full, axis=1) / np.linalg.norm(query)
     wanted = candidates[np.argsort(-cosine[candidates // 2])[:10]]
     assert found.tolist() == wanted.tolist()
     assert np.allclose(alike, cosine[wanted // 2], atol=1e-3)
-    assert len(growfind.nearest(x, rows, candidates[:3], query, 10)[0]) == 3
-    assert len(growfind.nearest(x, rows, candidates[:0], query, 10)[0]) == 0
+    assert len(search.nearest(x, rows, candidates[:3], query, 10)[0]) == 3
+    assert len(search.nearest(x, rows, candidates[:0], query, 10)[0]) == 0
 
 
 def test_an_image_is_encoded_as_the_pool_was():
@@ -363,8 +363,8 @@ def test_an_image_is_encoded_as_the_pool_was():
 
     method = registry.get("encoders", "pixels")
     encoder = method.call(View.of(images=[]), size=4, colour="grey")
-    assert growfind.encoded(encoder, Image.new("RGB", (9, 9), "white")).tolist() == [1.0] * 16
-    fit = {name: growfind.encodes_anything(m) for name, m in registry.methods("encoders").items()}
+    assert search.encoded(encoder, Image.new("RGB", (9, 9), "white")).tolist() == [1.0] * 16
+    fit = {name: search.encodes_anything(m) for name, m in registry.methods("encoders").items()}
     assert (fit["pixels"], fit["open_clip"], fit["patches"], fit["precomputed"]) == (True, True, False, False)
 
 
@@ -378,20 +378,20 @@ def test_an_image_somebody_sends_is_opened_upright_and_what_is_none_gets_a_sente
     turned, sideways = io.BytesIO(), Image.Exif()
     sideways[0x0112] = 6  # lies on its side
     Image.new("RGB", (8, 4)).save(turned, "JPEG", exif=sideways)
-    assert growfind.opened(turned.getvalue()).size == (4, 8)
+    assert search.opened(turned.getvalue()).size == (4, 8)
     for data in (b"", b"<svg/>", turned.getvalue()[:200]):
         with pytest.raises(SourceError, match=r"The image cannot be read: .+\. Give a png, jpg or webp\."):
-            growfind.opened(data)
+            search.opened(data)
 
 
 def test_the_map_draws_the_batch_whatever_the_cap_and_outlines_it(home, monkeypatch):
-    monkeypatch.setattr(growmap, "CAP", 200)
+    monkeypatch.setattr(pool_map, "CAP", 200)
     items, now = _now(home)
     project, batch = Project(home / "pool"), current(home)
-    the_plan = project.planned(growbatch.recipe_of(project.recipe))
-    xy = growmap.places(the_plan, len(items))
+    the_plan = project.planned(batches.recipe_of(project.recipe))
+    xy = pool_map.places(the_plan, len(items))
     pool = items.rows("train", "unlabeled")
-    figure, rows = growmap.figure(xy, now, pool, batch.rows, items.column("id"), False)
+    figure, rows = pool_map.figure(xy, now, pool, batch.rows, items.column("id"), False)
     assert len(rows) == 200
     assert np.isin(batch.rows, rows).all()
     outlined = [t.customdata[:, 0] for t in figure.data if t.marker.symbol == "diamond"]
@@ -406,17 +406,17 @@ def test_curves_are_means_and_spreads_over_seeds_and_random_is_held_against_by_s
 
     rows = [row("margin", 0, 0, 0.5), row("margin", 1, 0, 0.7), row("margin", 0, 1, 0.8), row("margin", 1, 1, 0.9)]
     rows += [row("random", 0, 1, 0.7), row("random", 1, 1, 0.7), row("full", 0, 0, 0.95)]
-    (x, mean, sd, n), second = growcurve.curves(rows, "accuracy", "labels")["margin"]
+    (x, mean, sd, n), second = curves.curves(rows, "accuracy", "labels")["margin"]
     assert (x, round(mean, 3), round(sd, 3), n) == (10, 0.6, 0.141, 2)
     assert second[0] == 20
-    table = growcurve.table(rows).set_index("strategy")
+    table = curves.table(rows).set_index("strategy")
     assert table.loc["margin", "accuracy"] == "85.0 ± 7.1"
     assert table.loc["margin", "against random"] == "+15.0 ± 7.1"
     assert table.index.tolist() == ["margin", "random", "full"]
     rows[3]["precisions"], rows[2]["precisions"] = [0.5, None], [0.7, 0.4]
-    assert growcurve.per_class(rows, ["a", "b"])["margin"].tolist() == ["60.0", "–"]
-    assert growcurve.per_class(rows, ["a"]).columns.tolist() == ["class"]
-    figure = growcurve.growth_figure(rows)
+    assert curves.per_class(rows, ["a", "b"])["margin"].tolist() == ["60.0", "–"]
+    assert curves.per_class(rows, ["a"]).columns.tolist() == ["class"]
+    figure = curves.growth_figure(rows)
     assert [t.name for t in figure.data if t.name] == ["random", "margin"]
     assert "everything labelled: 95.0%" in figure.layout.annotations[0].text
 
@@ -424,14 +424,14 @@ def test_curves_are_means_and_spreads_over_seeds_and_random_is_held_against_by_s
 def test_number_keys_stand_for_all_classes_the_models_best_or_the_concept_first():
     p = np.array([[0.2, 0.5, 0.3]])
     batch = Batch("k", np.array([4]), p, ("a", "b", "c"))
-    assert growbatch.offered(batch, ["a", "b", "c"], np.zeros(3), 4) == ["a", "b", "c"]
+    assert batches.offered(batch, ["a", "b", "c"], np.zeros(3), 4) == ["a", "b", "c"]
     many = [f"c{i}" for i in range(30)]
     wide = Batch("k", np.array([4]), np.linspace(0, 1, 30)[None], tuple(many))
-    assert growbatch.offered(wide, many, np.zeros(30), 4)[:2] == ["c29", "c28"]
+    assert batches.offered(wide, many, np.zeros(30), 4)[:2] == ["c29", "c28"]
     cold = Batch("k", np.array([4]), None, tuple(many))
-    assert growbatch.offered(cold, many, np.arange(30), 4)[0] == "c29"
+    assert batches.offered(cold, many, np.arange(30), 4)[0] == "c29"
     concept = Batch("k", np.array([4]), p[:, :2], ("any other", "b"))
-    assert growbatch.offered(concept, ["a", "b"], np.zeros(2), 4) == ["b", "any other", "a"]
+    assert batches.offered(concept, ["a", "b"], np.zeros(2), 4) == ["b", "any other", "a"]
 
 
 # -- in a browser ----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from curation.data.decisions import DecisionLog, fold
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
-from curation.ui.project import Project
+from curation.ui.state.project import Project
 
 
 def only(home, *sections) -> None:
@@ -179,8 +179,8 @@ def test_items_without_pictures_and_without_a_test_split_are_shown_too(app, empt
 
 
 def test_above_the_cap_a_sample_is_drawn_and_the_page_says_so(app, project_home, monkeypatch):
-    monkeypatch.setattr("curation.ui.mapping.CAP", 120)
-    monkeypatch.setattr("curation.ui.mapping.HARDEST", 20)
+    monkeypatch.setattr("curation.ui.map.selection.CAP", 120)
+    monkeypatch.setattr("curation.ui.map.selection.HARDEST", 20)
     page = app("map", project="digits")
     assert not page.exception
     assert page.caption[0].value.startswith("120 of 1,438 drawn: the 60 most suspicious of")

@@ -5,13 +5,13 @@ import time
 import pytest
 
 from curation.engine.registry import all_methods
-from curation.ui import catalogue
+from curation.ui.parts import catalogue
 
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch):
     monkeypatch.setattr(
-        "curation.ui.catalogue.problems", lambda: {("encoders", "timm"): "timm needs pip install <timm>"}
+        "curation.ui.parts.catalogue.problems", lambda: {("encoders", "timm"): "timm needs pip install <timm>"}
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from curation.data.budget import quotas
 from curation.engine.recipe import Prune, load_recipe
-from curation.ui.pruning import facts, known_mistakes, preview
+from curation.ui.prune.preview import facts, known_mistakes, preview
 
 
 def test_without_a_project_there_is_one_button_to_the_data(empty_home, app):
@@ -76,7 +76,7 @@ def test_two_methods_side_by_side_say_how_much_they_share(project_home, app):
 
 @pytest.fixture
 def project(project_home):
-    from curation.ui.project import Project
+    from curation.ui.state.project import Project
 
     return Project(project_home / "digits")
 

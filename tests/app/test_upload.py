@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from curation.errors import SourceError
-from curation.ui.upload import Uploaded, uploaded
+from curation.ui.start.upload import Uploaded, uploaded
 from tests.app.browser import Visit, app, chromium
 
 TOKEN = "0123456789abcdef" * 2

@@ -4,7 +4,7 @@ import pytest
 
 from curation.engine.recipe import load_recipe
 from curation.engine.run import run
-from curation.ui import verdict
+from curation.ui.verify import summary
 
 
 def runs(**accuracy):
@@ -29,47 +29,47 @@ def cell(made, method):
 
 
 def test_a_clear_lead_over_all_seeds_is_better_than_random():
-    made = verdict.cells(runs(ccs=[0.90, 0.91, 0.92], random=[0.80, 0.82, 0.81], full=[0.93, 0.93, 0.93]))
+    made = summary.cells(runs(ccs=[0.90, 0.91, 0.92], random=[0.80, 0.82, 0.81], full=[0.93, 0.93, 0.93]))
     assert cell(made, "ccs").better
-    assert verdict.sentence(cell(made, "ccs")) == "ccs at 30 % is better than random by 10.0 ± 1.0 points"
+    assert summary.sentence(cell(made, "ccs")) == "ccs at 30 % is better than random by 10.0 ± 1.0 points"
 
 
 def test_a_lead_that_chance_may_explain_is_not_better():
-    made = verdict.cells(runs(ccs=[0.90, 0.70, 0.85], random=[0.80, 0.82, 0.81], full=[0.93, 0.93, 0.93]))
+    made = summary.cells(runs(ccs=[0.90, 0.70, 0.85], random=[0.80, 0.82, 0.81], full=[0.93, 0.93, 0.93]))
     assert not cell(made, "ccs").better
-    assert "is not better than random" in verdict.sentence(cell(made, "ccs"))
+    assert "is not better than random" in summary.sentence(cell(made, "ccs"))
 
 
 def test_shares_are_read_from_the_smallest_with_the_best_method_and_the_weak_ones():
     many = runs(ccs=[0.90, 0.91, 0.92], herding=[0.80, 0.81, 0.82], random=[0.80, 0.82, 0.81], full=[0.93] * 3)
-    (share,) = verdict.by_share(verdict.cells(many))
+    (share,) = summary.by_share(summary.cells(many))
     assert share.words() == "At 30 % ccs is best (91.0 ± 1.0 %), better than random by 10.0 ± 1.0 points"
     assert share.weak == ["herding"]
 
 
 def test_where_nothing_is_better_than_random_it_says_so():
-    (share,) = verdict.by_share(verdict.cells(runs(ccs=[0.80, 0.81, 0.82], random=[0.80, 0.82, 0.81])))
+    (share,) = summary.by_share(summary.cells(runs(ccs=[0.80, 0.81, 0.82], random=[0.80, 0.82, 0.81])))
     assert share.words().startswith("At 30 % nothing is better than random; the highest is ccs")
 
 
 def test_trainings_that_failed_are_named_and_count_for_nothing():
     many = runs(ccs=[0.90, 0.91], random=[0.80, 0.82])
     many[0] = {**many[0], "failed": "the student diverged", "accuracy": None}
-    assert cell(verdict.cells(many), "ccs").seeds == 1
-    assert verdict.failures(many) == ["ccs at 30 %, seed 0: the student diverged"]
+    assert cell(summary.cells(many), "ccs").seeds == 1
+    assert summary.failures(many) == ["ccs at 30 %, seed 0: the student diverged"]
 
 
 def test_one_seed_proves_nothing():
-    made = verdict.cells(runs(ccs=[0.99], random=[0.80], full=[0.93]))
+    made = summary.cells(runs(ccs=[0.99], random=[0.80], full=[0.93]))
     assert not cell(made, "ccs").better
 
 
 def test_the_smallest_subset_within_the_tolerance_is_enough_and_baselines_never_are():
     many = runs(ccs=[0.925, 0.925], random=[0.93, 0.93], full=[0.93, 0.93])
     many += [{**r, "keep": 0.1, "accuracy": 0.80} for r in many if r["method"] == "ccs"]
-    assert verdict.enough(verdict.cells(many), 0.01).keep == 0.3
-    assert verdict.enough(verdict.cells(many), 0.2).keep == 0.1
-    assert verdict.enough(verdict.cells(many), 0.001) is None
+    assert summary.enough(summary.cells(many), 0.01).keep == 0.3
+    assert summary.enough(summary.cells(many), 0.2).keep == 0.1
+    assert summary.enough(summary.cells(many), 0.001) is None
 
 
 @pytest.mark.parametrize("name", [None, "digits"])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOOR = {"errors": 0, "card": 0, "data": 1, "maths": 1, "training": 1, "methods": 2, "engine": 3, "ui": 4}
-TOP = 5  # app.py, pages and the command line
+# Every room stands on a floor of its own, so that nothing is imported sideways between rooms either.
+FLOORS = ("errors", "card", "data", "maths", "training", "methods", "engine", "ui")
+FLOOR = {room: number for number, room in enumerate(FLOORS)} | {"recorder": FLOORS.index("training")}
+TOP = len(FLOORS)  # app.py, pages, the command line and what `import curation` gives
 HEAVY = {"torch", "torchvision", "sklearn", "umap", "numba", "pynndescent", "cleanlab", "open_clip", "timm", "datasets"}
 FILES = sorted([*ROOT.glob("curation/**/*.py"), *ROOT.glob("pages/*.py"), *ROOT.glob("app.py")])
 
@@ -19,7 +23,7 @@ def name_of(path: Path) -> str:
 
 
 def floor(module: str) -> int:
-    """0 (bottom) to 5 (top) of a module of this project."""
+    """0 (bottom) to `TOP` of a module of this project."""
     room = module.split(".")[1] if module.startswith("curation.") else ""
     return FLOOR.get(room, TOP)
 
@@ -66,8 +70,8 @@ each = pytest.mark.parametrize("path", FILES, ids=name_of)
 
 def test_there_is_something_to_check():
     assert len(FILES) > 30
-    assert ("numpy", True) in imports(ROOT / "curation/maths/greedy.py")
-    assert ("torch", False) in imports(ROOT / "curation/maths/neighbours.py")
+    assert ("numpy", True) in imports(ROOT / "curation/maths/selection/greedy.py")
+    assert ("torch", False) in imports(ROOT / "curation/maths/similarity/exact.py")
 
 
 @each
@@ -75,6 +79,47 @@ def test_imports_go_down_only(path):
     me = name_of(path)
     for module in own(path):
         assert floor(module) <= floor(me), f"{me} imports {module}, which stands above it"
+
+
+def arrows(inside: str, depth: int) -> dict[str, set[str]]:
+    """Imports between what stands directly below `inside`: files and folders cut to `depth` parts of their name."""
+    found: dict[str, set[str]] = {}
+    for path in FILES:
+        me = name_of(path)
+        if not me.startswith(inside):
+            continue
+        mine = ".".join(me.split(".")[:depth])
+        theirs = {".".join(m.split(".")[:depth]) for m in own(path) if m.startswith(inside)}
+        found.setdefault(mine, set()).update(theirs - {mine})
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """One circle of a graph, as a path; empty where there is none."""
+    try:
+        tuple(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+FOLDERS = sorted({path.parent for path in FILES if path.parent.name and path.is_relative_to(ROOT / "curation")})
+
+
+def test_no_file_imports_another_in_a_circle():
+    assert not circle({name_of(path): set(own(path)) - {name_of(path)} for path in FILES})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: str(f.relative_to(ROOT)))
+def test_no_folder_imports_another_in_a_circle(folder):
+    inside = ".".join(folder.relative_to(ROOT).parts)
+    assert not circle(arrows(inside + ".", len(inside.split(".")) + 1))
+
+
+@each
+def test_no_product_file_imports_the_tests(path):
+    text = path.read_text()  # doctests are text
+    assert not re.search(r"^\s*(>>> )?(from|import) tests\b", text, re.MULTILINE), f"{name_of(path)} imports tests"
 
 
 @each

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from curation.card import EVIDENCE, NEEDS
-from curation.data.view import Dynamics, Flags, Neighbours, Probabilities, Selection, View
+from curation.data.results import Dynamics, Flags, Neighbours, Probabilities, Selection
+from curation.data.view import View
 from curation.engine.registry import KINDS, all_methods, methods
 from curation.errors import InputError
 from curation.training.checkpoints import Network

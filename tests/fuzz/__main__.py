@@ -50,10 +50,10 @@ def fuzz(reader: str, seconds: int) -> int:
         import tarfile  # noqa: F401
         import zipfile  # noqa: F401
 
-        from curation.data.archives import unpack
-        from curation.data.npz import names, opened, read
-        from curation.data.scan import examine_bytes
-        from curation.data.tables import columns_of, read_rows
+        from curation.data.reading.archives import unpack
+        from curation.data.reading.image_checks import examine_bytes
+        from curation.data.reading.npz import names, opened, read
+        from curation.data.reading.tables import columns_of, read_rows
         from curation.engine.recipe import load_recipe
     from curation.errors import WinnowError
 

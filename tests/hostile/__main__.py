@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from curation.data import brought
+from curation.data.reading import external_evidence
 from curation.data.workspace import Workspace
 from curation.engine.plan import plan
 from curation.engine.recipe import load_recipe
@@ -56,7 +56,7 @@ def _bring(path: Path, into: Path) -> None:
     refusal = None
     for name, ndim in (("probabilities", 2), ("logits", 3)):
         try:
-            brought.read(path, name, ndim)
+            external_evidence.read(path, name, ndim)
         except InputError as error:
             refusal = error  # the one of the second name is as good as that of the first
     if refusal:
@@ -114,9 +114,9 @@ def main() -> int:
         failures += [failure] if failure else []
     shutil.rmtree(top)
     peak = own_peak()
-    from curation.data import workers
+    from curation.data.reading import decoders
 
-    workers._end_all()
+    decoders._end_all()
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     maker.stdin.close()
     maker.wait()

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from curation.data.archives import unpack
 from curation.data.budget import budget
-from curation.data.columns import as_label
-from curation.data.files import active
-from curation.data.tables import columns_of, read_rows
+from curation.data.reading.archives import unpack
+from curation.data.reading.cells import as_label
+from curation.data.reading.tables import columns_of, read_rows
 from curation.data.workspace import key_of
+from curation.data.writing.atomic import active
 from curation.engine.recipe import parse_recipe
 from curation.errors import SourceError, WinnowError
 from curation.methods.exporters import csv as csv_exporter

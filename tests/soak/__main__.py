@@ -151,7 +151,7 @@ def described(pid: int) -> str:
 
 def polling(top: Path, hours: float) -> dict:
     from curation.engine.jobs import Jobs, _born
-    from curation.ui.project import Project
+    from curation.ui.state.project import Project
 
     data(top)
     assert start(top, "light", LIGHT).wait() == 0
@@ -168,7 +168,7 @@ def polling(top: Path, hours: float) -> dict:
         if number % 10 == 0:  # a person clicks now and then: the whole page reads the project
             project = Project(folder)
             assert len(project.items) == 120
-            assert project.in_force is not None
+            assert project.effective is not None
             assert project.plan.find("source") is not None
         if number in (polls // 5, polls - 1):
             gc.collect()

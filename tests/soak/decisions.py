@@ -20,7 +20,7 @@ from pathlib import Path
 def main(folder: Path, kills: int, seed: int = 0) -> dict:
     """folder: a project. Returns kills, answered decisions, lost, doubled, and those there without an answer."""
     from curation.data.decisions import DecisionLog
-    from curation.ui.project import Project
+    from curation.ui.state.project import Project
 
     Project(folder).items  # noqa: B018 - what a running server has loaded already
     chance, answered = random.Random(seed), []
@@ -47,7 +47,7 @@ def main(folder: Path, kills: int, seed: int = 0) -> dict:
 
 
 def _server(folder: Path, kill: int, write: int) -> None:
-    from curation.ui.project import Project
+    from curation.ui.state.project import Project
 
     project = Project(folder)
     for number in range(1000):

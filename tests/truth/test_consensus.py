@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from curation.data.view import Dynamics, View
-from curation.maths.neighbours import nearest
-from curation.maths.noise import posterior
-from curation.maths.opinions import votes
+from curation.data.results import Dynamics
+from curation.data.view import View
+from curation.maths.label_noise.expert_product import votes
+from curation.maths.label_noise.noise import posterior
+from curation.maths.similarity.exact import nearest
 from curation.methods.evidence import dynamics, probabilities, second_opinion
 from curation.methods.flags import confident_learning, consensus, knn_vote
 from curation.methods.students import head

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from curation.data.view import Neighbours, View
+from curation.data.results import Neighbours
+from curation.data.view import View
 from curation.errors import InputError
 from curation.methods.flags import confident_learning, duplicates, knn_vote, outliers
 from tests import toy

@@ -13,8 +13,8 @@ from PIL import Image, ImageFilter
 from curation.data.items import make_items
 from curation.data.view import Images, View
 from curation.errors import InputError
-from curation.maths import transitions
-from curation.maths.closest import closest
+from curation.maths.label_noise import transitions
+from curation.maths.similarity.exact import nearest_other
 from curation.methods.flags import aum_threshold, image_quality, leaky_split, simifeat
 from curation.methods.students import head
 from curation.training.student import Predictor
@@ -231,7 +231,7 @@ def test_the_closest_row_is_the_one_a_full_table_of_distances_says():
         distance = np.array([[1 - p @ q / np.linalg.norm(p) / np.linalg.norm(q) for q in others] for p in x])
         if apart:
             distance[a[:, None] == b] = np.inf
-        index, found = closest(x, others, apart=apart)
+        index, found = nearest_other(x, others, apart=apart)
         assert index.tolist() == distance.argmin(axis=1).tolist()
         np.testing.assert_allclose(found, distance.min(axis=1), atol=1e-6)
 

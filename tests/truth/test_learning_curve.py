@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from curation.errors import InputError
-from curation.maths import learning_curve
-from curation.maths.learning_curve import Curve, Refusal
+from curation.maths.fitting import learning_curve
+from curation.maths.fitting.learning_curve import Curve, Refusal
 
 SIZES = np.array([500, 1000, 2000, 4000, 8000])
 WORKED = [0.27719, 0.22825, 0.18985, 0.15973, 0.13609]  # a = 2, b = .35, c = .05

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from curation.errors import InputError
-from curation.maths.proxy import break_even_share, rank_correlation, speed_up, time_to, total_time
-from curation.maths.savings import break_even
+from curation.maths.accounting.savings import break_even
+from curation.maths.fitting.proxy import break_even_share, rank_correlation, speed_up, time_to, total_time
 
 TIMES = {"full": 229, "proxy": 28}  # minutes: ResNet-164 and its proxy ResNet-20 on CIFAR-10
 

@@ -5,11 +5,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from curation.data.view import Neighbours, View
+from curation.data.results import Neighbours
+from curation.data.view import View
+from curation.maths.arrays import apportioned_order
 from curation.maths.clusters import spherical
-from curation.maths.graph import symmetric
-from curation.maths.shares import in_turn
-from curation.maths.spacing import room
+from curation.maths.similarity.exact import mean_knn_distance
+from curation.maths.similarity.graph import symmetric
 from curation.methods.pruners import d2, density, herding, infomax, k_center, prototypes, semdedup, zcore
 from tests import toy
 
@@ -55,7 +56,7 @@ def test_taking_in_turn_always_serves_the_group_that_is_furthest_behind(share):
         g = min(open_, key=lambda g: ((taken[g] + 0.5) / weight[g], priority[waiting[g][0]]))
         expected.append(waiting[g].pop(0))
         taken[g] += 1
-    assert in_turn(group, priority, share).tolist() == expected
+    assert apportioned_order(group, priority, share).tolist() == expected
 
 
 # -- D2 -------------------------------------------------------------------------------------------------------
@@ -136,8 +137,10 @@ def test_room_is_the_mean_distance_to_the_nearest_of_all_others():
     x[5] = x[9]  # a copy is a neighbour at distance 0
     distance = np.sqrt(((x[:, None].astype(np.float64) - x[None]) ** 2).sum(axis=2))
     np.fill_diagonal(distance, np.inf)
-    np.testing.assert_allclose(room(x, 4), np.sort(distance, axis=1)[:, :4].mean(axis=1), atol=1e-3)
-    assert room(x[:3], 10) == pytest.approx(distance[:3, :3].sum(axis=1, where=distance[:3, :3] < np.inf) / 2)
+    np.testing.assert_allclose(mean_knn_distance(x, 4), np.sort(distance, axis=1)[:, :4].mean(axis=1), atol=1e-3)
+    assert mean_knn_distance(x[:3], 10) == pytest.approx(
+        distance[:3, :3].sum(axis=1, where=distance[:3, :3] < np.inf) / 2
+    )
 
 
 def test_trim_holds_back_what_is_far_in_the_distance_the_picks_are_made_by():

@@ -6,10 +6,11 @@ import torch
 from scipy.optimize import nnls
 from sklearn.linear_model import Ridge
 
-from curation.data.view import Dynamics, View
+from curation.data.results import Dynamics
+from curation.data.view import View
 from curation.errors import InputError
 from curation.maths.gradients import last_layer
-from curation.maths.pursuit import pursue
+from curation.maths.selection.pursuit import pursue
 from curation.methods.pruners import bilevel, craig, glister, gradmatch
 
 N, C, H = 90, 4, 5

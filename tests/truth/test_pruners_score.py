@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from curation.data.view import Dynamics, Neighbours, View
+from curation.data.results import Dynamics, Neighbours
+from curation.data.view import View
 from curation.errors import InputError
 from curation.methods.pruners import bws, cal, deepfool, dual_beta, slo_curves
 from curation.training import nets

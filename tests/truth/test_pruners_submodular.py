@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from curation.data.view import View
-from curation.maths import directions, submodular
+from curation.maths.selection import facility_location as kernel
+from curation.maths.selection import rank_one
 from curation.methods.pruners import facility_location, graph_cut, log_det
 from tests import toy
 
@@ -75,9 +76,7 @@ def test_facility_location_picks_what_the_definition_picks(kind):
 def test_facility_location_goes_on_as_exactly_after_the_pairs_are_listed(kind, monkeypatch):
     x, s = rows(600, seed=1), similarities(rows(600, seed=1), kind)
     listed = []
-    monkeypatch.setattr(
-        submodular, "cover_lists", lambda *args, go_on=submodular.cover_lists: listed.append(1) or go_on(*args)
-    )
+    monkeypatch.setattr(kernel, "cover_lists", lambda *args, go_on=kernel.cover_lists: listed.append(1) or go_on(*args))
     covered = np.zeros(600)
     for row in pick(facility_location, x, 300, similarity=kind):  # every pick, after those before it, is a best one
         gain = np.maximum(s - covered[:, None], 0).sum(axis=0)
@@ -118,7 +117,7 @@ def test_similarities_made_again_each_time_give_the_same_picks_as_those_held():
 
     s = torch.from_numpy(similarities(rows(500, seed=5), "cosine").astype(np.float32))
     held, made = (
-        submodular.facility_location(lambda at, of, out: out.copy_(s[at, of]), 500, 200, hold=hold)
+        kernel.facility_location(lambda at, of, out: out.copy_(s[at, of]), 500, 200, hold=hold)
         for hold in (True, False)
     )
     assert held.picks == made.picks
@@ -129,7 +128,7 @@ def test_a_cover_tells_the_nearest_pick_of_every_row(budget):
     import torch
 
     s = similarities(rows(400, seed=6), "shifted").astype(np.float32)
-    cover = submodular.facility_location(lambda at, of, out: out.copy_(torch.from_numpy(s)[at, of]), 400, budget)
+    cover = kernel.facility_location(lambda at, of, out: out.copy_(torch.from_numpy(s)[at, of]), 400, budget)
     np.testing.assert_allclose(cover.covered, s[:, cover.picks].max(axis=1), rtol=1e-6)
     np.testing.assert_allclose(s[np.arange(400), cover.owner], cover.covered, rtol=1e-6)
 
@@ -177,10 +176,10 @@ def test_log_det_picks_what_the_definition_picks(ridge):
 
 @pytest.mark.parametrize("squared", [True, False])
 def test_a_pool_picks_what_updating_every_row_picks(squared, monkeypatch):
-    monkeypatch.setattr(directions, "_FEW", 4)
+    monkeypatch.setattr(rank_one, "_FEW", 4)
     applied = []
     monkeypatch.setattr(
-        directions, "_apply", lambda *args, go_on=directions._apply: applied.append(len(args[2])) or go_on(*args)
+        rank_one, "_apply", lambda *args, go_on=rank_one._apply: applied.append(len(args[2])) or go_on(*args)
     )
     x = rows(800, seed=12)
     vectors = x * np.random.default_rng(0).uniform(0.1, 0.4, size=(800, 1)).astype(np.float32)
@@ -192,7 +191,7 @@ def test_a_pool_picks_what_updating_every_row_picks(squared, monkeypatch):
         gain -= lost**2 if squared else lost
         gain[expected[-1]] = -np.inf
     rise = 0.0 if squared else 0.4
-    picks = directions.take_by_directions(x, start.copy(), 400, lambda row: vectors[row], squared=squared, rise=rise)
+    picks = rank_one.rank_one_greedy(x, start.copy(), 400, lambda row: vectors[row], squared=squared, rise=rise)
     assert picks == expected
     assert 1 < len(applied) < 400, "several pools, and fewer than picks"
 

@@ -10,11 +10,11 @@ import pytest
 from scipy import stats
 
 from curation.data.view import View
-from curation.engine import registry, simulating
-from curation.engine.growing import OTHERS, Learner, Reach, as_concept, next_batch, reachable
+from curation.engine import registry, simulation
+from curation.engine.active_learning import OTHERS, Learner, Reach, as_concept, next_batch, reachable
 from curation.errors import InputError
 from curation.maths.acquisition import top, value
-from curation.maths.similarity import Exact, Inverted, build, recall
+from curation.maths.similarity.index import Exact, Inverted, build, recall
 from curation.methods.queries import active_search, badge, probcover, query_synthesis, typiclust
 from curation.methods.students import logistic
 
@@ -322,10 +322,10 @@ def two_blobs(n: int = 200, positives: int = 20, seed: int = 0):
 
 def grown(x, labels, start, name, *, k=None, batch=5, rounds=4, seed=0):
     pool = View.of(embeddings=x)
-    told = simulating.Setting(labels, labels, start, np.ones(len(x), bool))
+    told = simulation.Setting(labels, labels, start, np.ones(len(x), bool))
     method = registry.get("queries", name)
     reach = None if k is None else Reach(pool, Exact(x), k)
-    return simulating.grow(
+    return simulation.grow(
         pool, told, (OTHERS, "cat"), partial(ask_array, name), needs=method.card.needs, train=fit, batch=batch,
         rounds=rounds, test=pool, test_codes=labels, seed=seed, reach=reach,
     )  # fmt: skip
@@ -406,9 +406,9 @@ def test_a_reach_too_small_for_the_batch_is_filled_up_at_random_and_says_so():
 
 
 def test_the_exact_index_finds_what_a_sorted_list_does(monkeypatch):
-    from curation.maths import similarity
+    from curation.maths.similarity.index import index
 
-    monkeypatch.setattr(similarity, "_BLOCK", 16)  # so that blocks are merged
+    monkeypatch.setattr(index, "_BLOCK", 16)  # so that blocks are merged
     x = cloud(70, 6).astype(np.float16)
     cosine = unit(x.astype(np.float64)) @ unit(x.astype(np.float64)).T
     wanted = np.argsort(-cosine[:5], axis=1)[:, :9]
@@ -436,7 +436,7 @@ def test_the_inverted_file_finds_most_neighbours_and_recall_counts_them():
 
 def test_average_precision_is_the_worked_number():
     truth, score = np.array([1, 0, 1, 1, 0]), np.array([0.9, 0.8, 0.7, 0.4, 0.2])
-    found = simulating.metrics(np.stack([1 - score, score], axis=1), truth)
+    found = simulation.metrics(np.stack([1 - score, score], axis=1), truth)
     assert found["average_precision"] == pytest.approx(0.805556, abs=1e-6)
 
 
@@ -444,7 +444,7 @@ def test_a_setting_depends_on_its_seed_only_and_thins_and_answers_as_asked():
     truth = np.random.default_rng(0).integers(0, 4, 4000)
     truth[:100] = -1
     made = [
-        simulating.setting(truth, "abcd", start=3, noise=0.2, outside=["d"], outside_share=0.1, seed=s)
+        simulation.setting(truth, "abcd", start=3, noise=0.2, outside=["d"], outside_share=0.1, seed=s)
         for s in (1, 1, 2)
     ]
     assert np.array_equal(made[0].told, made[1].told)
@@ -453,7 +453,7 @@ def test_a_setting_depends_on_its_seed_only_and_thins_and_answers_as_asked():
     one = made[0]
     assert not one.playing[:100].any()
     inside = one.playing & (truth != 3)
-    assert (one.told[truth == 3] == simulating.OUTSIDE).all()
+    assert (one.told[truth == 3] == simulation.OUTSIDE).all()
     assert (one.playing & (truth == 3)).sum() / one.playing.sum() == pytest.approx(0.1, abs=0.001)
     assert (one.told != truth)[inside].mean() == pytest.approx(0.2, abs=0.02)
     assert set(one.told[inside]) == {0, 1, 2}
@@ -462,7 +462,7 @@ def test_a_setting_depends_on_its_seed_only_and_thins_and_answers_as_asked():
 
 def test_a_rare_concept_is_thinned_and_keeps_its_first_examples():
     truth = np.random.default_rng(0).integers(0, 10, 20000)
-    made = simulating.setting(truth, [str(i) for i in range(10)], concept=4, start=5, others=95, rare=0.005, seed=0)
+    made = simulation.setting(truth, [str(i) for i in range(10)], concept=4, start=5, others=95, rare=0.005, seed=0)
     positives = made.playing & (truth == 4)
     assert positives.sum() / made.playing.sum() == pytest.approx(0.005, abs=1e-4)
     assert (made.right[made.start] == 1).sum() == 5
@@ -474,14 +474,14 @@ def test_a_rare_concept_is_thinned_and_keeps_its_first_examples():
 def test_wasted_questions_are_counted_and_never_taught():
     truth = np.random.default_rng(0).integers(0, 3, 600)
     x = (np.eye(3, 4)[truth] * 3 + cloud(600, 4)).astype(np.float32)
-    setting = simulating.setting(truth, "abc", start=4, noise=0.3, outside=["c"], outside_share=0.2, seed=0)
+    setting = simulation.setting(truth, "abc", start=4, noise=0.3, outside=["c"], outside_share=0.2, seed=0)
     taught = []
 
     def spy(view, seed):
         taught.append(view.labels)
         return fit(view, seed)
 
-    asked, history = simulating.grow(
+    asked, history = simulation.grow(
         View.of(embeddings=x), setting, ("a", "b", "c"), partial(ask_array, "random"), needs=("known",), train=spy,
         batch=100, rounds=2, test=View.of(embeddings=x), test_codes=np.minimum(truth, 1),
     )  # fmt: skip
@@ -492,5 +492,5 @@ def test_wasted_questions_are_counted_and_never_taught():
 
 
 def test_the_area_under_a_curve_is_its_mean_height():
-    assert simulating.area([0, 10, 20], [0.0, 1.0, 1.0]) == pytest.approx(0.75)
-    assert simulating.area([5], [0.4]) == 0.4
+    assert simulation.area([0, 10, 20], [0.0, 1.0, 1.0]) == pytest.approx(0.75)
+    assert simulation.area([5], [0.4]) == 0.4

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from curation.errors import InputError
-from curation.maths import savings as module
-from curation.maths.constants import DEVICES, REGIONS, Constants
-from curation.maths.savings import break_even, difference, savings
+from curation.maths.accounting import savings as module
+from curation.maths.accounting.constants import DEVICES, REGIONS, Constants
+from curation.maths.accounting.savings import break_even, difference, savings
 
 SAME = [0.0, 0.0, 0.0]
 

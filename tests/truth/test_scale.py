@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from curation.maths.scale import DAY, MONTH, Inputs, candidates, embedding, everything, page, seals, storage, two_rounds
+from benchmarks.on_paper import DAY, MONTH, Inputs, candidates, embedding, everything, page, seals, storage, two_rounds
 
 
 def test_ten_billion_images_are_38_exaflop_and_46_gpu_days():

@@ -9,7 +9,8 @@ import statistics
 import numpy as np
 import pytest
 
-from curation.data.view import Dynamics, View
+from curation.data.results import Dynamics
+from curation.data.view import View
 from curation.errors import InputError
 from curation.methods.scores import (
     aum,

@@ -10,7 +10,7 @@ import pytest
 
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.within import standardised
+from curation.maths.arrays import per_class_zscore
 from curation.methods.scores import clip_alignment, knn_shapley, memorization, prototype_distance
 from tests import toy
 
@@ -168,7 +168,7 @@ def test_standardised_values_have_mean_zero_and_deviation_one_in_every_class_tha
     rng = np.random.default_rng(0)
     values, codes = rng.normal(5, 2, size=300), rng.choice([0, 2, 5], size=300)
     values[codes == 2] = 0.1 + 1e-9 * values[codes == 2]
-    made = standardised(values, codes)
+    made = per_class_zscore(values, codes)
     for c in (0, 5):
         assert made[codes == c].mean() == pytest.approx(0, abs=1e-12)
         assert made[codes == c].std() == pytest.approx(1)

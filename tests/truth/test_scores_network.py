@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from curation.data.view import Dynamics, View
+from curation.data.results import Dynamics
+from curation.data.view import View
 from curation.errors import InputError
-from curation.maths import input_gradients
-from curation.maths.input_gradients import signs
 from curation.methods.scores import grand, grand_full, loss_curvature, vog
 from curation.methods.students import cnn, head
+from curation.training import input_gradients
+from curation.training.input_gradients import signs
 from curation.training.record import RunRecord
 from tests import toy
 

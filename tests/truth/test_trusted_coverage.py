@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from curation.data.view import View
-from curation.maths.demand import cover
+from curation.maths.selection.weighted_facility_location import weighted_facility_location
 from curation.methods.evidence import dynamics, probabilities, second_opinion
 from curation.methods.pruners import trusted_coverage
 from curation.methods.students import head
@@ -29,27 +29,27 @@ def test_coverage_is_greedy_by_the_definition(seed):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(25, 5))
     x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-    demand, offer = rng.random(25), rng.random(25)
+    asked, offer = rng.random(25), rng.random(25)
     s = 0.5 + 0.5 * x.astype(float) @ x.T.astype(float)
     taken = [3, 8]
     for _ in range(10):
         covered = s[:, taken].max(axis=1)
-        gain = {j: offer[j] * sum(demand * np.maximum(s[j] - covered, 0)) for j in range(25) if j not in taken}
+        gain = {j: offer[j] * sum(asked * np.maximum(s[j] - covered, 0)) for j in range(25) if j not in taken}
         taken.append(max(gain, key=gain.get))
-    assert cover(x, 10, demand, offer, np.array([3, 8])).tolist() == taken[2:]
+    assert weighted_facility_location(x, 10, asked, offer, np.array([3, 8])).tolist() == taken[2:]
 
 
 def test_pairs_made_again_give_what_pairs_held_give(monkeypatch):
-    from curation.maths import demand
+    from curation.maths.selection import weighted_facility_location
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 8)).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     asked, offer = rng.random(300), rng.random(300)
-    held = demand.cover(x, 100, asked, offer)
-    monkeypatch.setattr(demand, "_HELD", 10)
-    monkeypatch.setattr(demand, "_BLOCK", 1 << 12)
-    assert demand.cover(x, 100, asked, offer).tolist() == held.tolist()
+    held = weighted_facility_location.weighted_facility_location(x, 100, asked, offer)
+    monkeypatch.setattr(weighted_facility_location, "_HELD", 10)
+    monkeypatch.setattr(weighted_facility_location, "_BLOCK", 1 << 12)
+    assert weighted_facility_location.weighted_facility_location(x, 100, asked, offer).tolist() == held.tolist()
 
 
 def test_without_feedback_it_is_coverage_weighted_by_what_the_neighbours_say():

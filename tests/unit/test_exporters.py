@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from curation.data.files import MARKER, active, atomic, atomic_folder, inert, safe_name
 from curation.data.items import make_items
+from curation.data.writing.atomic import MARKER, active, atomic, atomic_folder, inert, safe_name
 from curation.errors import InputError
 from curation.methods.exporters import csv, folder, huggingface, jsonl, parquet, torch
 from curation.methods.sources import folder as folder_source

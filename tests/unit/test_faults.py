@@ -219,7 +219,7 @@ def test_a_workspace_removed_during_a_run_is_said_and_does_not_come_back(recipe,
 
 
 def test_a_decision_in_a_project_that_was_removed_is_refused_and_makes_no_ghost(recipe, tmp_path):
-    from curation.ui.project import Project
+    from curation.ui.state.project import Project
 
     run(load_recipe(recipe), tmp_path / "w", device="cpu")
     project = Project(tmp_path / "w")

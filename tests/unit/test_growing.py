@@ -11,10 +11,10 @@ import pytest
 from curation.data.decisions import DecisionLog
 from curation.data.items import Items
 from curation.data.workspace import Workspace
-from curation.engine import grown
+from curation.engine import growth_report
 from curation.engine.plan import plan
-from curation.engine.provide import Store
 from curation.engine.recipe import parse_recipe
+from curation.engine.results_reader import ResultReader
 from curation.engine.run import run
 from curation.errors import InputError, RecipeError
 
@@ -106,10 +106,10 @@ def test_a_label_makes_another_batch_and_undo_brings_the_old_one_back(pool, tmp_
     second, card = asked(made, space)
     assert card["labelled"] == 37
     assert not set(first) & set(second)
-    assert [point["labelled"] for point in grown.curve(plan(made, space), log.all())] == [30, 37]
+    assert [point["labelled"] for point in growth_report.curve(plan(made, space), log.all())] == [30, 37]
     log.undo()
     assert asked(made, space)[0] == first
-    assert [point["labelled"] for point in grown.curve(plan(made, space), log.all())] == [30]
+    assert [point["labelled"] for point in growth_report.curve(plan(made, space), log.all())] == [30]
 
 
 def test_what_was_put_aside_or_dropped_is_not_asked_for_again(pool, tmp_path):
@@ -379,14 +379,14 @@ def test_the_store_knows_who_is_in_the_pool_and_who_is_taught(pool, tmp_path):
     DecisionLog(space.folder).add(["i040"], "relabel", "bee")
     run(made, space.folder)
     the_plan = plan(made, space)
-    store = Store(space, the_plan.find("source").key, the_plan.in_force)
+    store = ResultReader(space, the_plan.find("source").key, the_plan.effective)
     assert store.pool.tolist() == list(range(90))
     assert store.train.tolist() == [*range(30), 40]
 
 
 def test_what_the_next_labels_are_worth_is_said_only_where_there_is_a_curve():
-    assert "after 4 batches; so far 1" in grown.worth([{"labelled": 10, "accuracy": 0.5}]).sentence
+    assert "after 4 batches; so far 1" in growth_report.worth([{"labelled": 10, "accuracy": 0.5}]).sentence
     flat = [{"labels": n, "accuracy": 0.8} for n in (10, 20, 30, 40, 50)]
-    assert grown.worth(flat).gain is None
+    assert growth_report.worth(flat).gain is None
     law = [{"labels": n, "accuracy": 0.9 - 2 * n**-0.5} for n in (50, 100, 200, 400, 800)]
-    assert grown.worth(law, 800).gain == pytest.approx(2 * (800**-0.5 - 1600**-0.5), abs=1e-3)
+    assert growth_report.worth(law, 800).gain == pytest.approx(2 * (800**-0.5 - 1600**-0.5), abs=1e-3)

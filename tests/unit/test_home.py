@@ -7,7 +7,7 @@ import time
 import pytest
 
 from curation.errors import InputError, SourceError
-from curation.ui import home
+from curation.ui.server import projects
 
 TOKEN = "ab" * 16
 
@@ -36,14 +36,14 @@ def project(house, name, path=None, rows=None):
 
 
 def test_a_path_inside_an_allowed_folder_is_read_and_spaces_around_it_mean_nothing(house):
-    assert home.allowed(f"  {house}/data/flowers ") == house / "data" / "flowers"
+    assert projects.allowed(f"  {house}/data/flowers ") == house / "data" / "flowers"
 
 
 def test_a_link_that_leads_out_is_outside(house):
     (house / "secret").mkdir()
     (house / "data" / "link").symlink_to(house / "secret")
     with pytest.raises(SourceError, match="outside the folders this app may read"):
-        home.allowed(f"{house}/data/link")
+        projects.allowed(f"{house}/data/link")
 
 
 @pytest.mark.parametrize(
@@ -58,31 +58,31 @@ def test_a_link_that_leads_out_is_outside(house):
 )
 def test_any_other_path_is_refused_in_words(house, text, said):
     with pytest.raises(SourceError, match=said):
-        home.allowed(text.format(top=house))
+        projects.allowed(text.format(top=house))
 
 
 def test_parameters_that_name_files_are_held_to_the_same_folders(house):
     (house / "weights.pt").write_text("")
     (house / "data" / "weights.pt").write_text("")
-    home.check_paths({"model": "ViT-B/32", "checkpoint": house / "data" / "weights.pt", "k": 3, "none": None})
+    projects.check_paths({"model": "ViT-B/32", "checkpoint": house / "data" / "weights.pt", "k": 3, "none": None})
     for value in (house / "weights.pt", str(house / "weights.pt")):
         with pytest.raises(SourceError, match="outside"):
-            home.check_paths({"checkpoint": value})
+            projects.check_paths({"checkpoint": value})
 
 
 def test_the_kind_of_a_path_is_told_by_its_name_or_refused(house):
     (house / "data" / "a.b.zip").mkdir()
-    assert home.kind_of(house / "data" / "a.b.zip") == "folder"  # whatever a folder is called
+    assert projects.kind_of(house / "data" / "a.b.zip") == "folder"  # whatever a folder is called
     with pytest.raises(SourceError, match=r"'photo.jpg' is no kind of dataset known here; expected a folder"):
-        home.kind_of(house / "photo.jpg")
+        projects.kind_of(house / "photo.jpg")
 
 
 # -- writing ---------------------------------------------------------------------------------------------------
 
 
 def test_an_export_may_go_to_an_allowed_folder_or_to_the_exports_of_a_project(house):
-    assert home.target(f"{house}/data/new/out.csv") == house / "data" / "new" / "out.csv"
-    assert home.target(f"{house}/home/pets/exports/half.csv").name == "half.csv"
+    assert projects.target(f"{house}/data/new/out.csv") == house / "data" / "new" / "out.csv"
+    assert projects.target(f"{house}/home/pets/exports/half.csv").name == "half.csv"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_export_may_go_to_an_allowed_folder_or_to_the_exports_of_a_project(ho
 )
 def test_an_export_goes_nowhere_else(house, text, said):
     with pytest.raises(InputError, match=said):
-        home.target(text.format(top=house))
+        projects.target(text.format(top=house))
 
 
 # -- projects --------------------------------------------------------------------------------------------------
@@ -110,19 +110,19 @@ def test_projects_are_listed_last_changed_first_with_their_items(house):
     os.utime(project(house, "old", rows=12) / "recipe.toml", (1, 1))
     project(house, "new")
     (house / "home" / "stray").mkdir()
-    assert [(p.name, p.items) for p in home.projects()] == [("new", None), ("old", 12)]
+    assert [(p.name, p.items) for p in projects.projects()] == [("new", None), ("old", 12)]
 
 
 @pytest.mark.parametrize("name", ["..", "../home/pets", "pets/../pets", ".uploads", "", "nothing", "/etc"])
 def test_an_address_opens_projects_and_nothing_else(house, name):
     project(house, "pets")
-    assert home.project_folder("pets") == house / "home" / "pets"
-    assert home.project_folder(name) is None
+    assert projects.project_folder("pets") == house / "home" / "pets"
+    assert projects.project_folder(name) is None
 
 
 def test_a_taken_name_gets_a_number(house):
     project(house, "my-pets")
-    assert home.new_folder("My Pets!").name == "my-pets-2"
+    assert projects.new_folder("My Pets!").name == "my-pets-2"
 
 
 def test_deleting_a_project_takes_its_upload_along_and_leaves_other_files(house):
@@ -133,9 +133,9 @@ def test_deleting_a_project_takes_its_upload_along_and_leaves_other_files(house)
     first = project(house, "first", path=uploads / "one" / "set.zip")
     project(house, "second", path=uploads / "two" / "set.zip")
     third = project(house, "third", path=house / "data" / "flowers")
-    home.delete_project(first)
-    home.delete_project(third)
-    assert [p.name for p in home.projects()] == ["second"]
+    projects.delete_project(first)
+    projects.delete_project(third)
+    assert [p.name for p in projects.projects()] == ["second"]
     assert [p.name for p in uploads.iterdir()] == ["two"]
     assert (house / "data" / "flowers").exists()
 
@@ -144,16 +144,16 @@ def test_an_upload_two_projects_use_stays_until_both_are_gone(house):
     upload = house / "home" / ".uploads" / TOKEN / "one"
     upload.mkdir(parents=True)
     first, second = (project(house, name, path=upload) for name in ("first", "second"))
-    home.delete_project(first)
+    projects.delete_project(first)
     assert upload.exists()
-    home.delete_project(second)
+    projects.delete_project(second)
     assert not upload.exists()
 
 
 def test_nothing_but_a_project_is_deleted(house):
-    home.delete_project(house / "data")
+    projects.delete_project(house / "data")
     (house / "home" / "stray").mkdir()
-    home.delete_project(house / "home" / "stray")
+    projects.delete_project(house / "home" / "stray")
     assert (house / "data").exists()
     assert (house / "home" / "stray").exists()
 
@@ -164,8 +164,8 @@ def test_nothing_but_a_project_is_deleted(house):
 @pytest.mark.parametrize("token", ["", "..", "AB" * 16, "ab" * 15, "ab" * 16 + "/x"])
 def test_only_tokens_made_here_name_an_upload(house, token):
     with pytest.raises(SourceError, match="this upload is unknown"):
-        home.upload_folder(token)
-    assert home.upload_folder(home.new_upload()).parent == house / "home" / ".uploads"
+        projects.upload_folder(token)
+    assert projects.upload_folder(projects.new_upload()).parent == house / "home" / ".uploads"
 
 
 def test_uploads_that_became_no_project_are_cleared_after_days(house):
@@ -176,11 +176,11 @@ def test_uploads_that_became_no_project_are_cleared_after_days(house):
     for name in ("used", "left"):
         os.utime(uploads / name, (old, old))
     project(house, "pets", path=uploads / "used")
-    home.new_upload()
+    projects.new_upload()
     assert sorted(p.name for p in uploads.iterdir()) == ["fresh", "used"]
 
 
 def test_what_is_said_of_an_upload_names_it_as_it_was_sent():
-    uploads = home.home() / home.UPLOADS
+    uploads = projects.home() / projects.UPLOADS
     said = f"{uploads}/{'a' * 32}/x1y2/my set/cats.zip is not an archive; {uploads.parent}/digits is"
-    assert home.as_sent(said) == f"my set/cats.zip is not an archive; {uploads.parent}/digits is"
+    assert projects.as_sent(said) == f"my set/cats.zip is not an archive; {uploads.parent}/digits is"

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curation.data import images, scan, workers
+from curation.data import images
 from curation.data.images import measure, open_image
 from curation.data.items import make_items
-from curation.data.scan import examine, examine_bytes, examine_file
+from curation.data.reading import decoders, image_checks
+from curation.data.reading.image_checks import examine, examine_bytes, examine_file
 from curation.errors import RunError, SourceError
 
 
@@ -134,7 +135,7 @@ def test_equal_bytes_have_equal_hashes_and_others_do_not():
 
 
 def test_a_file_over_the_byte_limit_is_listed_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "MAX_BYTES", 10)
+    monkeypatch.setattr(image_checks, "MAX_BYTES", 10)
     (tmp_path / "big.png").write_bytes(encoded(CORNER, "PNG"))
     assert "over the limit of 10" in examine_file(tmp_path, "big.png").status
 
@@ -171,7 +172,7 @@ def hostile(root, path):
         time.sleep(60)
     elif path == "memory":
         try:
-            bytearray(workers.MEMORY + (1 << 24))  # what the interpreter itself lets go meanwhile may be taken too
+            bytearray(decoders.MEMORY + (1 << 24))  # what the interpreter itself lets go meanwhile may be taken too
         except MemoryError:
             return [None, None, None, None, "no memory"]
     elif path == "print":
@@ -181,8 +182,8 @@ def hostile(root, path):
 
 
 def test_a_decoder_that_crashes_hangs_or_fills_the_memory_costs_that_file_only(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "TASK", f"{__name__}:hostile")
-    monkeypatch.setattr(workers, "SECONDS", 0.5)
+    monkeypatch.setattr(image_checks, "TASK", f"{__name__}:hostile")
+    monkeypatch.setattr(decoders, "SECONDS", 0.5)
     names = ["fine", "crash", "hang", "print", "leave", "memory", "fine", "crash"]
     found = examine(tmp_path, names, lambda *_: None)
     assert [fact.status for fact in found] == [
@@ -198,8 +199,8 @@ def test_a_decoder_that_crashes_hangs_or_fills_the_memory_costs_that_file_only(t
 
 
 def test_a_decoder_that_cannot_start_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "_idle", [])
-    monkeypatch.setattr(workers, "START", "raise SystemExit(7)")
+    monkeypatch.setattr(decoders, "_idle", [])
+    monkeypatch.setattr(decoders, "START", "raise SystemExit(7)")
     with pytest.raises(RunError, match="could not be started: its decoder ended with code 7"):
         examine(tmp_path, ["a.png"], lambda *_: None)
 
@@ -231,5 +232,5 @@ def test_an_item_that_failed_its_examination_is_never_decoded_again(tmp_path):
 def test_a_large_file_is_examined_in_pieces_with_the_same_facts(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(encoded(CORNER, "PNG"))
     whole = examine_file(tmp_path, "a.png")
-    monkeypatch.setattr(scan, "IN_MEMORY", 10)
+    monkeypatch.setattr(image_checks, "IN_MEMORY", 10)
     assert examine_file(tmp_path, "a.png") == whole

@@ -1,8 +1,8 @@
 import numpy as np
 
-from curation.data.decisions import InForce
+from curation.data.decisions import EffectiveDecisions
 from curation.data.items import make_items
-from curation.data.manifest import COLUMNS, Flagged, Outcome, build, summary
+from curation.data.writing.manifest import COLUMNS, Flagged, Outcome, build, summary
 
 
 def outcome(**changes):
@@ -15,7 +15,7 @@ def outcome(**changes):
     score = np.array([0.1, 0.9, 0.5, np.nan, np.nan])
     given = {
         "items": items,
-        "in_force": InForce(),
+        "effective": EffectiveDecisions(),
         "labels": items.column("label"),
         "classes": items.classes,
         "scores": {"aum": score},
@@ -49,9 +49,9 @@ def test_every_row_says_why():
 
 
 def test_what_a_person_decided_wins_over_the_pruner():
-    force = InForce(labels={"a": "dog"}, dropped={"b": "blurred"}, pinned={"c": "rare"})
+    force = EffectiveDecisions(labels={"a": "dog"}, dropped={"b": "blurred"}, pinned={"c": "rare"})
     labels = np.array(["dog", "cat", "dog", "dog", "cat"], object)
-    table = build(outcome(in_force=force, labels=labels))
+    table = build(outcome(effective=force, labels=labels))
     assert table["kept"].to_pylist()[:3] == [True, False, True]
     assert table["reason"].to_pylist()[:3] == [
         "kept: taken by ccs; relabelled by hand from cat",

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from curation.data.view import Neighbours
+from curation.data.results import Neighbours
 from curation.errors import InputError
-from curation.maths.axes import principal
-from curation.maths.greedy import farthest_first
-from curation.maths.neighbours import first, nearest, sorted_and_padded, unit
-from curation.maths.ranks import ascending
+from curation.maths.arrays import argsort_random_ties, pca
+from curation.maths.selection.greedy import farthest_first
+from curation.maths.similarity.exact import first, nearest, sorted_and_padded, unit
 
 
 def test_unit_keeps_zero_rows_and_survives_huge_and_tiny_numbers():
@@ -16,10 +15,12 @@ def test_unit_keeps_zero_rows_and_survives_huge_and_tiny_numbers():
 
 def test_equal_values_are_ordered_by_the_seed_and_nothing_else():
     values = np.array([1.0, 0.0, 1.0, 1.0, 1.0])
-    orders = {tuple(ascending(values, np.random.default_rng(seed))) for seed in range(20)}
+    orders = {tuple(argsort_random_ties(values, np.random.default_rng(seed))) for seed in range(20)}
     assert len(orders) > 5
     assert all(order[0] == 1 for order in orders)
-    assert tuple(ascending(values, np.random.default_rng(3))) == tuple(ascending(values, np.random.default_rng(3)))
+    assert tuple(argsort_random_ties(values, np.random.default_rng(3))) == tuple(
+        argsort_random_ties(values, np.random.default_rng(3))
+    )
 
 
 def test_copies_find_each_other_and_never_themselves():
@@ -45,7 +46,7 @@ def test_rows_with_too_few_neighbours_are_padded():
 def test_blocks_do_not_change_neighbours(monkeypatch):
     x = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
     whole = nearest(x, 5)
-    monkeypatch.setattr("curation.maths.neighbours._BLOCK", 150)  # three rows at a time
+    monkeypatch.setattr("curation.maths.similarity.exact._BLOCK", 150)  # three rows at a time
     assert np.array_equal(nearest(x, 5).indices, whole.indices)
     some = nearest(x, 5, rows=np.array([7, 3]))
     assert np.array_equal(some.indices, whole.indices[[7, 3]])
@@ -66,9 +67,9 @@ def test_asking_for_more_neighbours_than_were_gathered_is_an_error_that_names_bo
 
 def test_principal_axes_have_a_fixed_sign_and_zero_beyond_the_rank():
     x = np.outer([-1.0, 0.0, 1.0], [0.0, -2.0, 0.0]).astype(np.float32)
-    assert principal(x, 2).tolist() == [[2.0, 0.0], [0.0, 0.0], [-2.0, 0.0]]
-    assert principal(np.ones((4, 3), np.float32)).tolist() == [[0.0, 0.0]] * 4
-    assert principal(np.ones((1, 1), np.float32)).tolist() == [[0.0, 0.0]]
+    assert pca(x, 2).tolist() == [[2.0, 0.0], [0.0, 0.0], [-2.0, 0.0]]
+    assert pca(np.ones((4, 3), np.float32)).tolist() == [[0.0, 0.0]] * 4
+    assert pca(np.ones((1, 1), np.float32)).tolist() == [[0.0, 0.0]]
 
 
 def plain_farthest_first(x, budget, start):
@@ -94,9 +95,9 @@ def test_farthest_first_takes_the_same_through_pools_within_pools(monkeypatch, s
     x = rng.normal(size=(600, 5)).astype(np.float32)
     x[300:] *= rng.uniform(0.1, 4, size=(300, 1))  # crowded and empty regions
     straight = farthest_first(x, 600, 0)  # 600 rows: one level of pools
-    monkeypatch.setattr("curation.maths.greedy._SHRINK", shrink)
-    monkeypatch.setattr("curation.maths.greedy._FEW", few)
-    monkeypatch.setattr("curation.maths.greedy._BLOCK_BYTES", 1000)
+    monkeypatch.setattr("curation.maths.selection.greedy._SHRINK", shrink)
+    monkeypatch.setattr("curation.maths.selection.greedy._FEW", few)
+    monkeypatch.setattr("curation.maths.selection.greedy._BLOCK_BYTES", 1000)
     assert farthest_first(x, 600, 0)[:500].tolist() == straight[:500].tolist()
     assert straight[:100].tolist() == plain_farthest_first(x, 100, 0)
 

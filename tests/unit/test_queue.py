@@ -4,16 +4,16 @@ import numpy as np
 
 from curation.data.decisions import Decision, fold
 from curation.data.items import make_items
-from curation.data.manifest import Flagged
-from curation.data.view import Neighbours
-from curation.ui import queue
-from curation.ui.findings import Findings, nearest_of_class, reasons, suggested, suspicion, twins
-from curation.ui.standing import standing
+from curation.data.results import Neighbours
+from curation.data.writing.manifest import Flagged
+from curation.ui.review import queue
+from curation.ui.state.analysis_results import AnalysisResults, nearest_of_class, reasons, suggested, suspicion, twins
+from curation.ui.state.item_state import item_state
 
 CLASSES = ("cat", "dog", "eel")
 
 
-def made(labels, flags=None, *, splits=None, truth=None, **more) -> Findings:
+def made(labels, flags=None, *, splits=None, truth=None, **more) -> AnalysisResults:
     """Findings of items a, b, c, ... with these labels."""
     n = len(labels)
     items = make_items(
@@ -24,7 +24,7 @@ def made(labels, flags=None, *, splits=None, truth=None, **more) -> Findings:
         classes=CLASSES,
     )
     flags = flags or {}
-    return Findings(
+    return AnalysisResults(
         items=items,
         classes=CLASSES,
         scores={},
@@ -49,7 +49,7 @@ def copies(*duplicate_of) -> Flagged:
 
 
 def now(found, *decisions):
-    return standing(found.items, fold([Decision(*d, batch=i + 1) for i, d in enumerate(decisions)]))
+    return item_state(found.items, fold([Decision(*d, batch=i + 1) for i, d in enumerate(decisions)]))
 
 
 # -- order -------------------------------------------------------------------------------------------------

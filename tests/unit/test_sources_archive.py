@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from curation.data import archives
+from curation.data.reading import archives
 from curation.errors import SourceError
 from curation.methods.sources import archive, folder
 

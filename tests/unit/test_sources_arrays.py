@@ -204,8 +204,8 @@ def test_arrays_that_unpack_to_far_more_than_they_are_are_refused_before_they_do
 
 
 def test_labels_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("curation.data.npz.MAX_SMALL", 10)
-    monkeypatch.setattr("curation.data.npz.read.__defaults__", (10,))
+    monkeypatch.setattr("curation.data.reading.npz.MAX_SMALL", 10)
+    monkeypatch.setattr("curation.data.reading.npz.read.__defaults__", (10,))
     refused(saved(tmp_path, features=FEATURES, labels=[0, 1, 1]), "labels takes 24 bytes, over the limit of 10")
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from curation.data.items import Items, with_holdout
-from curation.data.layout import arrange
+from curation.data.reading.folder_layout import arrange
 from curation.errors import SourceError
 from curation.methods.sources import folder
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from curation.data import tables
+from curation.data.reading import tables
 from curation.errors import SourceError
 from curation.methods.sources import table
 

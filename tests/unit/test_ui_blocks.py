@@ -16,7 +16,7 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from curation.data.items import make_items
-from curation.ui import charts, gallery, theme, thumbs
+from curation.ui.parts import charts, gallery, theme, thumbnails
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))
@@ -125,12 +125,12 @@ def _opened(uri: str) -> tuple[str, Image.Image, int]:
 
 @pytest.fixture(autouse=True)
 def _no_thumbnails_from_before():
-    thumbs._made.clear()
+    thumbnails._made.clear()
 
 
 def test_a_tiny_image_travels_pixel_by_pixel():
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    for make in (thumbs.thumbnail, thumbs.large):
+    for make in (thumbnails.thumbnail, thumbnails.large):
         kind, image, _ = _opened(make(_items(pixels), 0))
         assert kind == "png"
         np.testing.assert_array_equal(np.asarray(image), pixels)
@@ -138,33 +138,33 @@ def test_a_tiny_image_travels_pixel_by_pixel():
 
 def test_a_large_image_is_shrunk_to_a_few_kilobytes():
     ramp = np.add.outer(np.arange(300), np.arange(400)).astype(np.uint8)
-    kind, image, size = _opened(thumbs.thumbnail(_items(ramp), 0, 112))
+    kind, image, size = _opened(thumbnails.thumbnail(_items(ramp), 0, 112))
     assert kind == "webp"
     assert image.size == (112, 84)
     assert size < 6_000
-    assert _opened(thumbs.large(_items(ramp), 0, 200))[1].size == (200, 150)
+    assert _opened(thumbnails.large(_items(ramp), 0, 200))[1].size == (200, 150)
 
 
 def test_twins_are_made_once_and_items_without_a_hash_every_time():
     dark, light = np.zeros((9, 9), np.uint8), np.full((9, 9), 255, np.uint8)
     twins = _items(dark, light, hashes=["same", "same"])
-    assert thumbs.thumbnail(twins, 1) == thumbs.thumbnail(twins, 0)  # by content: row 1 came first
+    assert thumbnails.thumbnail(twins, 1) == thumbnails.thumbnail(twins, 0)  # by content: row 1 came first
     unknown = _items(dark, light, hashes=[None, None])
-    assert thumbs.thumbnail(unknown, 1) != thumbs.thumbnail(unknown, 0)
+    assert thumbnails.thumbnail(unknown, 1) != thumbnails.thumbnail(unknown, 0)
 
 
 def test_old_thumbnails_make_room(monkeypatch):
-    monkeypatch.setattr(thumbs, "KEEP", 2)
+    monkeypatch.setattr(thumbnails, "KEEP", 2)
     items = _items(*[np.full((9, 9), i, np.uint8) for i in range(3)])
     for row in (0, 1, 0, 2):
-        thumbs.thumbnail(items, row)
-    assert [key[0] for key in thumbs._made] == ["h0", "h2"]
+        thumbnails.thumbnail(items, row)
+    assert [key[0] for key in thumbnails._made] == ["h0", "h2"]
 
 
 def test_an_item_that_cannot_be_read_shows_a_placeholder(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"not an image")
     items = make_items(ids=["a"], labels=["x"], splits=["train"], paths=["bad.jpg"], root=tmp_path)
-    assert thumbs.thumbnail(items, 0) == thumbs.large(items, 0) == thumbs.PLACEHOLDER
+    assert thumbnails.thumbnail(items, 0) == thumbnails.large(items, 0) == thumbnails.PLACEHOLDER
 
 
 def test_a_large_jpeg_is_decoded_no_larger_than_it_has_to_be(tmp_path):
@@ -252,7 +252,7 @@ def test_a_choice_survives_leaving_the_page(kept_by_page):
 def _page_with_a_gallery():
     import streamlit as st
 
-    from curation.ui.gallery import Tile, gallery
+    from curation.ui.parts.gallery import Tile, gallery
 
     wanted = {"a"} if st.checkbox("choose a") else set()
     st.session_state.out = gallery([Tile("a", "", "A"), Tile("b", "", "B")], key="g", selected=wanted)
@@ -434,7 +434,7 @@ def _form_of_every_kind():
 
     from curation.card import Card, Ref
     from curation.engine.registry import Method
-    from curation.ui.forms import form
+    from curation.ui.parts.forms import form
 
     def select(
         view,
@@ -503,7 +503,7 @@ def _every_method():
     import streamlit as st
 
     from curation.engine.registry import all_methods, methods
-    from curation.ui.forms import form
+    from curation.ui.parts.forms import form
 
     scores = list(methods("scores"))
     st.session_state.out = {
@@ -526,7 +526,7 @@ SCRIPT = """
 import numpy as np
 import streamlit as st
 from curation.ui import charts, theme, thumbs
-from curation.ui.gallery import Tile, gallery
+from curation.ui.parts.gallery import Tile, gallery
 from curation.data.items import make_items
 
 st.set_page_config(layout="wide")

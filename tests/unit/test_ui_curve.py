@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from curation.maths import learning_curve
-from curation.ui.curve import Selected, curve_figure
+from curation.maths.fitting import learning_curve
+from curation.ui.verify.curve_figure import Selected, curve_figure
 
 SIZES = np.array([500, 1000, 2000, 4000])
 

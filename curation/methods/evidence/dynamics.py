@@ -17,7 +17,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.view import Dynamics, View
+from curation.data.results import Dynamics
+from curation.data.view import View
 from curation.errors import InputError
 from curation.training.record import RunRecord
 

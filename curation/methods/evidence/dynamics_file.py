@@ -19,8 +19,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data import brought
-from curation.data.view import Dynamics, View
+from curation.data.reading import external_evidence
+from curation.data.results import Dynamics
+from curation.data.view import View
 from curation.errors import InputError
 
 CARD = Card(
@@ -55,8 +56,11 @@ def gather(
     >>> gather(view, path=record.path)[0].logits.tolist()
     [[[0.0, 3.0], [1.0, 0.0]]]
     """
-    found = brought.read(path, "logits", ndim=3)
-    at, columns = brought.positions(found, view.ids, path), brought.columns(found, view.classes, path)
+    found = external_evidence.read(path, "logits", ndim=3)
+    at, columns = (
+        external_evidence.positions(found, view.ids, path),
+        external_evidence.columns(found, view.classes, path),
+    )
     said = mode or found.mode or "train"
     if said not in ("train", "eval"):
         raise InputError(f"{path}: mode = {said!r}; expected train or eval")

@@ -20,8 +20,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Neighbours, View
-from curation.maths.neighbours import nearest, sorted_and_padded, unit
+from curation.data.results import Neighbours
+from curation.data.view import View
+from curation.maths.similarity.exact import nearest, sorted_and_padded, unit
 
 CARD = Card(
     title="Nearest neighbours",

@@ -16,8 +16,8 @@ from PIL import Image, ImageOps
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.reading.decoders import cores
 from curation.data.view import Images, View
-from curation.data.workers import cores
 
 CARD = Card(
     title="Small pixels",

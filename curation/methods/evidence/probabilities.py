@@ -17,7 +17,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.view import Probabilities, View
+from curation.data.results import Probabilities
+from curation.data.view import View
 from curation.errors import InputError
 from curation.training.folds import assign
 

@@ -17,8 +17,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data import brought
-from curation.data.view import Probabilities, View
+from curation.data.reading import external_evidence
+from curation.data.results import Probabilities
+from curation.data.view import View
 from curation.errors import InputError
 
 CARD = Card(
@@ -49,9 +50,9 @@ def gather(
     >>> gather(View.of(ids=np.array(["a", "b"]), classes=("cat", "dog")), path=file)[0].values.tolist()
     [[0.2, 0.8], [0.9, 0.1]]
     """
-    found = brought.read(path, "probabilities", ndim=2)
-    at = brought.positions(found, view.ids, path)
-    values = np.asarray(found.values[at][:, brought.columns(found, view.classes, path)], dtype=np.float64)
+    found = external_evidence.read(path, "probabilities", ndim=2)
+    at = external_evidence.positions(found, view.ids, path)
+    values = np.asarray(found.values[at][:, external_evidence.columns(found, view.classes, path)], dtype=np.float64)
     _check(values, view.ids, path)
     said = mode or found.mode or "out_of_fold"
     if said not in ("out_of_fold", "train", "eval"):

@@ -2,7 +2,7 @@
 
 First the out-of-fold probabilities, the neighbours' labels and the early epochs of the recorded run, those in which it
 does not yet know labels by heart, are multiplied as independent opinions of the true class, and a model of label noise
-(curation/maths/noise.py) says which given labels they contradict. Then fresh students are trained without these items,
+(maths/label_noise) says which given labels they contradict. Then fresh students are trained without these items,
 again out of fold: the first ones had learnt the mistakes along with the rest. Blind to mistakes that students and
 neighbours share, such as a whole group of look-alikes with one wrong label.
 
@@ -22,11 +22,12 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.view import Probabilities, View
-from curation.maths.neighbours import first
-from curation.maths.noise import posterior
-from curation.maths.opinions import SURE, product, votes, wrong
-from curation.maths.trajectories import probabilities
+from curation.data.results import Probabilities
+from curation.data.view import View
+from curation.maths.arrays import probabilities
+from curation.maths.label_noise.expert_product import SURE, product_of_experts, votes, wrong
+from curation.maths.label_noise.noise import posterior
+from curation.maths.similarity.exact import first
 from curation.training.folds import assign
 
 _MOST = 0.5  # share of a class that may be left out of training
@@ -56,8 +57,8 @@ def gather(
     """values float64 [m, C] out of fold, and notes: folds used, suspects that were left out of training.
 
     >>> from functools import partial
-    >>> from curation.data.view import Dynamics
-    >>> from curation.maths.neighbours import nearest
+    >>> from curation.data.results import Dynamics
+    >>> from curation.maths.similarity.exact import nearest
     >>> from curation.methods.students import head
     >>> x, y = np.repeat(np.eye(2, dtype=np.float32), 10, axis=0), np.repeat([0, 1], 10)
     >>> y[0] = 1  # a mistake
@@ -72,7 +73,7 @@ def gather(
     labels, classes = view.labels, len(view.classes)
     near = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
     by_heart = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
-    after = posterior(product(view.probabilities, near, by_heart), labels)[0]
+    after = posterior(product_of_experts(view.probabilities, near, by_heart), labels)[0]
     out = left_out(wrong(after, labels), labels)
     fold = assign(labels, view.groups, folds, rng)
     values = _out_of_fold(view, ~out, fold, view.student(student, **_STUDENT.get(student, {})), rng, progress)

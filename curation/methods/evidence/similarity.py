@@ -19,7 +19,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.similarity import Inverted, build, recall
+from curation.maths.similarity.index import Inverted, build, recall
 
 CARD = Card(
     title="Similarity index",

@@ -5,7 +5,7 @@ Numbers are written so that reading them gives the same number back. The same ma
 
 A text that a spreadsheet would run as a formula (it starts with `=`, `+`, `-`, `@`, a tab or a line end, and is no
 plain number) gets an apostrophe before it, as does one that has such apostrophes already. To have it back, take one
-apostrophe off the texts that start with apostrophes and one of these; `curation.data.files.active` does.
+apostrophe off the texts that start with apostrophes and one of these; `curation.data.writing.atomic.active` does.
 
 Shafranovich, Common Format and MIME Type for CSV Files, RFC 4180, 2005 (lines end in a bare line feed here).
 """
@@ -20,7 +20,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.files import atomic, inert
+from curation.data.writing.atomic import atomic, inert
 
 CARD = Card(
     title="CSV table",

@@ -17,9 +17,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.files import atomic_folder, free_name, safe_name
-from curation.data.handover import encoded, kept_rows, need_images, stored
 from curation.data.items import Items
+from curation.data.writing.atomic import atomic_folder, free_name, safe_name
+from curation.data.writing.export_helpers import encoded, kept_rows, need_images, stored
 from curation.errors import InputError
 
 CARD = Card(

@@ -24,9 +24,9 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.files import atomic_folder
-from curation.data.handover import class_list, encoded, kept_rows
 from curation.data.items import TEST, TRAIN, VAL, Items, encode_labels
+from curation.data.writing.atomic import atomic_folder
+from curation.data.writing.export_helpers import class_list, encoded, kept_rows
 from curation.errors import InputError
 
 CARD = Card(

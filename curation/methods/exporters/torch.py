@@ -18,9 +18,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.files import atomic
-from curation.data.handover import class_list, kept_rows
 from curation.data.items import TRAIN, Items, encode_labels
+from curation.data.writing.atomic import atomic
+from curation.data.writing.export_helpers import class_list, kept_rows
 
 CARD = Card(
     title="PyTorch index",

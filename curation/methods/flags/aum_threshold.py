@@ -22,9 +22,10 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.view import Flags, View
+from curation.data.results import Flags
+from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.trajectories import margins
+from curation.maths.arrays import margins
 from curation.training.record import RunRecord
 
 CARD = Card(
@@ -59,7 +60,6 @@ def flag(
 
     >>> from functools import partial
     >>> from curation.methods.students import head
-    >>> from tests import toy
     >>> given = {name: toy.arrays()[name] for name in ("embeddings", "labels")}
     >>> view = View.of(**given, students={"head": partial(head.train, device="cpu", hidden=32)})
     >>> made = flag(view, rng=np.random.default_rng(0))

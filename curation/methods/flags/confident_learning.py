@@ -18,7 +18,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Flags, View
+from curation.data.results import Flags
+from curation.data.view import View
 from curation.errors import InputError
 
 CARD = Card(

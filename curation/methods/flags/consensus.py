@@ -2,7 +2,7 @@
 
 The second opinion, of students that never saw the item and were taught without the suspects (see the evidence
 `second_opinion`), and the labels of its neighbours are multiplied as independent opinions of the true class. A model of
-label noise is fitted to them (curation/maths/noise.py), and the score is the probability that the given label is wrong:
+label noise is fitted to them (maths/label_noise), and the score is the probability that the given label is wrong:
 calibrated, so an item is flagged when it is above one half, and the scores add up to about the number of mistakes. The
 suggested label is the most probable other one. Blind to mistakes that students and neighbours share, such as a whole
 group of look-alikes with one wrong label, and to a class whose labels are mostly wrong.
@@ -23,10 +23,11 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Flags, View
-from curation.maths.neighbours import first
-from curation.maths.noise import posterior
-from curation.maths.opinions import SURE, product, votes, wrong
+from curation.data.results import Flags
+from curation.data.view import View
+from curation.maths.label_noise.expert_product import SURE, product_of_experts, votes, wrong
+from curation.maths.label_noise.noise import posterior
+from curation.maths.similarity.exact import first
 
 CARD = Card(
     title="Consensus",
@@ -48,7 +49,7 @@ def flag(
     """score float64 [m]: the probability that the given label is wrong. suggested: the most probable other label,
     where it is more probable than the given one.
 
-    >>> from curation.maths.neighbours import nearest
+    >>> from curation.maths.similarity.exact import nearest
     >>> x, y = np.repeat(np.eye(2, dtype=np.float32), 10, axis=0), np.repeat([0, 1], 10)
     >>> y[0] = 1  # a mistake
     >>> given = {"second_opinion": np.where(x == 1, 0.8, 0.2), "neighbours": nearest(x, 5)}
@@ -58,7 +59,7 @@ def flag(
     """
     labels = view.labels
     near = votes(first(view.neighbours, k)[0], labels, view.groups, len(view.classes))
-    after = posterior(product(view.second_opinion, near), labels)[0]
+    after = posterior(product_of_experts(view.second_opinion, near), labels)[0]
     score = wrong(after, labels)
     flagged = score > SURE
     best = after.argmax(axis=1)

@@ -19,7 +19,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Flags, View
+from curation.data.results import Flags
+from curation.data.view import View
 
 CARD = Card(
     title="Duplicates",
@@ -48,7 +49,7 @@ def flag(
 ) -> Flags:
     """score float64 [m]: 1 in a group, else exp(-nearest distance / its median). duplicate_of: the item kept instead.
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1], [0], [1]]), np.array([[0.001], [0.001], [0.5]]))
     >>> flag(View.of(neighbours=graph, labels=np.zeros(3, int), groups=np.arange(3)), share=1).duplicate_of.tolist()
     [-1, 0, -1]

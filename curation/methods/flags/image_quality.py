@@ -27,7 +27,8 @@ from PIL import Image
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Flags, Images, View
+from curation.data.results import Flags
+from curation.data.view import Images, View
 
 CARD = Card(
     title="Image quality",

@@ -18,8 +18,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Flags, View
-from curation.maths.neighbours import first
+from curation.data.results import Flags
+from curation.data.view import View
+from curation.maths.similarity.exact import first
 
 CARD = Card(
     title="k-NN vote",
@@ -51,7 +52,7 @@ def flag(
 
     suggested: the winning label of a flagged item; of equal ones the lower code.
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1, 2], [0, 2], [0, 1]]), np.full((3, 2), 0.1))
     >>> view = View.of(neighbours=graph, labels=np.array([0, 0, 1]), groups=np.arange(3))
     >>> flag(view, k=2).suggested.tolist(), flag(view, k=2).score.tolist()

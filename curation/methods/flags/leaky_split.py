@@ -20,8 +20,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Flags, View
-from curation.maths.closest import closest
+from curation.data.results import Flags
+from curation.data.view import View
+from curation.maths.similarity.exact import nearest_other
 
 CARD = Card(
     title="Leaky split",
@@ -67,9 +68,9 @@ def flag(
     if len(outside) and len(train):
         base = x[train]
         sample = train[np.unique(np.linspace(0, len(train) - 1, _SAMPLE).astype(int))]
-        usual = closest(x[sample], base, apart=(groups[sample], groups[train]), device=device)[1]
+        usual = nearest_other(x[sample], base, apart=(groups[sample], groups[train]), device=device)[1]
         usual = float(np.median(usual[np.isfinite(usual)])) if np.isfinite(usual).any() else 0.0
-        index, distance = closest(x[outside], base, device=device, progress=progress)
+        index, distance = nearest_other(x[outside], base, device=device, progress=progress)
         near = distance <= min(within, max(share * usual, _ROUNDING)) if within else np.zeros(len(outside), bool)
         same = _same(groups[outside], groups[train])
         copy = near | (same >= 0)

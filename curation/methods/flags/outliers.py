@@ -16,8 +16,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Flags, View
-from curation.maths.neighbours import first
+from curation.data.results import Flags
+from curation.data.view import View
+from curation.maths.similarity.exact import first
 
 CARD = Card(
     title="Outliers",
@@ -40,7 +41,7 @@ def flag(
 ) -> Flags:
     """score float64 [m] in [0, 1): 1 - exp(-mean distance / its median); 0 for an item without neighbours.
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> d = np.array([[0.1]] * 9 + [[0.9]])
     >>> flag(View.of(neighbours=Neighbours(np.zeros((10, 1), int), d)), k=1).flagged.nonzero()[0].tolist()
     [9]

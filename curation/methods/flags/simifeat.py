@@ -24,9 +24,10 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Flags, View
-from curation.maths.neighbours import first
-from curation.maths.transitions import consensus, estimate
+from curation.data.results import Flags
+from curation.data.view import View
+from curation.maths.label_noise.transitions import consensus, estimate
+from curation.maths.similarity.exact import first
 
 CARD = Card(
     title="SimiFeat",
@@ -63,7 +64,6 @@ def flag(
 
     suggested: the winner over all rounds, for flagged items it differs for.
 
-    >>> from tests import toy
     >>> made = flag(toy.view(), rng=np.random.default_rng(0), method="vote")
     >>> bool(made.flagged[toy.MISTAKES].all()), int(made.flagged.sum())
     (True, 9)

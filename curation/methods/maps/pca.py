@@ -12,7 +12,7 @@ import numpy as np
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.axes import principal
+from curation.maths.arrays import pca
 
 CARD = Card(
     title="PCA",
@@ -31,4 +31,4 @@ def place(view: View) -> np.ndarray:
     >>> place(View.of(embeddings=np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]], dtype=np.float32))).round(3).tolist()
     [[-5.0, 0.0], [0.0, 0.0], [5.0, 0.0]]
     """
-    return principal(view.embeddings, k=2)
+    return pca(view.embeddings, k=2)

@@ -22,8 +22,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.axes import principal
-from curation.maths.neighbours import first, unit
+from curation.maths.arrays import pca
+from curation.maths.similarity.exact import first, unit
 
 CARD = Card(
     title="UMAP",
@@ -57,13 +57,13 @@ def place(
 ) -> np.ndarray:
     """float32 [m, 2]: coordinates, centred, within [-10, 10].
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1], [0]]), np.ones((2, 1)))
     >>> view = View.of(embeddings=np.eye(2), neighbours=graph)
     >>> place(view, rng=np.random.default_rng(0), n_neighbors=2).round().tolist()
     [[10.0, 0.0], [-10.0, 0.0]]
     """
-    start = _fit(principal(unit(view.embeddings)))
+    start = _fit(pca(unit(view.embeddings)))
     indices, distances = first(view.neighbours, n_neighbors - 1, "n_neighbors - 1")
     if len(start) < 3 or not (indices >= 0).any():
         return start

@@ -25,8 +25,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.view import Selection, View
-from curation.maths.neighbours import unit
+from curation.data.results import Selection
+from curation.data.view import View
+from curation.maths.similarity.exact import unit
 from curation.maths.threads import one_blas_thread
 
 CARD = Card(

@@ -24,7 +24,7 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View
-from curation.maths.ranks import ascending
+from curation.maths.arrays import argsort_random_ties
 
 CARD = Card(
     title="Best window selection (BWS)",
@@ -56,7 +56,7 @@ def select(
 
     The two hardest have each other's label, so a window without them explains everything better.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> x, labels = np.array([[0.0], [1.0], [0.1], [0.9], [0.2], [0.8]]), np.array([1, 0, 0, 1, 0, 1])
     >>> run = Dynamics(np.zeros((1, 6, 2)), "train", x)
     >>> view = View.of(labels=labels, embeddings=x, dynamics=run, scores={"forgetting": [6.0, 5.0, 4.0, 3.0, 2.0, 1.0]})
@@ -68,7 +68,7 @@ def select(
     features, labels = view.dynamics.features, view.labels
     x = np.asarray(view.embeddings if features is None else features, np.float32)
     x = x - x.mean(axis=0, dtype=np.float64).astype(np.float32)
-    line = ascending(view.score(by), rng)[::-1]
+    line = argsort_random_ties(view.score(by), rng)[::-1]
     starts = np.arange(0, len(x) - budget + 1, max(1, round(step * len(x))))
     starts = np.unique(np.append(starts, len(x) - budget))
     classes = int(labels.max()) + 1

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View
-from curation.maths.ranks import ascending
+from curation.maths.arrays import argsort_random_ties
 
 CARD = Card(
     title="By score",
@@ -54,7 +54,7 @@ def select(
     >>> select(view, 2, rng=np.random.default_rng(0), order="window", start=0.25).tolist()
     [2, 0]
     """
-    easiest_first = ascending(view.score(by), rng)
+    easiest_first = argsort_random_ties(view.score(by), rng)
     if order == "hard":
         return easiest_first[::-1][:budget]
     first = round(start * len(view)) if order == "window" else 0

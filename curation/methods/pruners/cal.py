@@ -22,8 +22,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.neighbours import first
-from curation.maths.ranks import ascending
+from curation.maths.arrays import argsort_random_ties
+from curation.maths.similarity.exact import first
 
 CARD = Card(
     title="Contrastive items (CAL)",
@@ -51,7 +51,7 @@ def select(
 ) -> np.ndarray:
     """Positions int64 [budget]; equal divergences in an order drawn by the seed. An item without neighbours has 0.
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1], [0], [1]]), np.zeros((3, 1)))
     >>> p = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9]])
     >>> select(View.of(neighbours=graph, probabilities=p), 1, rng=np.random.default_rng(0), k=1).tolist()
@@ -59,7 +59,7 @@ def select(
     """
     indices, _ = first(view.neighbours, k)
     divergence = np.round(_divergence(np.asarray(view.probabilities, np.float64), indices), 12)
-    found = ascending(divergence, rng)
+    found = argsort_random_ties(divergence, rng)
     return (found[::-1] if order == "highest" else found)[:budget]
 
 

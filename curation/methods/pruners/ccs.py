@@ -20,7 +20,7 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View
-from curation.maths.ranks import ascending
+from curation.maths.arrays import argsort_random_ties
 
 CARD = Card(
     title="Coverage-centric selection (CCS)",
@@ -53,7 +53,7 @@ def select(
     >>> sorted(select(view, 2, rng=np.random.default_rng(0), beta=0.2, bins=2).tolist())[-1]  # 9 cut, 1 has its own bin
     3
     """
-    hardest_last = ascending(view.score(cut_by), rng)
+    hardest_last = argsort_random_ties(view.score(cut_by), rng)
     kept = len(view) - int(beta * len(view) + 1e-9)
     pool, cut = hardest_last[:kept], hardest_last[kept:]
     bin_of = _bins(view.score(by)[pool], bins)

@@ -26,9 +26,10 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.budget import quotas
-from curation.data.view import Selection, View
+from curation.data.results import Selection
+from curation.data.view import View
 from curation.maths.gradients import HeadGradients, last_layer
-from curation.maths.submodular import facility_location
+from curation.maths.selection.facility_location import facility_location
 
 CARD = Card(
     title="CRAIG",
@@ -57,7 +58,7 @@ def select(
 ) -> Selection:
     """rows [budget], all classes in turn, and their weights, which add up to the size of every class with a pick.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[3.0, 0.0], [3.1, 0.0], [2.9, 0.0], [0.0, 3.0]]]), "eval")
     >>> chosen = select(View.of(labels=np.zeros(4, int), dynamics=run), 2)  # three that are right, one that is wrong
     >>> chosen.rows.tolist(), chosen.weights.tolist()

@@ -27,10 +27,9 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View, cut_neighbours
-from curation.maths.graph import symmetric
-from curation.maths.neighbours import first
-from curation.maths.ranks import ascending
-from curation.maths.scaling import unit_range
+from curation.maths.arrays import argsort_random_ties, minmax
+from curation.maths.similarity.exact import first
+from curation.maths.similarity.graph import symmetric
 
 CARD = Card(
     title="D2 pruning",
@@ -68,19 +67,19 @@ def select(
 
     Rows 0, 1 and 2 are one spot, row 3 is another; the hardest there is makes the rest of its spot worthless.
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> close, far = [0.001, 0.001], [np.inf, np.inf]
     >>> spot = Neighbours(np.array([[1, 2], [0, 2], [0, 1], [-1, -1]]), np.array([close, close, close, far]))
     >>> view = View.of(neighbours=spot, scores={"aum": [0.5, 0.9, 1.0, 0.7]})
     >>> select(view, 2, rng=np.random.default_rng(0), k=2).tolist()
     [2, 3]
     """
-    hardest_last = ascending(view.score(cut_by), rng)
+    hardest_last = argsort_random_ties(view.score(cut_by), rng)
     kept = len(view) - int(beta * len(view) + 1e-9)
     pool, cut = np.sort(hardest_last[:kept]), hardest_last[kept:]
     start, column, distance = symmetric(*first(cut_neighbours(view.neighbours, pool), k))
     distance = np.sqrt(2 * distance)
-    hard = unit_range(view.score(by)[pool])
+    hard = minmax(view.score(by)[pool])
     row = np.repeat(np.arange(len(pool)), np.diff(start))
     heard = np.bincount(
         row, weights=np.exp(-gamma_f * distance) * np.maximum(hard[column], _LEAST), minlength=len(pool)

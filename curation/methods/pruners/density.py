@@ -24,7 +24,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.neighbours import first
+from curation.maths.similarity.exact import first
 
 CARD = Card(
     title="Density (inverse-density sampling)",
@@ -50,7 +50,7 @@ def select(
 ) -> np.ndarray:
     """Positions int64 [budget], in the order drawn: every prefix is the draw for that smaller budget.
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> crowd = Neighbours(np.array([[1], [0], [0]]), np.array([[0.0], [0.0], [0.5]]))
     >>> select(View.of(neighbours=crowd), 1, rng=np.random.default_rng(0), k=1).tolist()  # the others are copies
     [2]

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View
-from curation.maths.trajectories import given_probability
+from curation.maths.arrays import given_probability
 
 CARD = Card(
     title="DUAL with beta sampling",
@@ -55,7 +55,7 @@ def select(
 
     What has no score comes last, however sure the student is of it.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[7.0, 0.0], [0.0, 0.0], [0.0, 0.0]]]), "train")
     >>> view = View.of(labels=np.zeros(3, int), dynamics=run, classes=["a", "b"], scores={"dual": [0.0, 1.0, 1.0]})
     >>> select(view, 3, rng=np.random.default_rng(0)).tolist()[-1]

@@ -8,7 +8,7 @@ slow to come to rare kinds.
 Two forms. Up to `dense_up_to` items: all pairs, exact greedy for f as it stands. Above: every item counts only its
 `neighbours` nearest items and itself, all other similarities are 0; exact greedy for that f, which is not f itself
 but came within 0.1 % of it where both were run (a mixture of 100 clusters, 10,000 items, 1,000 picks). Time: n^2 * d
-to compare, then little (see curation/maths/submodular.py); memory 4 n^2 bytes up to `dense_up_to` (400 MB at 10,000),
+to compare, then little (see maths/selection); memory 4 n^2 bytes up to `dense_up_to` (400 MB at 10,000),
 else about 20 * n * neighbours bytes. The order is nested and needs no seed: equals go by their place.
 
 Iyer, Khargonkar, Bilmes & Asnani, Submodular Combinatorial Information Measures with Applications in Machine
@@ -29,8 +29,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.neighbours import nearest, unit
-from curation.maths.submodular import Lists, cover_lists, facility_location
+from curation.maths.selection.facility_location import Lists, cover_lists, facility_location
+from curation.maths.similarity.exact import nearest, unit
 
 CARD = Card(
     title="Facility location",

@@ -6,7 +6,7 @@ rounds, and G is computed again after each, so that what the picks have already 
 that pull where the student is still wrong, whole classes of them; blind to wrong labels, which pull hardest, and
 within a round to redundancy. On a student that fits its data well G is close to nothing and the choice is noisy.
 
-Time rounds * n * C * h, memory n * (C + h); gradients are multiplied, never written out (curation/maths/gradients.py).
+Time rounds * n * C * h, memory n * (C + h); gradients are multiplied, never written out (maths/gradients.py).
 Equals go by their place.
 
 Killamsetty, Sivasubramanian, Ramakrishnan & Iyer, GLISTER: Generalization based Data Subset Selection for Efficient and
@@ -26,8 +26,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.arrays import probabilities
 from curation.maths.gradients import HeadGradients, last_layer
-from curation.maths.trajectories import probabilities
 
 CARD = Card(
     title="GLISTER",
@@ -53,7 +53,7 @@ def select(
 ) -> np.ndarray:
     """Positions int64 [budget], in the order taken: by rounds, the largest gain first.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[2.0, 0.0], [2.0, 0.0], [0.0, 0.0]]]), "eval", np.array([[1.0], [1.0], [0.5]]))
     >>> select(View.of(labels=np.array([0, 0, 1]), dynamics=run), 2, rounds=2).tolist()  # the undecided one first
     [2, 0]

@@ -5,7 +5,7 @@ taken, and all weights are solved for again, none negative. Prefers items with l
 others, so it leans to the wrong and undecided ones, and is blind to wrong labels, whose gradients are the largest. A
 class whose gap is closed before its budget is spent is filled up with items drawn by the seed, of weight 1.
 
-Gradients are those of the recorded student's last layer (curation/maths/gradients.py); they are multiplied, never
+Gradients are those of the recorded student's last layer (maths/gradients.py); they are multiplied, never
 written out. Time n * quota * C * h + quota^3 per class, memory n * (C + h) + 16 quota^2 bytes.
 
 Killamsetty, Sivasubramanian, Ramakrishnan, De & Iyer, GRAD-MATCH: Gradient Matching Based Data Subset Selection for
@@ -24,9 +24,10 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.budget import quotas
-from curation.data.view import Selection, View
+from curation.data.results import Selection
+from curation.data.view import View
 from curation.maths.gradients import last_layer
-from curation.maths.pursuit import pursue
+from curation.maths.selection.pursuit import pursue
 from curation.maths.threads import one_blas_thread
 
 CARD = Card(
@@ -61,7 +62,7 @@ def select(
 ) -> Selection:
     """rows [budget], all classes in turn, and weights; items that only fill up come last, with weight 1.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.zeros((1, 4, 2)), "eval", np.array([[2.0], [0.0], [1.0], [1.0]]))  # all undecided
     >>> chosen = select(View.of(labels=np.zeros(4, int), dynamics=run), 1, rng=np.random.default_rng(0))
     >>> chosen.rows.tolist(), chosen.weights.round(2).tolist()  # the one that pulls hardest, as often as it needs

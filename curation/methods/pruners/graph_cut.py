@@ -4,7 +4,7 @@ Maximises f(A) = lambda * (similarity of A to all items) - (similarity within A)
 is lambda * sum_i s_ij - 2 * sum_{a in A} s_aj - s_jj. A large lambda prefers the middle of the data, a small one
 spread; from 2 on, where similarities are not negative, f never falls. Blind to labels and difficulty, and to how many
 items a pick already speaks for: a crowd attracts picks until A itself is crowded there. 0.5 + 0.5 cosine would give
-the same picks. Time at most n * budget * d (see curation/maths/directions.py), memory n * d; sums of cosines are
+the same picks. Time at most n * budget * d (see maths/selection/rank_one.py), memory n * d; sums of cosines are
 products with a sum of vectors, so no pair is ever written down. The order is nested and needs no seed: equals go by
 their place.
 
@@ -23,8 +23,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.directions import take_by_directions
-from curation.maths.neighbours import unit
+from curation.maths.selection.rank_one import rank_one_greedy
+from curation.maths.similarity.exact import unit
 
 CARD = Card(
     title="Graph cut",
@@ -55,5 +55,5 @@ def select(
     x = unit(view.embeddings)
     toward_all = x @ x.sum(axis=0, dtype=np.float64).astype(np.float32)
     gain = likeness * toward_all.astype(np.float64) - np.einsum("ij,ij->i", x, x)
-    picks = take_by_directions(x, gain, budget, lambda row: 2 * x[row], squared=False, rise=2.0)
+    picks = rank_one_greedy(x, gain, budget, lambda row: 2 * x[row], squared=False, rise=2.0)
     return np.array(picks, np.int64)

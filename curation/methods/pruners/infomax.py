@@ -23,9 +23,9 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View
-from curation.maths.graph import symmetric
-from curation.maths.neighbours import first
-from curation.maths.scaling import unit_range
+from curation.maths.arrays import minmax
+from curation.maths.similarity.exact import first
+from curation.maths.similarity.graph import symmetric
 
 CARD = Card(
     title="InfoMax",
@@ -57,7 +57,7 @@ def select(
 
     Rows 0 and 1 are alike, so one of them and row 2 are worth more together.
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1], [0], [0]]), np.array([[0.0], [0.0], [1.0]]))
     >>> view = View.of(neighbours=graph, scores={"aum": [1.0, 0.9, 0.8]})
     >>> select(view, 2, rng=np.random.default_rng(0), k=1, alpha=5).tolist()
@@ -65,7 +65,7 @@ def select(
     """
     from scipy.sparse import csr_array
 
-    worth = unit_range(view.score(by))
+    worth = minmax(view.score(by))
     start, column, distance = symmetric(*first(view.neighbours, k))
     alike = csr_array((np.maximum(1.0 - distance, 0.0), column, start), shape=(len(worth), len(worth)))
     share = np.full(len(worth), budget / len(worth))

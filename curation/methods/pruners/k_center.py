@@ -3,7 +3,7 @@
 Each pick is the item farthest from all picks so far, so the largest gap in embedding space shrinks quickly: the
 covering radius is at most twice the best possible. Blind to labels, difficulty and density, and drawn to outliers,
 which `trim` keeps back: the robust form. Exact greedy; time at most n * budget * d, in blocks (see
-curation/maths/greedy.py), memory n * d. With `trim` every pair is compared once more, n^2 * d.
+maths/selection/greedy.py), memory n * d. With `trim` every pair is compared once more, n^2 * d.
 
 Sener & Savarese, Active Learning for Convolutional Neural Networks: A Core-Set Approach, ICLR 2018. Greedy and its
 bound: Gonzalez, Clustering to Minimize the Maximum Intercluster Distance, Theoretical Computer Science 38, 1985.
@@ -19,8 +19,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.greedy import farthest_first
-from curation.maths.spacing import room
+from curation.maths.selection.greedy import farthest_first
+from curation.maths.similarity.exact import mean_knn_distance
 
 CARD = Card(
     title="k-center greedy",
@@ -58,7 +58,7 @@ def select(
     x = view.embeddings
     open_, last = np.arange(len(x)), np.empty(0, np.int64)
     if held := int(trim * len(x) + 1e-9):
-        by_isolation = np.argsort(room(x, _CROWD, device=device), kind="stable")
+        by_isolation = np.argsort(mean_knn_distance(x, _CROWD, device=device), kind="stable")
         open_, last = np.sort(by_isolation[:-held]), by_isolation[-held:]
     pool = x[open_] if held else x
     first = int(rng.integers(len(pool))) if start == "random" else _centre(pool)

@@ -6,7 +6,7 @@ least. Prefers variety and new directions, so it takes outliers early, and is bl
 
 Exact greedy without a k x k matrix: the gain of item j is log(ridge (1 + q_j)) with
 q_j = x_j^T (ridge I + X_A^T X_A)^-1 x_j, and a pick changes the inverse by one outer product. Time at most
-n * budget * d + budget * d^2 (see curation/maths/directions.py), memory n * d + 16 d^2 bytes. The order is nested and
+n * budget * d + budget * d^2 (see maths/selection/rank_one.py), memory n * d + 16 d^2 bytes. The order is nested and
 needs no seed: equals go by their place.
 
 Chen, Zhang & Zhou, Fast Greedy MAP Inference for Determinantal Point Process to Improve Recommendation Diversity,
@@ -25,8 +25,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.directions import take_by_directions
-from curation.maths.neighbours import unit
+from curation.maths.selection.rank_one import rank_one_greedy
+from curation.maths.similarity.exact import unit
 
 CARD = Card(
     title="Log-determinant (DPP)",
@@ -77,7 +77,7 @@ def select(
             return direction / np.sqrt(scale)
 
         step = min(max(_FRESH, len(picks)), budget - len(picks))
-        picks += take_by_directions(x, unexplained, step, explained, squared=True)
+        picks += rank_one_greedy(x, unexplained, step, explained, squared=True)
         progress(len(picks), budget)
     return np.array(picks, np.int64)
 

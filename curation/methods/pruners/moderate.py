@@ -15,7 +15,7 @@ import numpy as np
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.ranks import ascending
+from curation.maths.arrays import argsort_random_ties
 
 CARD = Card(
     title="Moderate",
@@ -43,6 +43,6 @@ def select(view: View, budget: int, *, rng: np.random.Generator) -> np.ndarray:
         members = np.flatnonzero(labels == code)
         own = x[members]
         distance[members] = np.linalg.norm(own - np.median(own, axis=0), axis=1)
-    near_first = ascending(distance, rng)
+    near_first = argsort_random_ties(distance, rng)
     outwards = np.argsort(np.abs(np.arange(len(labels)) - (len(labels) - 1) / 2), kind="stable")
     return near_first[outwards][:budget]

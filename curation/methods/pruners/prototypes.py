@@ -20,8 +20,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.arrays import apportioned_order
 from curation.maths.clusters import spherical
-from curation.maths.shares import in_turn
 
 CARD = Card(
     title="Prototypes (cluster sampling)",
@@ -68,4 +68,6 @@ def select(
         priority = np.empty(len(view))
         priority[by] = np.arange(len(view))
     size = np.bincount(found.label).astype(np.float64)
-    return in_turn(found.label, priority, {"equal": None, "sqrt": np.sqrt(size), "size": size}[share])[:budget]
+    return apportioned_order(found.label, priority, {"equal": None, "sqrt": np.sqrt(size), "size": size}[share])[
+        :budget
+    ]

@@ -19,8 +19,7 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View
-from curation.maths.ranks import ascending
-from curation.maths.shares import in_turn
+from curation.maths.arrays import apportioned_order, argsort_random_ties
 
 CARD = Card(
     title="SLo-Curves",
@@ -54,6 +53,6 @@ def select(
     """
     labels = view.labels
     place = np.empty(len(labels))
-    place[ascending(view.score(by), rng)] = np.arange(len(labels))
+    place[argsort_random_ties(view.score(by), rng)] = np.arange(len(labels))
     sizes = np.maximum(np.bincount(labels), 1)
-    return in_turn(labels, place, None if share == "equal" else sizes)[:budget]
+    return apportioned_order(labels, place, None if share == "equal" else sizes)[:budget]

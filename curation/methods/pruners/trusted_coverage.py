@@ -31,11 +31,11 @@ from pydantic import Field
 
 from curation.card import Card, Ref
 from curation.data.view import View
-from curation.maths import neighbours
-from curation.maths.demand import cover
-from curation.maths.noise import posterior
-from curation.maths.opinions import SURE, product, votes
-from curation.maths.shares import in_turn
+from curation.maths.arrays import apportioned_order
+from curation.maths.label_noise.expert_product import SURE, product_of_experts, votes
+from curation.maths.label_noise.noise import posterior
+from curation.maths.selection.weighted_facility_location import weighted_facility_location
+from curation.maths.similarity import exact
 
 # Shares of neighbours leave room for any label: taken for probabilities they explain every mistake by doubt, and the
 # noise model finds none. With students beside them they are sharp enough; alone they count as so many opinions.
@@ -79,7 +79,7 @@ def select(
     """Positions int64 [budget], in the order taken.
 
     >>> from functools import partial
-    >>> from curation.maths.neighbours import nearest
+    >>> from curation.maths.similarity.exact import nearest
     >>> from curation.methods.students import head
     >>> x, y = np.repeat(np.eye(2, dtype=np.float32), 10, axis=0), np.repeat([0, 1], 10)
     >>> y[0] = 1  # a mistake
@@ -95,10 +95,10 @@ def select(
     several = len(np.unique(labels)) > 1 and len(np.unique(view.groups)) > 1  # else there is nothing to teach
     trust, learnable = _credit(view, feedback, k)
     unknown = np.ones(len(view))
-    x = neighbours.unit(view.embeddings - view.embeddings.mean(axis=0))
+    x = exact.unit(view.embeddings - view.embeddings.mean(axis=0))
     pool = np.flatnonzero(trust >= 1 - SURE)
     # Whose turn it is: every prefix holds the classes in the shares they have in the data.
-    turn = labels[pool][in_turn(labels[pool], labels[pool], np.bincount(labels))]
+    turn = labels[pool][apportioned_order(labels[pool], labels[pool], np.bincount(labels))]
     wanted = min(budget, len(pool))
     sizes = _doubling(first * len(np.unique(labels)), wanted)
     taken = {code: np.empty(0, np.int64) for code in np.unique(turn)}
@@ -108,7 +108,9 @@ def select(
             if count:
                 own, before = pool[labels[pool] == code], taken[code]
                 asked = (trust * learnable * unknown)[own]
-                more = cover(x[own], count - len(before), asked, trust[own], np.searchsorted(own, before))
+                more = weighted_facility_location(
+                    x[own], count - len(before), asked, trust[own], np.searchsorted(own, before)
+                )
                 taken[code] = np.concatenate([before, own[more]])
         if size < wanted and several and feedback != "none":
             unknown = 1 - _knows(view, np.sort(np.concatenate(list(taken.values()))), student)
@@ -123,11 +125,11 @@ def _credit(view: View, feedback: str, k: int) -> tuple[np.ndarray, np.ndarray]:
     """float64 [m] twice: probability that the given label is right, and that others' labels tell it."""
     labels = view.labels
     each = np.arange(len(labels))
-    near = votes(neighbours.first(view.neighbours, k)[0], labels, view.groups, len(view.classes))
+    near = votes(exact.first(view.neighbours, k)[0], labels, view.groups, len(view.classes))
     if feedback != "out_of_fold":
-        return posterior(product(*[near] * _SHARPER), labels)[0][each, labels], near[each, labels]
+        return posterior(product_of_experts(*[near] * _SHARPER), labels)[0][each, labels], near[each, labels]
     told = view.second_opinion
-    return posterior(product(told, near), labels)[0][each, labels], told[each, labels]
+    return posterior(product_of_experts(told, near), labels)[0][each, labels], told[each, labels]
 
 
 def _knows(view: View, taken: np.ndarray, student: str) -> np.ndarray:

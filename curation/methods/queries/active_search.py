@@ -23,7 +23,7 @@ from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
 from curation.maths.acquisition import top
-from curation.maths.neighbours import nearest
+from curation.maths.similarity.exact import nearest
 
 CARD = Card(
     title="Active search",

@@ -18,7 +18,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.maths.acquisition import top, value
-from curation.maths.neighbours import unit
+from curation.maths.similarity.exact import unit
 
 CARD = Card(
     title="Information density",

@@ -16,7 +16,7 @@ import numpy as np
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.greedy import farthest_first
+from curation.maths.selection.greedy import farthest_first
 
 CARD = Card(
     title="k-center greedy",

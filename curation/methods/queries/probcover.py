@@ -20,9 +20,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.closest import closest
 from curation.maths.clusters import spherical
-from curation.maths.neighbours import unit
+from curation.maths.similarity.exact import nearest_other, unit
 
 CARD = Card(
     title="ProbCover",
@@ -77,7 +76,7 @@ def query(
 def radius(x: np.ndarray, groups: int, rng: np.random.Generator) -> float:
     """The largest distance at which 95 % of the unit rows of x have no row of another cluster nearer than it."""
     label = spherical(x, groups, rng).label
-    _, apart = closest(x, x, apart=(label, label))
+    _, apart = nearest_other(x, x, apart=(label, label))
     reach = np.sqrt(2 * np.where(np.isfinite(apart), apart, 2.0))  # one cluster only: everything is within reach
     return float(np.sort(reach)[min(int((1 - _PURE) * len(x) + 1e-9), len(x) - 1)])
 

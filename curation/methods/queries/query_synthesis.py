@@ -18,9 +18,8 @@ import numpy as np
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.closest import closest
-from curation.maths.neighbours import unit
-from curation.maths.similarity import Exact
+from curation.maths.similarity.exact import nearest_other, unit
+from curation.maths.similarity.index import Exact
 
 CARD = Card(
     title="Query synthesis",
@@ -64,7 +63,7 @@ def between(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Directions count, so rows are brought to length 1 before; a pair that is each other's nearest stands once.
     """
     x = unit(x)
-    other, distance = closest(x, x, apart=(labels, labels))
+    other, distance = nearest_other(x, x, apart=(labels, labels))
     pairs = np.sort(np.stack([np.arange(len(x)), other], axis=1), axis=1)
     _, first = np.unique(pairs, axis=0, return_index=True)
     first = first[np.argsort(distance[first], kind="stable")]

@@ -21,7 +21,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.maths.clusters import spherical
-from curation.maths.neighbours import unit
+from curation.maths.similarity.exact import unit
 
 CARD = Card(
     title="TypiClust",

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.trajectories import margins
+from curation.maths.arrays import margins
 
 CARD = Card(
     title="Area under the margin",
@@ -37,7 +37,7 @@ def score(
 ) -> np.ndarray:
     """float64 [m], minus the mean logit margin. Higher = harder.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[2.0, 0.0], [2.0, 0.0]]] * 2), "train", np.zeros((2, 1)))
     >>> score(View.of(labels=np.array([0, 1]), dynamics=run))
     array([-2.,  2.])

@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.trajectories import margins, probabilities
+from curation.maths.arrays import margins, probabilities
 
 CARD = Card(
     title="Area under the margin (probabilities)",
@@ -29,7 +29,7 @@ CARD = Card(
 def score(view: View) -> np.ndarray:
     """float64 [m], minus the sum of the probability margins. Higher = harder.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[99.0, 0.0], [99.0, 0.0]]] * 2), "train", np.zeros((2, 1)))
     >>> score(View.of(labels=np.array([0, 1]), dynamics=run))
     array([-2.,  2.])

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.trajectories import given_probability, margins
+from curation.maths.arrays import given_probability, margins
 
 CARD = Card(
     title="Dataset cartography",
@@ -40,7 +40,7 @@ def score(
     """float64 [m], in 0..1: 1 - mean q, the population standard deviation of q, or the share of epochs it was wrong.
     Higher = harder (for variability: more ambiguous).
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[99.0, 0.0]], [[0.0, 99.0]]]), "train", np.zeros((1, 1)))
     >>> view = View.of(labels=np.array([0]), dynamics=run, classes=["a", "b"])
     >>> [score(view, measure=m).item() for m in ("confidence", "variability", "correctness")]

@@ -21,8 +21,8 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.neighbours import unit
-from curation.maths.within import standardised
+from curation.maths.arrays import per_class_zscore
+from curation.maths.similarity.exact import unit
 
 CARD = Card(
     title="CLIP alignment",
@@ -74,4 +74,4 @@ def score(
         own = cosine[rows, labels]
         cosine[rows, labels] = -np.inf
         made = 1 - own if measure == "similarity" else cosine.max(axis=1) - own
-    return standardised(made, labels) if within_class else made
+    return per_class_zscore(made, labels) if within_class else made

@@ -19,7 +19,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.trajectories import given_probability
+from curation.maths.arrays import given_probability
 
 CARD = Card(
     title="DUAL",
@@ -40,7 +40,7 @@ def score(
 ) -> np.ndarray:
     """float64 [m]. Higher = harder. A shorter run is used to its end.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [99.0, 0.0]]]), "train", np.zeros((2, 1)))
     >>> score(View.of(labels=np.array([0, 0]), dynamics=run, classes=["a", "b"])).round(3)  # std .354 * (1 - .75)
     array([0.   , 0.088])

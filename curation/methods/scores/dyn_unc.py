@@ -17,7 +17,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.trajectories import given_probability
+from curation.maths.arrays import given_probability
 
 CARD = Card(
     title="Dynamic uncertainty",
@@ -37,7 +37,7 @@ def score(
 ) -> np.ndarray:
     """float64 [m], mean over windows of the standard deviation (ddof 1). Higher = more uncertain.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [99.0, 0.0]]]), "train", np.zeros((2, 1)))
     >>> score(View.of(labels=np.array([0, 0]), dynamics=run, classes=["a", "b"])).round(3)
     array([0.   , 0.354])

@@ -19,7 +19,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.trajectories import probabilities
+from curation.maths.arrays import probabilities
 
 CARD = Card(
     title="EL2N",
@@ -43,7 +43,7 @@ def score(
 ) -> np.ndarray:
     """float64 [m]. Higher = harder. Runs shorter than `last` are used to their end.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.array([[[9.0, -9.0], [9.0, -9.0], [0.0, 0.0]]]), "train", np.zeros((3, 1)))
     >>> score(View.of(labels=np.array([0, 1, 0]), dynamics=run)).round(2)  # right, wrong, undecided
     array([0.  , 1.41, 0.71])

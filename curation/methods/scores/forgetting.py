@@ -19,7 +19,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.trajectories import given_probability, margins
+from curation.maths.arrays import given_probability, margins
 
 CARD = Card(
     title="Forgetting events",
@@ -43,7 +43,7 @@ def score(
     """float64 [m]. Higher = harder. The whole part is the number of events; the rest, at most 0.5, breaks ties:
     half of one minus the mean confidence in the given label.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> lead = np.array([[1.0, 1.0, -1.0], [1.0, -1.0, -1.0], [1.0, 1.0, -1.0]])  # three epochs of three items
     >>> run = Dynamics(np.stack([lead, -lead], axis=2), "train", np.zeros((3, 1)))
     >>> np.floor(score(View.of(labels=np.array([0, 0, 0]), dynamics=run, classes=["a", "b"])))

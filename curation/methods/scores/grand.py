@@ -22,7 +22,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.trajectories import probabilities
+from curation.maths.arrays import probabilities
 
 CARD = Card(
     title="GraNd (last layer)",
@@ -45,7 +45,7 @@ def score(
 ) -> np.ndarray:
     """float64 [m], the length of the last layer's gradient. Higher = harder.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> run = Dynamics(np.zeros((1, 2, 2)), "train", np.array([[0.0, 0.0], [0.0, 1.0]]))  # both undecided
     >>> score(View.of(labels=np.array([0, 1]), dynamics=run)).round(3)
     array([0.707, 1.   ])

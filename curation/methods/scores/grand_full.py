@@ -47,7 +47,6 @@ def score(
 ) -> np.ndarray:
     """float64 [m], the length of the gradient in all weights. Higher = harder.
 
-    >>> from tests import toy  # three clouds, a network that knows the truth, every ninth label wrong
     >>> made = score(toy.view())
     >>> bool(made[toy.MISTAKES].min() > np.median(made))
     True

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.neighbours import first
+from curation.maths.similarity.exact import first
 
 CARD = Card(
     title="k-NN Shapley value",
@@ -41,7 +41,7 @@ def score(
 ) -> np.ndarray:
     """float64 [m], minus the sum of an item's Shapley values. Higher = more harmful.
 
-    >>> from curation.data.view import Neighbours
+    >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1, 2], [0, 2], [0, 1]]), np.full((3, 2), 0.1))
     >>> score(View.of(neighbours=graph, labels=np.array([0, 1, 0])), k=2)  # row 1 misleads row 0, row 0 helps row 2
     array([-0.5,  0.5,  0. ])

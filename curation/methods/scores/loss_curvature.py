@@ -23,7 +23,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.input_gradients import blocks, full_precision, input_gradient, signs
+from curation.training.input_gradients import blocks, full_precision, input_gradient, signs
 
 CARD = Card(
     title="Input-loss curvature",
@@ -54,7 +54,6 @@ def score(
 ) -> np.ndarray:
     """float64 [m], mean over directions v of |H v|, or of |H v|^2 when squared. Higher = sharper.
 
-    >>> from tests import toy
     >>> sharp = score(toy.view(), rng=np.random.default_rng(0))
     >>> sharp.shape, bool((sharp >= 0).all())
     ((90,), True)

@@ -22,7 +22,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.maths.clusters import spherical
-from curation.maths.neighbours import unit
+from curation.maths.similarity.exact import unit
 
 CARD = Card(
     title="Distance to prototypes",

@@ -19,7 +19,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.trajectories import probabilities
+from curation.maths.arrays import probabilities
 
 CARD = Card(
     title="Temporal dual-depth score",
@@ -41,7 +41,7 @@ def score(
 ) -> np.ndarray:
     """float64 [m]. Higher = more eventful. A shorter run is used to its end.
 
-    >>> from curation.data.view import Dynamics
+    >>> from curation.data.results import Dynamics
     >>> still, moves = np.zeros((3, 1, 2)), np.array([[[0.0, 0.0]], [[0.0, 0.0]], [[9.0, 0.0]]])
     >>> run = Dynamics(np.concatenate([still, moves], axis=1), "train", np.zeros((2, 1)))
     >>> score(View.of(dynamics=run)).round(2)

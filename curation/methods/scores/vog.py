@@ -23,8 +23,8 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.input_gradients import blocks, full_precision, input_gradient
-from curation.maths.within import standardised
+from curation.maths.arrays import per_class_zscore
+from curation.training.input_gradients import blocks, full_precision, input_gradient
 
 CARD = Card(
     title="Variance of gradients",
@@ -53,7 +53,6 @@ def score(
 ) -> np.ndarray:
     """float64 [m]. Higher = harder. A class whose items all vary alike scores 0 when compared with itself.
 
-    >>> from tests import toy
     >>> score(toy.view())[:3]  # the toy's network is linear
     array([0., 0., 0.])
     """
@@ -74,7 +73,7 @@ def score(
                     codes[rows] = logits_of(inputs(rows)).argmax(dim=1).cpu().numpy()
             made[rows] = _spread(students, rows, torch.as_tensor(codes[rows]).to(device)).cpu().numpy()
             progress(rows[-1] + 1, len(labels))
-    return standardised(made, codes) if within_class else made
+    return per_class_zscore(made, codes) if within_class else made
 
 
 def _spread(students: list, rows: np.ndarray, codes):

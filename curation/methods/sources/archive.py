@@ -3,7 +3,7 @@
 Members are streamed to disk one by one and then read by the same rules as the source `folder`; a single folder
 around everything is taken off. An archive with a member that would leave its folder is refused as a whole, and so is
 one that unpacks to more than the limits. Links and devices are never unpacked; damaged members of a zip stay items,
-with the reason as their status. See `curation.data.archives` and `curation.data.layout` for the rules in full.
+with the reason as their status. The rules in full: `data/reading/archives.py`, `folder_layout.py`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Annotated
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.archives import MAX_FILES, MAX_TOTAL, unpack
 from curation.data.items import Items
-from curation.data.layout import items_by_folder
+from curation.data.reading.archives import MAX_FILES, MAX_TOTAL, unpack
+from curation.data.reading.folder_layout import items_by_folder
 from curation.errors import SourceError
 
 CARD = Card(

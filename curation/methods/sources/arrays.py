@@ -22,11 +22,11 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data import npz
-from curation.data.columns import as_label, as_split
 from curation.data.images import MAX_PIXELS
 from curation.data.items import Items, make_items
-from curation.data.scan import as_columns, examine_rows
+from curation.data.reading import npz
+from curation.data.reading.cells import as_label, as_split
+from curation.data.reading.image_checks import as_columns, examine_rows
 from curation.errors import SourceError
 
 CARD = Card(

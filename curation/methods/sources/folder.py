@@ -2,7 +2,7 @@
 
 `train/cat/1.jpg` is a cat of the train split, `cat/1.jpg` a cat, `1.jpg` an item without a label; folders below the
 class folder mean nothing. Split folders are train, training, val, valid, validation, dev, test, testing and
-unlabeled, in any case; a single folder around everything is taken off. The full rule is in `curation.data.layout`.
+unlabeled, in any case; a single folder around everything is taken off. The full rule: `data/reading/folder_layout.py`.
 
 Hidden files, `__MACOSX` and files that are not images by their extension are passed over. An image file that cannot
 be read (empty, truncated, not an image, too large, or a link that leads out of the folder) stays an item, with the
@@ -21,7 +21,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
-from curation.data.layout import is_image_name, items_by_folder
+from curation.data.reading.folder_layout import is_image_name, items_by_folder
 from curation.errors import SourceError
 
 CARD = Card(

@@ -20,10 +20,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.columns import SPLIT_NAMES, as_class
-from curation.data.inside import open_inside
 from curation.data.items import Items, make_items
-from curation.data.scan import as_columns, examine, store_image
+from curation.data.reading.cells import SPLIT_NAMES, as_class
+from curation.data.reading.image_checks import as_columns, examine, store_image
+from curation.data.safe_open import open_inside
 from curation.errors import SourceError, UnavailableError
 
 CARD = Card(

@@ -18,11 +18,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.archives import MAX_RATIO, MAX_TOTAL, RATIO_FROM
-from curation.data.columns import as_class, as_label, as_split
 from curation.data.items import Items, make_items
-from curation.data.scan import Facts, as_columns, examine, store_image
-from curation.data.tables import class_names, columns_of, notes_on, read_rows
+from curation.data.reading.archives import MAX_RATIO, MAX_TOTAL, RATIO_FROM
+from curation.data.reading.cells import as_class, as_label, as_split
+from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
+from curation.data.reading.tables import class_names, columns_of, notes_on, read_rows
 from curation.errors import SourceError
 
 CARD = Card(

@@ -23,7 +23,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import TEST, TRAIN, Items, make_items
-from curation.data.scan import as_columns, examine_rows
+from curation.data.reading.image_checks import as_columns, examine_rows
 from curation.errors import UnavailableError
 
 CARD = Card(

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.threads import one_torch_thread
 from curation.training import loop, nets, pixels
 from curation.training.checkpoints import Network
 from curation.training.student import Predictor, Record
@@ -71,7 +72,7 @@ def train(
     codes = loop.checked_labels(view)
     net = nets.resnet(width, len(view.classes), seed).to(device, memory_format=torch.channels_last)
     work = 100 * (width * view.pixels.shape[1]) ** 2 * batch  # multiplications per step, roughly
-    with loop.one_thread(work < loop.SMALL):
+    with one_torch_thread(work < loop.SMALL):
         return pixels.train(
             net,
             view,

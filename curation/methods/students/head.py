@@ -17,6 +17,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.threads import one_torch_thread
 from curation.training import loop, nets
 from curation.training.checkpoints import Network
 from curation.training.student import Predictor, Record
@@ -75,7 +76,7 @@ def train(
     weights, biases = ([p for p in net.parameters() if (p.ndim > 1) == matrix] for matrix in (True, False))
     groups = [{"params": weights, "weight_decay": l2 / m}, {"params": biases}]
     epochs = loop.epochs_for(m, BATCH, epochs, LEAST_STEPS, steps)
-    with loop.one_thread(BATCH * sum(w.numel() for w in weights) < loop.SMALL):
+    with one_torch_thread(BATCH * sum(w.numel() for w in weights) < loop.SMALL):
         loop.fit(
             net,
             inputs,

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.training import loop, nets, own, pixels
+from curation.training import loop, nets, pixels, user_module
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -62,7 +62,7 @@ def train(
 
     Raises InputError where the path is of no use, RunError where the network raises or answers in another shape.
     """
-    return own.train(
+    return user_module.train(
         path,
         view,
         lambda other: pixels.load(other, device),
@@ -80,9 +80,9 @@ def train(
 
 
 def preflight(*, path: str, **_) -> None:
-    own.require(path)
+    user_module.require(path)
 
 
 def files(*, path: str, **_) -> list[Path]:
     """Files beside those among the parameters that the result depends on."""
-    return own.files(path)
+    return user_module.files(path)

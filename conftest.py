@@ -1,0 +1,12 @@
+"""What doctests may use without importing it: the library's examples run on the tests' toy data, `tests/toy.py`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import toy
+
+
+@pytest.fixture(autouse=True)
+def _toy_for_doctests(doctest_namespace):
+    doctest_namespace["toy"] = toy

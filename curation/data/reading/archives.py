@@ -1,0 +1,360 @@
+"""Unpack the images of a zip or tar archive, trusting nothing it says about itself.
+
+Members are streamed one by one; bytes are counted as they come out, not as headers claim. A member whose name would
+leave the folder (`..`, an absolute path, a drive letter) refuses the whole archive, as does passing a limit, or
+members of a zip that share bytes. Links, devices and files that are not images by their name are passed over; an
+archive inside the archive is such a file. Names are kept, in Unicode form NFC; control characters become "_", names
+that Windows reserves get one before them, and a name that was there before, also in other letter case, gets "~2", so
+nothing is lost on any file system.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import re
+import stat
+import struct
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from curation.data.reading.folder_layout import is_image_name
+from curation.data.writing.atomic import RESERVED
+from curation.errors import SourceError
+
+MAX_FILES = 2_000_000
+MAX_TOTAL = 50 * 10**9  # bytes, unpacked
+MAX_MEMBER = 2 * 10**9
+MAX_RATIO = 200  # unpacked bytes per packed byte; photographs stay below 2, synthetic drawings below 50
+RATIO_FROM = 10 * 10**6  # smaller outputs may have any ratio
+MAX_DEPTH = 30  # folders in one another
+MAX_HEADERS = 1024**2  # bytes of all headers of one tar member, which are read as a whole
+MAX_DIRECTORY = 32 * 1024**2  # bytes of a zip's list of members, read as a whole: some 300,000 members
+MAX_NAMES = 128 * 10**6  # characters of all names that are kept
+MAX_GLOBAL = 100  # entries a tar may set for all members after it
+XZ_MEMORY = 256 * 1024**2  # bytes its decoder may ask for; `xz -9` needs 65 MB
+CHUNK = 1024**2
+SHOWN = 10  # names of files passed over that are kept
+
+# What the standard library raises on archives that are not what they say.
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    RecursionError,  # a chain of tar headers
+)
+MAGIC = {b"PK": "zip", b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # LZMA asks for memory as the file says
+
+
+@dataclass
+class Unpacked:
+    """paths: image files written, posix, below the target folder. problems: path -> why it could not be unpacked.
+
+    others: number of files passed over since they are no images; shown: some of their names. links: number of links
+    and devices passed over. renamed: number of names with characters or words that some file system cannot hold.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+    others: int = 0
+    shown: list[str] = field(default_factory=list)
+    links: int = 0
+    renamed: int = 0
+
+
+def unpack(
+    path: Path,
+    target: Path,
+    progress: Callable[..., None],
+    *,
+    max_files: int = MAX_FILES,
+    max_total: int = MAX_TOTAL,
+) -> Unpacked:
+    """Write the images in the archive `path` below `target`. Raises SourceError; `target` is then worthless."""
+    try:
+        with path.open("rb") as handle:
+            start = handle.read(6)
+        kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), "tar")
+        if kind in ("7z", "rar"):
+            raise SourceError(f"{path} is a {kind} archive, which Winnow cannot read; repack it as zip or tar.gz")
+        job = _Job(path, target, max_files, max_total)
+        (_unzip if kind == "zip" else _untar)(job, kind, progress)
+    except DAMAGED as error:
+        raise SourceError(f"{path} is not a zip or tar archive, or is damaged or cut short ({error})") from None
+    except NotImplementedError as error:  # a way of packing zipfile does not know
+        raise SourceError(f"{path} cannot be unpacked ({error}); repack it as zip with deflate") from None
+    except OSError as error:
+        raise SourceError(f"{path} cannot be unpacked ({error.strerror or error})") from None
+    return job.done
+
+
+class _Job:
+    """Where members go, and the limits that stop them."""
+
+    def __init__(self, path: Path, target: Path, max_files: int, max_total: int):
+        self.path, self.target, self.max_files, self.max_total = path, target, max_files, max_total
+        self.packed = path.stat().st_size
+        self.members, self.total, self.named = 0, 0, 0
+        self.done = Unpacked()
+        self._taken: dict[str, int] = {}  # name, letter case folded -> number its next namesake gets
+        self._folders: set[Path] = set()
+
+    def member(self, name: str) -> str:
+        """Count a member and check its name; returns it as a relative posix path."""
+        self.members += 1
+        if self.members > self.max_files:
+            raise SourceError(
+                f"{self.path} holds more than {self.max_files:,} files; raise max_files if you trust where it is from"
+            )
+        name = name.replace("\\", "/")
+        if name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in name.split("/"):
+            raise SourceError(f"{self.path} holds {name!r}, which would be written outside its folder; it was refused")
+        if len(name) > 1000:
+            raise SourceError(f"{self.path} holds a name of {len(name):,} characters, {name[:40]!r}...; it was refused")
+        if name.count("/") > MAX_DEPTH:
+            raise SourceError(f"{self.path} holds {name[:40]!r}..., over {MAX_DEPTH} folders deep; it was refused")
+        name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return PurePosixPath(unicodedata.normalize("NFC", name)).as_posix()
+
+    def wants(self, name: str) -> bool:
+        """Whether a file is an image by its name; others are noted, hidden ones are not."""
+        if any(part.startswith(".") or part == "__MACOSX" for part in name.split("/")):
+            return False
+        if not is_image_name(name):
+            self.done.others += 1
+            if len(self.done.shown) < SHOWN:
+                self.done.shown.append(name)
+            return False
+        return True
+
+    def count(self, size: int) -> None:
+        """Bytes that came out of the archive."""
+        self.total += size
+        if self.total > self.max_total:
+            raise SourceError(
+                f"{self.path} unpacks to more than {self.max_total / 1e9:,.4g} GB; "
+                "raise max_gigabytes if you trust where it is from"
+            )
+        if self.total > RATIO_FROM and self.total > MAX_RATIO * self.packed:
+            raise SourceError(
+                f"{self.path} unpacks to more than {MAX_RATIO} times its size, as archives made to fill a disk do; "
+                "if you trust it, unpack it yourself and use the source folder"
+            )
+
+    def place(self, name: str) -> str:
+        """Where an image will lie below the target; its folder is there when this returns."""
+        self.named += len(name)
+        if self.named > MAX_NAMES:
+            raise SourceError(f"{self.path} holds more than {MAX_NAMES:,} characters of names; split it")
+        name = self._free(name)
+        folder = (self.target / name).parent
+        if folder not in self._folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
+        self.done.paths.append(name)
+        return name
+
+    def copy(self, source: BinaryIO, name: str, counted: bool = False) -> None:
+        """Stream one image to its place. counted: its bytes are counted where they are read."""
+        size = 0
+        with (self.target / name).open("wb", buffering=0) as out:
+            while data := source.read(CHUNK):
+                size += len(data)
+                if size > MAX_MEMBER:
+                    raise SourceError(f"{self.path} holds {name!r}, over the limit of {MAX_MEMBER / 1e9:g} GB a file")
+                if not counted:
+                    self.count(len(data))
+                out.write(data)
+
+    def _free(self, name: str) -> str:
+        """The name as every file system can hold it, told apart from every earlier one."""
+        portable = "/".join(_shortened(_portable(part)) for part in name.split("/"))
+        self.done.renamed += portable != name
+        name = portable
+        stem, dot, suffix = name.rpartition(".")
+        free = name
+        while (number := self._taken.get(free.casefold())) is not None:
+            self._taken[free.casefold()] = number + 1
+            free = f"{stem}~{number}{dot}{suffix}"
+        self._taken[free.casefold()] = 2
+        return free
+
+
+def _unzip(job: _Job, kind: str, progress: Callable[..., None]) -> None:
+    with Sparing(job.path) as packed, zipfile.ZipFile(packed) as archive:
+        members = archive.infolist()
+        names = [job.member(info.filename) for info in members]  # every name is checked before a file is written
+        refuse_overlaps(job.path, members, archive.start_dir)
+        for done, (info, name) in enumerate(zip(members, names, strict=True), start=1):
+            mode = info.external_attr >> 16
+            if info.filename.endswith("/"):
+                continue
+            if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+                job.done.links += 1
+            elif job.wants(name):
+                if info.flag_bits & 0x1:
+                    raise SourceError(f"{job.path} is protected by a password; unpack it and use the source folder")
+                if info.compress_type not in PACKINGS:
+                    raise NotImplementedError(f"compression type {info.compress_type}")
+                placed = job.place(name)
+                try:
+                    with archive.open(info) as source:
+                        job.copy(source, placed)
+                except DAMAGED as error:  # one member of a zip can be damaged alone
+                    job.done.problems[placed] = f"damaged in the archive ({error})"
+            if done % 200 == 0 or done == len(members):
+                progress(done, len(members), "unpacking")
+
+
+def refuse_overlaps(path: Path, members: Sequence[zipfile.ZipInfo], end: int) -> None:
+    """Raises SourceError where two members share bytes, as in archives that unpack the same data many times.
+
+    Fifield, A better zip bomb, USENIX WOOT 2019.
+    """
+    starts = sorted((info.header_offset, info.compress_size) for info in members)
+    for (start, size), (following, _) in pairwise([*starts, (end, 0)]):
+        if start + 30 + size > following:  # 30: the shortest header a member can have
+            raise SourceError(f"{path} holds members that share their bytes, as archives made to fill a disk do")
+
+
+class Sparing(io.FileIO):
+    """A zip whose list of members is refused before it is read into memory, should it be too long for that."""
+
+    def read(self, size: int = -1) -> bytes:
+        if size > MAX_DIRECTORY:
+            raise SourceError(
+                f"{self.name} has a list of members of {size:,} bytes, over the limit of {MAX_DIRECTORY:,}; repack it "
+                "as tar, or unpack it and use the source folder"
+            )
+        return super().read(size)
+
+
+def _untar(job: _Job, kind: str, progress: Callable[..., None]) -> None:
+    with job.path.open("rb") as packed, _unpacking(kind, packed) as stream:
+        # Every byte tarfile reads or skips passes through the counter, so its limits hold for headers and junk too.
+        counter = _Counter(stream, job)
+        archive = tarfile.open(fileobj=counter, mode="r:")  # noqa: SIM115 - closed with its streams
+        while (info := archive.next()) is not None:
+            counter.headers = 0
+            archive.members.clear()  # it would remember a million members
+            if len(archive.pax_headers) > MAX_GLOBAL:
+                raise SourceError(f"{job.path} sets more than {MAX_GLOBAL} attributes for all members; it was refused")
+            name = job.member(info.name)
+            if info.isdir():
+                continue
+            if not info.isfile():
+                job.done.links += 1
+            elif job.wants(name):
+                counter.in_data = True
+                job.copy(archive.extractfile(info), job.place(name), counted=not info.issparse())
+                counter.in_data = False
+            if job.members % 200 == 0:
+                progress(packed.tell(), job.packed, "unpacking")
+
+
+def _unpacking(kind: str, packed: BinaryIO) -> BinaryIO:
+    if kind == "xz":
+        return _Xz(packed)
+    return {"gz": gzip.open, "bz2": bz2.open}.get(kind, lambda handle: handle)(packed)
+
+
+class _Xz(io.RawIOBase):
+    """An .xz file, unpacked within a limit of memory: its header may ask for gigabytes."""
+
+    def __init__(self, packed: BinaryIO):
+        self.packed = packed
+        self.decoder: lzma.LZMADecompressor | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        while True:
+            if self.decoder is None or self.decoder.eof:  # several streams may follow each other, zeros between them
+                data = (self.decoder.unused_data if self.decoder else b"") or self.packed.read(CHUNK)
+                self.decoder = None
+                if not data:
+                    return b""
+                if not (data := data.lstrip(b"\0")):
+                    continue
+                self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+            else:
+                data = self.packed.read(CHUNK) if self.decoder.needs_input else b""
+                if not data and self.decoder.needs_input:
+                    raise EOFError("the compressed data ends before its end mark")
+            if out := self.decoder.decompress(data, size):
+                return out
+
+
+class _Counter(io.RawIOBase):
+    """A stream that reports what is read or skipped, and refuses headers no honest archive has."""
+
+    def __init__(self, stream: BinaryIO, job: _Job):
+        self.stream, self.job, self.at = stream, job, 0
+        self.headers, self.in_data = 0, False
+
+    def read(self, size: int = -1) -> bytes:
+        if not self.in_data:
+            self.headers += size
+            if size < 0 or self.headers > MAX_HEADERS:
+                raise SourceError(f"{self.job.path} holds a header of {self.headers:,} bytes; it was refused")
+        return self._take(size)
+
+    def _take(self, size: int) -> bytes:
+        parts, left = [], size
+        while left and (data := self.stream.read(left)):  # a raw stream may give less than it was asked for
+            parts.append(data)
+            left -= len(data)
+        data = b"".join(parts)
+        self.at += len(data)
+        self.job.count(len(data))
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if offset < self.at:  # to go back, all would have to be unpacked again
+            raise tarfile.ReadError("its headers lead backwards")
+        while self.at < offset and self._take(min(offset - self.at, CHUNK)):
+            pass
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def seekable(self) -> bool:
+        return True
+
+
+def _portable(part: str) -> str:
+    """A name without the control characters, words and endings that some file system takes for something else.
+
+    >>> _portable("a\\nb"), _portable("con"), _portable("aux.png"), _portable("T-shirt ")
+    ('a_b', '_con', '_aux.png', 'T-shirt')
+    """
+    part = "".join("_" if unicodedata.category(c) == "Cc" else c for c in part).rstrip(". ") or "_"
+    return "_" + part if RESERVED.fullmatch(part) else part
+
+
+def _shortened(part: str) -> str:
+    """A name of at most 240 bytes, file systems take 255; what is cut off is replaced by a hash of the whole."""
+    if len(part.encode()) <= 240:
+        return part
+    stem, dot, suffix = part.rpartition(".")
+    mark = "~" + hashlib.blake2b(part.encode(), digest_size=4).hexdigest()
+    if not dot or len(suffix) > 10:
+        stem, dot, suffix = part, "", ""
+    room = 240 - len((mark + dot + suffix).encode())
+    return stem.encode()[:room].decode("utf-8", "ignore") + mark + dot + suffix

@@ -1,0 +1,130 @@
+"""Examine image files: size, upright width and height, content hash, and whether the whole of it can be decoded.
+
+Files are untrusted and many: they are decoded in processes of their own (see `decoders`), problems become
+words and never stop the rest, and large sets are shared out to several decoders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from curation.data.images import measure, suffix_of
+from curation.data.reading.decoders import cores, guarded
+from curation.data.safe_open import open_inside
+from curation.errors import SourceError
+
+MAX_BYTES = 512 * 1024**2  # of one image file; larger ones are listed as problems, not read
+IN_MEMORY = 16 * 1024**2  # bytes; larger files are read in pieces, twice
+CHUNK = 256  # files handed to a decoder at a time
+SEVERAL_FROM = 2000  # fewer files are left to one decoder: starting more would cost more
+TASK = "curation.data.reading.image_checks:examine_file"
+
+
+class Facts(NamedTuple):
+    """What is known of one file. status: "ok", or why it cannot be used, in words."""
+
+    width: int | None = None
+    height: int | None = None
+    size: int | None = None
+    hash: str | None = None
+    status: str = "ok"  # items.OK; not imported, so that workers start without pyarrow
+
+
+def examine(root: Path, paths: Sequence[str], progress: Callable[..., None], workers: int | None = None) -> list[Facts]:
+    """Facts of `root / path` for every path, in their order; of None, that there is no image.
+
+    A file that kills its decoder gets that as its status. Raises RunError when no decoder can be started.
+    """
+    chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
+    workers = min(workers or (cores() if len(paths) >= SEVERAL_FROM else 1), max(len(chunks), 1))
+    found: list[Facts] = []
+    with ThreadPoolExecutor(workers) as threads:  # they only wait for the decoders' answers
+        try:
+            for answers in threads.map(lambda chunk: guarded(TASK, str(root), chunk), chunks):
+                found.extend(Facts(status=said) if isinstance(said, str) else Facts(*said) for said in answers)
+                progress(len(found), len(paths), "examining images")
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+    return found
+
+
+def examine_rows(array: np.ndarray, images: bool) -> list[Facts]:
+    """Facts of the rows of an array: uint8 [n, h, w] or [n, h, w, 3] when `images`, else features [n, d]."""
+    width, height = (array.shape[2], array.shape[1]) if images else (None, None)
+    size = array[:1].nbytes
+    return [Facts(width, height, size, content_hash(np.ascontiguousarray(row))) for row in array]
+
+
+def as_columns(facts: Sequence[Facts]) -> dict[str, list]:
+    """Facts as the columns `make_items` takes."""
+    return {
+        "widths": [fact.width for fact in facts],
+        "heights": [fact.height for fact in facts],
+        "sizes": [fact.size for fact in facts],
+        "hashes": [fact.hash for fact in facts],
+        "status": [fact.status for fact in facts],
+    }
+
+
+def content_hash(data) -> str:
+    """32 hex digits of the BLAKE2b of bytes or of a C-contiguous array's memory.
+
+    >>> content_hash(b"one") == content_hash(bytearray(b"one")) != content_hash(b"two")
+    True
+    """
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def examine_file(root: Path, path: str | None) -> Facts:
+    """Facts of one file, `root / path`, decoded in this process. What lies outside `root` is not read."""
+    if path is None:
+        return Facts(status="no image in this row")
+    try:
+        with open_inside(root, path) as handle:
+            size = handle.seek(0, 2)
+            handle.seek(0)
+            if size > MAX_BYTES:
+                return Facts(size=size, status=f"{size:,} bytes, over the limit of {MAX_BYTES:,}")
+            if size <= IN_MEMORY:
+                return examine_bytes(handle.read(IN_MEMORY + 1))
+            content = hashlib.file_digest(handle, _digest).hexdigest()
+            handle.seek(0)
+            try:
+                return Facts(*measure(handle), size, content)
+            except SourceError as problem:
+                return Facts(size=size, hash=content, status=str(problem))
+    except SourceError as problem:
+        return Facts(status=str(problem))
+    except OSError as error:
+        return Facts(status=f"the file cannot be read ({(error.strerror or str(error)).lower()})")
+
+
+def examine_bytes(data: bytes) -> Facts:
+    """Facts of an encoded image in memory."""
+    if not data:
+        return Facts(size=0, status="the file is empty (0 bytes)")
+    try:
+        width, height = measure(data)
+    except SourceError as problem:
+        return Facts(size=len(data), hash=content_hash(data), status=str(problem))
+    return Facts(width, height, len(data), content_hash(data))
+
+
+def store_image(folder: Path, number: int, data: bytes) -> str:
+    """Write an encoded image that came without a file; returns its posix path below `folder`."""
+    name = f"{number // 1000:04d}/{number:07d}{suffix_of(data)}"
+    if number % 1000 == 0 or not (folder / name).parent.exists():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+    return name
+
+
+def _digest():
+    return hashlib.blake2b(digest_size=16)

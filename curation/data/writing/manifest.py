@@ -1,0 +1,212 @@
+"""The manifest: one row per input item, in input order, saying what became of it and why. A stable contract.
+
+Columns: id, path, split, label, kept, rank, weight, reason, difficulty, label_quality, flagged, suggested_label,
+duplicate_of, outlier_score, label_source, then one column per score. See docs/recipe.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from curation.data.decisions import EffectiveDecisions
+from curation.data.items import OK, TEST, TRAIN, UNLABELED, VAL, Items
+
+COLUMNS = (
+    "id",
+    "path",
+    "split",
+    "label",
+    "kept",
+    "rank",
+    "weight",
+    "reason",
+    "difficulty",
+    "label_quality",
+    "flagged",
+    "suggested_label",
+    "duplicate_of",
+    "outlier_score",
+    "label_source",
+)
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """One flag laid over all n items. score: float, NaN where the flag saw nothing. Codes and rows: -1 for none."""
+
+    tags: tuple[str, ...]
+    score: np.ndarray
+    flagged: np.ndarray
+    suggested: np.ndarray | None = None
+    duplicate_of: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known at the end of a recipe, every array over all n items.
+
+    labels: names in force. taken: item rows in the order a pruner took them, None when nothing was pruned.
+    pruned_by: the prune in words ("ccs", 0.3). left_out: row -> reason for rows a prune left out beforehand.
+    """
+
+    items: Items
+    effective: EffectiveDecisions
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    flags: Mapping[str, Flagged] = field(default_factory=dict)
+    difficulty: str | None = None  # which score
+    taken: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    pruned_by: str = ""
+    keep: float = 1.0
+    left_out: Mapping[int, str] = field(default_factory=dict)
+
+
+def build(outcome: Outcome) -> pa.Table:
+    """The manifest as a table; see the module's docstring for the columns."""
+    items, n = outcome.items, len(outcome.items)
+    kept, reason = _verdicts(outcome)
+    rank, weight = np.full(n, -1, np.int32), np.full(n, np.nan)
+    weight[kept] = 1.0
+    if outcome.taken is not None:
+        rank[outcome.taken] = np.arange(1, len(outcome.taken) + 1)
+        if outcome.weights is not None:
+            weight[outcome.taken] = outcome.weights
+    columns = {
+        "id": items.table["id"],
+        "path": items.table["path"],
+        "split": pa.array(_splits(outcome), pa.string()),
+        "label": pa.array(outcome.labels, pa.string()),
+        "kept": pa.array(kept),
+        "rank": pa.array(rank, pa.int32(), mask=rank < 0),
+        "weight": _floats(weight),
+        "reason": pa.array(reason, pa.string()),
+        "difficulty": _floats(outcome.scores[outcome.difficulty] if outcome.difficulty else np.full(n, np.nan)),
+        **_flag_columns(outcome, n),
+        "label_source": pa.array(_label_source(outcome), pa.string()),
+        **{name: _floats(values) for name, values in outcome.scores.items()},
+    }
+    return pa.table(columns)
+
+
+def _splits(outcome: Outcome) -> np.ndarray:
+    """object [n]: the source's splits; a row without a label that a person gave one is a train row."""
+    split = outcome.items.column("split").copy()
+    split[(split == UNLABELED) & np.not_equal(outcome.labels, None)] = TRAIN
+    return split
+
+
+def _label_source(outcome: Outcome) -> np.ndarray:
+    """object [n]: who says the label: "source"; "source, confirmed"; "hand", given or changed; None without a label."""
+    items, force = outcome.items, outcome.effective
+    source = np.where(np.equal(outcome.labels, None), None, "source").astype(object)
+    for id_ in force.confirmed:
+        if (row := items.row_of.get(id_)) is not None and source[row]:
+            source[row] = "source, confirmed"
+    for id_ in force.labels:
+        if (row := items.row_of.get(id_)) is not None:
+            source[row] = "hand"
+    return source
+
+
+def _verdicts(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
+    """kept bool [n] and the reason in words [n]. Later rules win over earlier ones."""
+    items, force = outcome.items, outcome.effective
+    n, split = len(items), _splits(outcome)
+    kept, reason = np.zeros(n, bool), np.full(n, "", object)
+
+    train = split == TRAIN
+    if outcome.taken is None:
+        kept[train], reason[train] = True, "kept: nothing was pruned"
+    else:
+        reason[train] = f"pruned: below {outcome.pruned_by} cut at {_percent(outcome.keep)}"
+        kept[outcome.taken], reason[outcome.taken] = True, f"kept: taken by {outcome.pruned_by}"
+    for row, why in outcome.left_out.items():
+        kept[row], reason[row] = False, why
+    for name in (TEST, VAL):
+        kept[split == name], reason[split == name] = True, f"kept: {name} split, never pruned"
+    reason[split == UNLABELED] = "left out: no label"
+
+    row_of = items.row_of
+    for id_, why in force.pinned.items():
+        if id_ in row_of:
+            kept[row_of[id_]], reason[row_of[id_]] = True, _said("kept by hand", why)
+    given = items.column("label")
+    for id_ in force.labels:
+        if (row := row_of.get(id_)) is not None and given[row] != outcome.labels[row]:
+            had = "labelled by hand" if given[row] is None else f"relabelled by hand from {given[row]}"
+            reason[row] += f"; {had}"
+    for id_, why in force.dropped.items():
+        if id_ in row_of:
+            kept[row_of[id_]], reason[row_of[id_]] = False, _said("dropped by hand", why)
+    for row in np.flatnonzero(~items.ok):
+        kept[row], reason[row] = False, f"unusable: {items.column('status')[row]}"
+    return kept, reason
+
+
+def _flag_columns(outcome: Outcome, n: int) -> dict[str, pa.Array]:
+    """Any flag sets `flagged`; the first flag of each kind fills its columns."""
+    flagged = np.zeros(n, bool)
+    quality, outlier = np.full(n, np.nan), np.full(n, np.nan)
+    suggested, duplicate_of = np.full(n, None, object), np.full(n, None, object)
+    ids, classes = outcome.items.column("id"), np.array(outcome.classes, object)
+    seen: set[str] = set()
+    for flag in outcome.flags.values():
+        flagged |= flag.flagged
+        kind = next((t for t in flag.tags if t in ("mislabel", "duplicate", "outlier")), "")
+        if kind in seen:
+            continue
+        seen.add(kind)
+        if kind == "mislabel":
+            quality = 1.0 - flag.score
+            if flag.suggested is not None:
+                rows = np.flatnonzero(flag.suggested >= 0)
+                suggested[rows] = classes[flag.suggested[rows]]
+        elif kind == "duplicate" and flag.duplicate_of is not None:
+            rows = np.flatnonzero(flag.duplicate_of >= 0)
+            duplicate_of[rows] = ids[flag.duplicate_of[rows]]
+        elif kind == "outlier":
+            outlier = flag.score
+    return {
+        "label_quality": _floats(quality),
+        "flagged": pa.array(flagged),
+        "suggested_label": pa.array(suggested, pa.string()),
+        "duplicate_of": pa.array(duplicate_of, pa.string()),
+        "outlier_score": _floats(outlier),
+    }
+
+
+def summary(table: pa.Table, items: Items) -> dict:
+    """Counts for `<name>.summary.json`: in all, per split, and per class of the train split."""
+    split, label = table["split"].to_pylist(), table["label"].to_pylist()
+    kept = table["kept"].to_pylist()
+    usable = items.ok
+    before = Counter(la for la, s, ok in zip(label, split, usable, strict=True) if s == TRAIN and ok)
+    after = Counter(la for la, s, k in zip(label, split, kept, strict=True) if s == TRAIN and k)
+    return {
+        "items": len(items),
+        "unusable": int((items.column("status") != OK).sum()),
+        "splits": dict(sorted(Counter(split).items())),
+        "train": {"usable": sum(before.values()), "kept": sum(after.values())},
+        "flagged": int(sum(table["flagged"].to_pylist())),
+        "classes": {name: {"train": before[name], "kept": after[name]} for name in sorted(before)},
+    }
+
+
+def _floats(values: np.ndarray) -> pa.Array:
+    values = np.asarray(values, np.float64)
+    return pa.array(values, mask=~np.isfinite(values))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g} %"
+
+
+def _said(verdict: str, why: str) -> str:
+    return f"{verdict}: {why}" if why else verdict

@@ -1,0 +1,190 @@
+"""Turns finished results into the View one step may see.
+
+One reader serves one run (or one app session): it keeps the items and the large arrays it has read, so that ten
+scores do not read the same evidence ten times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation.data.decisions import EffectiveDecisions
+from curation.data.items import TRAIN, UNLABELED, Items, encode_labels, natural_order
+from curation.data.view import Images, View, take
+from curation.data.workspace import Workspace
+from curation.engine import registry, results
+from curation.engine.plan import Step
+from curation.errors import InputError
+from curation.maths.similarity.index import Exact, Index, Inverted
+
+
+class ResultReader:
+    """Items, labels in force, and finished results of one workspace, read once."""
+
+    def __init__(
+        self, workspace: Workspace, source_key: str, effective: EffectiveDecisions, items: Items | None = None
+    ):
+        """items: what the source step read, where somebody holds it already."""
+        self.workspace, self.source_key, self.effective = workspace, source_key, effective
+        self.items = items if items is not None else Items.load(workspace.path("source", source_key))
+        self._read: dict[tuple[str, str], tuple[np.ndarray, Any]] = {}
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The source's classes, then those a person added, in natural order."""
+        new = set(self.effective.labels.values()) - set(self.items.classes)
+        return (*self.items.classes, *natural_order(new))
+
+    @cached_property
+    def label_names(self) -> np.ndarray:
+        """Labels in force, object [n]; None where there is none."""
+        names = self.items.column("label").copy()
+        for id_, label in self.effective.labels.items():
+            if (row := self.items.row_of.get(id_)) is not None:
+                names[row] = label
+        return names
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Labels in force as int64 codes [n] into `classes`, -1 where there is none."""
+        return encode_labels(self.label_names, self.classes)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """int64 [n]: equal numbers for items with equal content."""
+        hashes = self.items.column("hash")
+        # Items without a hash are each their own group.
+        names = [h if h is not None else f"row {i}" for i, h in enumerate(hashes)]
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """Usable train rows, ascending: the source's, and rows without a label that a person gave one."""
+        waiting = self.items.rows(UNLABELED)
+        return np.union1d(self.items.rows(TRAIN), waiting[self.labels[waiting] >= 0])
+
+    @cached_property
+    def pool(self) -> np.ndarray:
+        """Usable train and unlabelled rows, ascending: no label given ever changes it."""
+        return self.items.rows(TRAIN, UNLABELED)
+
+    @cached_property
+    def usable(self) -> np.ndarray:
+        """All usable rows, whatever their split."""
+        return np.flatnonzero(self.items.ok)
+
+    @cached_property
+    def candidates(self) -> np.ndarray:
+        """Train rows a pruner may choose from: what a person dropped is not there."""
+        return self.train[~self.holds(self.effective.dropped)[self.train]]
+
+    def holds(self, ids: Mapping[str, Any]) -> np.ndarray:
+        """bool [n]: items whose id is in `ids`."""
+        mask = np.zeros(len(self.items), dtype=bool)
+        mask[[row for id_ in ids if (row := self.items.row_of.get(id_)) is not None]] = True
+        return mask
+
+    def view(self, step: Step, rows: np.ndarray, students: Callable[[str], Callable] | None = None) -> View:
+        """What `step` may see of `rows`: exactly what it reads, nothing else."""
+        provide = {need: self._provider(need, step) for need in step.reads}
+        # What an encoder fits on does not change with a label.
+        train = self.items.rows(TRAIN) if step.stage == "encode" else self.train
+        provide["train"] = lambda rows: np.flatnonzero(np.isin(rows, train))
+        return View(
+            provide,
+            rows,
+            self.items.classes if step.stage == "encode" else self.classes,  # relabelling re-encodes nothing
+            needs=(*step.reads, "train"),
+            scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
+            students=students,
+        )
+
+    def index(self, step: Step) -> Index:
+        """What finds the neighbours of a row of the pool; see evidence `similarity`."""
+        key = step.inputs["similarity"]
+        stored = results.load(self.folder("evidence", key))
+        if len(stored):
+            return Inverted(stored, self.workspace.card("evidence", key)["params"]["probes"])
+        own, whole = self._load("encode", step.inputs["embeddings"])
+        rows = results.positions(own, self.pool)
+        return Exact(whole, None if len(rows) == len(own) else rows)
+
+    def folder(self, stage: str, key: str) -> Path:
+        return self.workspace.path(stage, key)
+
+    # ------------------------------------------------------------------------------------------------------
+
+    def _provider(self, need: str, step: Step) -> Callable[[np.ndarray], Any]:
+        inputs = step.inputs
+        if need == "ids":
+            return lambda rows: self.items.column("id")[rows]
+        if need == "labels":
+            return lambda rows: self.labels[rows]
+        if need == "groups":
+            return lambda rows: self.groups[rows]
+        if need == "images":
+            return self._images
+        if need == "features":
+            return self._features
+        if need == "embeddings":
+            return lambda rows: self._embeddings(inputs["embeddings"], rows)
+        if need == "class_embeddings":
+            return lambda rows: self._class_embeddings(inputs["embeddings"])
+        if need == "network":
+            return lambda rows: self._network(step, rows)
+        if need == "in_fold":
+            return lambda rows: self._cut("evidence", inputs[need], rows, "in_fold")
+        return lambda rows: self._cut("evidence", inputs[need], rows)
+
+    def _images(self, rows: np.ndarray) -> Images:
+        if not self.items.has_images:
+            raise InputError("this source brings features only, no images: use an encoder or student without images")
+        return Images(self.items, rows)
+
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        if self.items.features is None:
+            raise InputError("this source brings no features of its own: choose an encoder that computes them")
+        return np.asarray(self.items.features[rows])
+
+    def _embeddings(self, key: str, rows: np.ndarray) -> np.ndarray:
+        whole = self._load("encode", key)
+        return np.ascontiguousarray(whole[1][results.positions(whole[0], rows)], dtype=np.float32)
+
+    def _class_embeddings(self, key: str) -> np.ndarray:
+        found = results.load(self.folder("encode", key), "class_embeddings")
+        if found is None:
+            raise InputError("this encoder sees no text, so class names cannot be compared with images; use open_clip")
+        added = len(self.classes) - len(found)  # classes a person added after encoding: unlike everything
+        return np.pad(np.asarray(found, np.float32), ((0, added), (0, 0)))
+
+    def _network(self, step: Step, rows: np.ndarray) -> Any:
+        key = step.inputs["network"]
+        name = results.read_json(self.folder("evidence", key) / "card.json")["params"]["student"]
+        _, run = self._load("evidence", key)
+        if run.weights is None:
+            raise InputError(f"the recorded run kept no weights of {name}; record it again")
+        build = registry.get("students", name).network
+        return build(self.view(step, rows), run.weights, run.kept, **step.students[name])
+
+    def _cut(self, stage: str, key: str, rows: np.ndarray, part: str = "") -> Any:
+        own, value = self._load(stage, key)
+        if part:
+            value = results.load(self.folder(stage, key), part)
+            if value is None:
+                raise InputError(f"{part} is not known: the {stage} was brought along, not computed here")
+        return value if np.array_equal(own, rows) else take(value, results.positions(own, rows))
+
+    def _load(self, stage: str, key: str) -> tuple[np.ndarray, Any]:
+        if (stage, key) not in self._read:
+            folder = self.folder(stage, key)
+            if stage == "encode":
+                value = results.load(folder, "embeddings")
+            else:
+                value = results.load_evidence(folder)
+            self._read[stage, key] = (np.asarray(results.load(folder, "rows")), value)
+        return self._read[stage, key]

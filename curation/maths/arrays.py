@@ -1,0 +1,112 @@
+"""Small operations on arrays that several methods share: orders, ranges, axes, and what is read off logits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def argsort_random_ties(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """int64 [n]: positions from the smallest value to the largest; equal values in an order drawn from rng.
+
+    >>> ascending(np.array([2.0, 1.0, 3.0]), np.random.default_rng(0))
+    array([1, 0, 2])
+    """
+    return np.lexsort((rng.permutation(len(values)), values))
+
+
+def minmax(values: np.ndarray) -> np.ndarray:
+    """float64 [n], moved and scaled to 0..1; all 0 where they are all equal.
+
+    >>> unit_range(np.array([2.0, 4.0, 3.0])).tolist()
+    [0.0, 1.0, 0.5]
+    """
+    values = np.asarray(values, np.float64)
+    low, high = values.min(), values.max()
+    return (values - low) / (high - low) if high > low else np.zeros(len(values))
+
+
+def per_class_zscore(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """float64 [m]: values minus the mean of their class, in its (population) standard deviations.
+
+    A class whose values differ by no more than rounding, or that has one item, gets 0.
+
+    >>> standardised(np.array([1.0, 3.0, 7.0, 5.0, 5.0]), np.array([0, 0, 1, 2, 2]))
+    array([-1.,  1.,  0.,  0.,  0.])
+    """
+    values = np.asarray(values, dtype=np.float64)
+    count = np.maximum(np.bincount(codes), 1)
+    off = values - (np.bincount(codes, weights=values) / count)[codes]
+    spread = np.sqrt(np.bincount(codes, weights=off**2) / count)
+    size = np.zeros(len(count))
+    np.maximum.at(size, codes, np.abs(values))
+    told = (spread > 1e-6 * size)[codes]
+    return np.divide(off, spread[codes], out=np.zeros(len(values)), where=told)
+
+
+def pca(x: np.ndarray, k: int = 2) -> np.ndarray:
+    """float32 [n, k]: x [n, d] centred and projected on its k axes of largest variance.
+
+    The sign of an axis is free; it is fixed so that the coefficient largest in size is positive. Columns beyond
+    the rank of x are zero. Time n * d^2, memory one [d, d] matrix and a centred copy of x.
+
+    >>> principal(np.array([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]]), k=1).ravel().tolist()
+    [-2.0, 0.0, 2.0]
+    """
+    x = np.asarray(x, np.float32) - x.mean(axis=0, dtype=np.float64).astype(np.float32)
+    variance, axes = np.linalg.eigh((x.T @ x).astype(np.float64))
+    axes = axes[:, ::-1][:, :k]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    # What is left of a direction without variance is rounding, not data.
+    axes[:, variance[::-1][:k] <= 1e-6 * max(variance[-1], 1e-30)] = 0.0
+    made = np.zeros((len(x), k), np.float32)
+    made[:, : axes.shape[1]] = x @ axes.astype(np.float32)
+    return made
+
+
+def apportioned_order(group: np.ndarray, priority: np.ndarray, share: np.ndarray | None = None) -> np.ndarray:
+    """int64 [n]: all rows, so that any first few hold about share[g] of group g; in a group, low `priority` first.
+
+    group: int [n]. share: > 0 per group number, any scale; None = equal. Each next row comes from the group with the
+    smallest (taken + 1/2) / share, Sainte-Lague's rule, so a group that runs out leaves its part to the others. Rows
+    of equal standing go by priority, then by number.
+
+    >>> in_turn(np.array([0, 0, 0, 1]), np.array([0.3, 0.1, 0.2, 0.9])).tolist()
+    [1, 3, 2, 0]
+    >>> in_turn(np.array([0, 0, 0, 1]), np.array([0.3, 0.1, 0.2, 0.9]), np.array([3.0, 1.0])).tolist()
+    [1, 2, 3, 0]
+    """
+    order = np.lexsort((priority, group))
+    ahead = np.empty(len(group), np.int64)  # rows of the same group that come first
+    ahead[order] = np.arange(len(group)) - np.searchsorted(group[order], group[order])
+    weight = 1.0 if share is None else np.asarray(share, np.float64)[group]
+    return np.lexsort((priority, (ahead + 0.5) / weight))
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """float64 [m, C], the softmax of one epoch's logits [m, C]."""
+    from scipy.special import softmax
+
+    return softmax(np.asarray(logits, dtype=np.float64), axis=1)
+
+
+def given_probability(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """float64 [E, m], the probability of every item's given label in every epoch of logits [E, m, C].
+
+    >>> given_probability(np.zeros((1, 2, 4)), np.array([0, 3]))
+    array([[0.25, 0.25]])
+    """
+    rows = np.arange(len(labels))
+    return np.stack([probabilities(epoch)[rows, labels] for epoch in logits])
+
+
+def margins(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """float64 [m], the given label's value minus the largest of the others in [m, C]; negative where another leads.
+
+    >>> margins(np.array([[3.0, 1.0], [3.0, 1.0]]), np.array([0, 1]))
+    array([ 2., -2.])
+    """
+    rows = np.arange(len(labels))
+    others = np.array(values, dtype=np.float64)  # a copy, wider than the half precision logits are stored in
+    given = others[rows, labels]
+    others[rows, labels] = -np.inf
+    return given - others.max(axis=1)

@@ -1,0 +1,236 @@
+"""How the next batch is asked for: the strategy and its form, in what it would choose, and what stands in the way."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from curation.data.items import TEST, TRAIN, UNLABELED, VAL
+from curation.engine import registry, results
+from curation.engine.active_learning import COLD, OTHERS
+from curation.engine.plan import POOL
+from curation.engine.recipe import Grow, Section
+from curation.errors import InputError
+from curation.ui.grow import batches
+from curation.ui.parts import theme
+from curation.ui.parts.forms import form
+from curation.ui.parts.theme import plain
+from curation.ui.server import projects
+from curation.ui.start import overview, presets
+from curation.ui.state.item_state import ItemState
+from curation.ui.state.project import Project
+
+WARM, FIRST = "margin", "typiclust"  # to begin with: once two classes have labels, and before
+COSTS = {"": "1 each", "bytes": "Size of the file", "pixels": "Pixels"}
+NEXT = "Next batch"  # what the button and its job are called
+CANDIDATES = {"all": "All", "seals": "Near labelled"}
+
+
+def controls(project: Project, state: ItemState) -> tuple[Grow | None, DeltaGenerator]:
+    """One row of what the next batch depends on: (None while the parameters are not valid, the place at its end)."""
+    saved, queries = project.recipe.grow, registry.methods("queries")
+    options = list(queries)
+    start = saved.use if saved else WARM if len(known_classes(project, state)) > 1 else FIRST
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="grow_controls"):
+        use = st.selectbox(
+            "Strategy", options, options.index(start), format_func=lambda q: queries[q].card.title,
+            key="grow_strategy", width=190,
+        )  # fmt: skip
+        batch = st.number_input("Batch", 1, 10_000, min(saved.batch, 10_000) if saved else 50, key="grow_batch",
+                                width=112, help="Items to label before the model learns again.")  # fmt: skip
+        candidates = st.selectbox(
+            "Candidates", list(CANDIDATES), list(CANDIDATES).index(saved.candidates) if saved else 0,
+            format_func=CANDIDATES.get, key="grow_candidates", width=142,
+            help="Near labelled (SEALS): only the nearest neighbours of what is labelled are considered, so that a "
+            "round costs what the labels cost, not what the pool costs.",
+        )  # fmt: skip
+        names = [name for name in state.classes if name != OTHERS]
+        before = saved.concept if saved else ""
+        typed = [before, st.session_state.get("grow_concept")]  # may be the name of nothing yet
+        names += [name for name in dict.fromkeys(typed) if name and name not in names]
+        concept = st.selectbox(
+            "Rare concept", names, names.index(before) if before else None, key="grow_concept", width=165,
+            placeholder="None", accept_new_options=True,
+            help="One class against all others. Type a new name to look for something that has no label yet.",
+        )  # fmt: skip
+        with st.popover("More", icon=":material/tune:", key="grow_more", width=104):
+            params, more = _more(saved, use, candidates)
+        place = st.container(key="grow_ask", width="content")
+    if params is None:
+        return None, place
+    concept = " ".join((concept or "").split())
+    simulate = saved.simulate if saved else None
+    asked = Grow(use=use, batch=int(batch), candidates=candidates, concept=concept, params=params, **more)
+    return asked.model_copy(update={"simulate": simulate}), place
+
+
+def about(project: Project, grow: Grow) -> str:
+    """The strategy in words: what it asks for, what it does not see, and how long a batch takes."""
+    method = registry.get("queries", grow.use)
+    words = [method.summary]
+    if "predicted" not in method.card.needs:
+        words.append("It needs no model.")
+    if method.card.blind_to:
+        words.append(f"Blind to {method.card.blind_to}.")
+    cards = list(project.workspace.path("query", "").glob("[!.]*/card.json"))
+    if cards:
+        last = results.read_json(max(cards, key=lambda path: path.stat().st_mtime))
+        words.append(f"The last batch took {max(last['seconds'], 0.1):.1f} s.")
+    else:
+        words.append(f"Takes {method.card.cost}.")
+    return " ".join(words)
+
+
+def _more(saved: Grow | None, use: str, candidates: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """(the strategy's own parameters, what the engine takes beside them)"""
+    more: dict[str, Any] = {"neighbours": saved.neighbours if saved else 100}
+    if candidates == "seals":
+        more["neighbours"] = int(st.number_input("Neighbours of each labelled item", 1, 10_000, more["neighbours"],
+                                                 key="grow_neighbours"))  # fmt: skip
+    method = registry.get("queries", use)
+    params = form(method, saved.params if saved and saved.use == use else {}, key="grow")
+    students = registry.methods("students")
+    usable = [name for name, student in students.items() if "own" not in student.card.tags and not student.missing()]
+    student = saved.student if saved and saved.student in usable else "logistic"
+    more["student"] = st.selectbox(
+        "Student", usable, usable.index(student), format_func=lambda s: students[s].card.title, key="grow_student",
+        help="Fitted on what is labelled, again for every batch.",
+    )  # fmt: skip
+    costs = dict(COSTS) | ({saved.cost: saved.cost} if saved and saved.cost not in COSTS else {})
+    options = list(costs)
+    more["cost"] = st.selectbox(
+        "What an item costs", options, options.index(saved.cost if saved else ""), format_func=costs.get,
+        key="grow_cost", help="For the curve against cost and the strategy Cost-aware; a recipe may name a csv of id "
+        "and cost.",
+    )  # fmt: skip
+    more["seed"] = int(st.number_input("Seed", 0, 10_000, min(saved.seed, 10_000) if saved else 0, key="grow_seed"))
+    return params, more
+
+
+# -- what stands in the way ------------------------------------------------------------------------------------
+
+
+def known_rows(project: Project, state: ItemState) -> np.ndarray:
+    """Item rows of the pool that have a label."""
+    rows = project.items.rows(TRAIN, UNLABELED)
+    return rows[(state.labels[rows] >= 0) & ~state.dropped[rows]]
+
+
+def known_classes(project: Project, state: ItemState) -> list[str]:
+    """Classes that have a label in the pool."""
+    return [state.classes[code] for code in np.unique(state.labels[known_rows(project, state)])]
+
+
+def obstacle(project: Project, state: ItemState, grow: Grow, left: int) -> str | None:
+    """Why the next batch cannot be asked for in this way, in a sentence; None when it can."""
+    method, known = registry.get("queries", grow.use), known_classes(project, state)
+    title = method.card.title
+    if missing := method.missing():
+        return f"{title} needs {', '.join(missing)}: pip install {' '.join(missing)}."
+    if not left:
+        return "Every item has a label or was put aside: nothing is left to ask."
+    cold = f"or start with {_titles(COLD)}"
+    if grow.concept and grow.concept not in known:
+        return f"No item is labelled {grow.concept} yet: find a few examples first, under Find."
+    model = "predicted" in method.card.needs
+    if grow.concept and model and len(known) < 2:
+        return f"Every label is {grow.concept}, and a model needs others to tell it from: label some others, {cold}."
+    if grow.candidates == "seals" and not known:
+        return "Candidates near the labelled ones need labels and there are none: take all, or label a few first."
+    if model and len(known) < 2:
+        have = f"there is one class only ({known[0]})" if known else "there are none"
+        return f"{title} needs labels of at least two classes and {have}: label a few, {cold}."
+    if grow.use == "most_likely_positive" and not grow.concept and len(state.classes) > 2:
+        return f"{title} looks for one class: name it under Rare concept, or choose Margin."
+    if grow.use == "query_synthesis" and len(known) < 2:
+        return f"{title} pairs labels of two classes: label a few of each, {cold}."
+    return None
+
+
+def remarks(project: Project, state: ItemState, grow: Grow, left: int) -> list[str]:
+    """What a person should know before asking, in sentences."""
+    said = []
+    if left < grow.batch:
+        said.append(f"{left:,} items are left, fewer than the batch of {grow.batch:,}: it will hold these.")
+    rows = project.items.rows(TEST, VAL)
+    if not (state.labels[rows] >= 0).any():
+        said.append("No labelled test items: the curve shows how many labels there are, not how good the model is.")
+    if grow.use == "random":
+        said.append("A random batch is never biased: a good choice for the labels accuracy is measured on.")
+    return said
+
+
+def _titles(ids: str) -> str:
+    """The strategies named in a sentence of the engine, by what a person calls them.
+
+    >>> _titles("typiclust, probcover or random")
+    'TypiClust, ProbCover or Random'
+    """
+    for name, method in registry.methods("queries").items():
+        ids = ids.replace(name, method.card.title) if name in ids.replace(",", "").split() else ids
+    return ids
+
+
+# -- asking ----------------------------------------------------------------------------------------------------
+
+
+def ask(project: Project, grow: Grow) -> None:
+    """Start the job that chooses the next batch, and draws the map of the pool where that is instant."""
+    project.save(grow=grow)
+    recipe = batches.recipe_of(project.recipe)
+    the_plan = project.planned(recipe)
+    batches.remember(the_plan)
+    place = the_plan.find("map", POOL)
+    instant = place is not None and place.method.id == "pca" and not the_plan.done(place)
+    project.run(recipe if instant else project.recipe, NEXT, until="map" if instant else "query")
+    for name in ("at", "chosen", "last"):
+        st.session_state.pop(f"grow:{name}:{project.name}", None)
+    st.rerun()
+
+
+def draw_map(project: Project) -> None:
+    """Start the job that draws the map of the pool."""
+    project.run(batches.recipe_of(project.recipe), "Draw the map of the pool", until="map")
+    st.rerun()
+
+
+@st.cache_data(ttl=300, show_spinner="Looking for encoders and their weights")
+def _encoders() -> list[presets.Option]:
+    return presets.options("encoders")
+
+
+def embeddings_first(project: Project, state: ItemState) -> None:
+    """Choose the encoder: every strategy and the model stand on its embeddings."""
+    items = project.items
+    facts = overview.facts(items, state.labels, state.classes)
+    options = presets.suited(_encoders(), images=items.has_images, features=items.features is not None)
+    pick, why = presets.best(options, side=facts.side, n=facts.usable, gpu=bool(presets.gpu_name()))
+    ready = {o.id: o.title for o in options if not o.problem}
+    if not ready:
+        st.error(plain(why))
+        return
+    with st.container(border=True, key="grow_encode", width=640):
+        st.markdown("**First, embeddings**: the model and every strategy stand on them.")
+        use = st.selectbox("Encoder", list(ready), list(ready).index(pick) if pick in ready else 0,
+                           format_func=ready.get, key="grow_encoder")  # fmt: skip
+        if use == pick:
+            st.caption(plain(why))
+        with st.expander("Parameters of the encoder"):
+            params = form(registry.get("encoders", use), {}, key="grow_encode_form")
+        seconds = presets.seconds(use, facts.usable, bool(presets.gpu_name())) - presets.AFTER[0]
+        st.caption(f"{facts.usable:,} items · roughly {presets.roughly(max(math.ceil(seconds), 1))}")
+        busy = project.jobs.current() is not None
+        if st.button(f"Encode {facts.usable:,} items", type="primary", key="grow_encode_run",
+                     disabled=params is None or busy, icon=":material/play_arrow:"):  # fmt: skip
+            try:
+                projects.check_paths(params)
+            except InputError as error:
+                st.error(theme.plain(error), icon=":material/error:")
+                return
+            project.save(encode=Section(use=use, params=params))
+            project.start("Encode", until="encode")
+            st.rerun()

@@ -1,0 +1,269 @@
+"""Find the first examples of a rare concept: by words, by an image, by items already chosen, or by chance.
+
+A model cannot look for what it has never been shown. A few examples with the concept's name, and some random items
+that are something else, are the start; after that, batches find the rest.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from curation.data.images import open_image
+from curation.data.reading.image_checks import examine
+from curation.data.view import View
+from curation.engine import results
+from curation.engine.active_learning import OTHERS
+from curation.engine.plan import Plan
+from curation.engine.registry import Method
+from curation.errors import SourceError, WinnowError
+from curation.ui.grow.batches import WHY, waiting
+from curation.ui.parts import actions, item_card, theme
+from curation.ui.parts.gallery import Tile, gallery
+from curation.ui.parts.theme import literal, plain
+from curation.ui.parts.tiles import pictures
+from curation.ui.state.item_state import ItemState, item_state
+from curation.ui.state.project import Project
+
+SHOWN = 60  # items found
+BLOCK = 1 << 16  # items compared at once, so that a pool on disk stays there
+NEGATIVES = 20  # random items to answer "any other" with, by default
+WAYS = {"words": "Words", "image": "An image", "items": "Like these items", "chance": "By chance"}
+
+
+@st.fragment(key="grow_find")
+def find(project: Project, the_plan: Plan, concept: str) -> None:
+    """Search the pool, choose what shows the concept, give it the name."""
+    actions.announce()
+    state = item_state(project.items, project.effective)
+    step = the_plan.find("encode")
+    folder = the_plan.workspace.path("encode", step.key)
+    rows, x = np.asarray(results.load(folder, "rows")), results.load(folder, "embeddings")
+    ways, picked = st.columns([2, 5], gap="medium")
+    with ways:
+        first = "words" if "text" in step.method.card.tags else "image" if encodes_anything(step.method) else "items"
+        way = st.radio("Search by", list(WAYS), list(WAYS).index(first), format_func=WAYS.get, key="grow_find_way",
+                       persist_state="session")  # fmt: skip
+        try:
+            query = _query(project, step.method, step.params, folder, state, way, (rows, x), concept)
+        except WinnowError as error:
+            st.warning(plain(error), icon=":material/info:")
+            query = None
+        _others(project, state)
+    with picked:
+        candidates = waiting(project.items, state)
+        candidates = candidates[np.isin(candidates, rows)]
+        if way == "chance":
+            found = np.random.default_rng(len(candidates)).permutation(candidates)[:SHOWN]
+            alike = np.full(len(found), np.nan)
+        elif query is None:
+            text = "What is found stands here, most alike first. Choose what shows the concept and give it the name."
+            theme.empty_state("search", "Nothing was searched for yet", text, key="grow_find_none")
+            return
+        else:
+            found, alike = nearest(x, rows, candidates, query, SHOWN)
+        _results(project, concept, found, alike)
+
+
+def nearest(
+    x: np.ndarray, rows: np.ndarray, candidates: np.ndarray, query: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k candidates most like a vector by cosine, most alike first: (item rows, cosines).
+
+    x: [m, d] embeddings of the item rows `rows`, ascending; candidates: item rows, all of them among `rows`.
+
+    >>> x = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    >>> nearest(x, np.arange(3), np.array([1, 2]), np.array([2.0, 0.1]), 1)[0].tolist()
+    [2]
+    """
+    at = np.searchsorted(rows, candidates)
+    unit = np.asarray(query, np.float32) / max(float(np.linalg.norm(query)), 1e-12)
+    score = np.empty(len(at), np.float32)
+    for start in range(0, len(at), BLOCK):
+        part = np.asarray(x[at[start : start + BLOCK]], np.float32)
+        length = np.maximum(np.sqrt(np.einsum("ij,ij->i", part, part)), 1e-12)
+        score[start : start + BLOCK] = (part @ unit) / length
+    best = np.argpartition(-score, min(k, len(score)) - 1)[:k] if len(score) else np.empty(0, np.int64)
+    best = best[np.argsort(-score[best], kind="stable")]
+    return candidates[best], score[best]
+
+
+# -- what is searched for --------------------------------------------------------------------------------------
+
+
+def _query(project: Project, method: Method, params: dict, folder, state: ItemState, way: str, vectors, concept: str):
+    """The vector to search with, None while nothing was said."""
+    if way == "words":
+        return _by_words(project, method, params, folder, concept)
+    if way == "image":
+        return _by_image(method, params)
+    if way == "items":
+        return _by_items(project, state, vectors, concept)
+    item_card.note("A page of random items: the honest way, and slow where the concept is rare.")
+    return None
+
+
+def _by_words(project: Project, method: Method, params: dict, folder, concept: str) -> np.ndarray | None:
+    if "text" not in method.card.tags:
+        st.info(
+            f"The encoder {plain(method.card.title)} reads no words; search by an image or by items, or analyse with "
+            "OpenCLIP, which does.", icon=":material/info:",
+        )  # fmt: skip
+        return None
+    words = " ".join(st.text_input("Words", concept, key=f"grow_find_words_{concept}", max_chars=200).split())
+    if not words:
+        return None
+    known = results.load(folder, "class_embeddings")
+    if known is not None and words in project.items.classes:
+        return np.asarray(known[project.items.classes.index(words)], np.float32)
+    return _ready(method.id, repr(sorted(params.items(), key=str)), words, method, params).text[0]
+
+
+def _by_image(method: Method, params: dict) -> np.ndarray | None:
+    if not encodes_anything(method):
+        st.info(
+            f"The encoder {plain(method.card.title)} was fitted to this data set and is not kept, so it cannot read "
+            "another image; search by items instead.", icon=":material/info:",
+        )  # fmt: skip
+        return None
+    file = st.file_uploader("An image that shows it", ["png", "jpg", "jpeg", "webp"], key="grow_find_image",
+                            max_upload_size=20)  # fmt: skip
+    if file is None:
+        return None
+    return _seen(method.id, repr(sorted(params.items(), key=str)), file.getvalue(), method, params)
+
+
+def _by_items(project: Project, state: ItemState, vectors: tuple[np.ndarray, np.ndarray], concept: str):
+    examples = (
+        np.flatnonzero((state.labels == state.classes.index(concept)) & ~state.dropped)
+        if concept in state.classes
+        else ()
+    )
+    selected = np.array(project.selected, np.int64)
+    options = {"selected": f"The {len(selected):,} selected on the map"} if len(selected) else {}
+    if len(examples):
+        options["examples"] = f"The {len(examples):,} labelled {concept}"
+    if not options:
+        item_card.note("Draw around some items on the map of this page, or label one with the concept's name first.")
+        return None
+    which = st.radio("Which", list(options), format_func=lambda w: plain(options[w]), key="grow_find_items")
+    rows = selected if which == "selected" else np.asarray(examples)
+    rows = rows[np.isin(rows, vectors[0])][:1000]
+    part = np.asarray(vectors[1][np.searchsorted(vectors[0], rows)], np.float32)
+    return (part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)).mean(axis=0) if len(rows) else None
+
+
+def opened(data: bytes) -> Image.Image:
+    """An image somebody sends, as the data set's own are read. A decoder process has tried it before: what kills a
+    decoder does not reach the server. Raises SourceError."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "image").write_bytes(data)
+        fact = examine(Path(folder), ["image"], lambda *_: None)[0]
+    if fact.status != "ok":
+        raise SourceError(f"The image cannot be read: {fact.status}. Give a png, jpg or webp.")
+    return open_image(data)
+
+
+def encodes_anything(method: Method) -> bool:
+    """Whether an encoder can read an image it has never seen: one that learns from the data set is not kept."""
+    return "images" in method.card.needs and "rng" not in method.injected
+
+
+def encoded(encoder: Any, image: Image.Image) -> np.ndarray:
+    """float32 [d]: one image through an encoder that is ready to run."""
+    import torch
+
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.ascontiguousarray(encoder.prepare(image))[None])
+        return encoder.forward(batch)[0].float().cpu().numpy()
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the image")
+def _seen(id_: str, params: str, data: bytes, _method: Method, _params: dict) -> np.ndarray:
+    """The embedding of an image somebody sent; every click on what it found asks again."""
+    return encoded(_ready(id_, params, "", _method, _params), opened(data))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the encoder")
+def _ready(id_: str, params: str, words: str, _method: Method, _params: dict) -> Any:
+    """The encoder, ready to run on the CPU; its `text` holds the words, where it can read them."""
+    _method.check(_params)
+    offer = {"device": "cpu", "progress": lambda done, total, message="": None, "seed": 0}
+    view = View.of(images=[], classes=(words,) if words else ())
+    return _method.call(view, **_params, **{k: v for k, v in offer.items() if k in _method.injected})
+
+
+# -- what was found --------------------------------------------------------------------------------------------
+
+
+def _results(project: Project, concept: str, found: np.ndarray, alike: np.ndarray) -> None:
+    session, chosen = st.session_state, f"grow:found:{project.name}"
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small", key="grow_find_bar")
+    with st.container(key="grow_find_scroll"):
+        choice = gallery(
+            _tiles(project, found, alike), key="grow_find_tiles", selected=session.get(chosen, frozenset()), size=92,
+            name="Items found",
+        )  # fmt: skip
+    session[chosen] = choice.selected
+    picked = found[np.isin(found, [int(id_) for id_ in choice.selected])]
+    with bar:
+        _name(project, concept, picked, lambda: session.update({chosen: frozenset()}))
+
+
+def _name(project: Project, concept: str, picked: np.ndarray, after: Callable[[], None]) -> None:
+    """Give the chosen ones a name."""
+    key = f"grow_find_name_{concept}"  # another concept, another name to start with
+
+    def give() -> None:
+        if name := " ".join((st.session_state.get(key) or "").split()):
+            project.decide(picked, "relabel", name, WHY)
+            actions.announce_later(f"Labelled {actions.items(len(picked))}: {name}")
+            after()
+
+    name = st.text_input(
+        "Name of the concept", concept, key=key, width=260, max_chars=200, placeholder="Its name, as a label",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    st.button(
+        f"Label {len(picked):,} chosen" if len(picked) else "Label the chosen", key="grow_find_label", type="primary",
+        disabled=not len(picked) or not name.strip(), on_click=give,
+    )  # fmt: skip
+    st.button("Undo", key="grow_find_undo", type="tertiary", on_click=actions.undo, args=(project,))
+
+
+def _others(project: Project, state: ItemState) -> None:
+    """Give random items the other answer."""
+
+    def give() -> None:
+        left = waiting(project.items, state)
+        rows = np.sort(np.random.default_rng(len(left)).permutation(left)[: st.session_state["grow_find_count"]])
+        project.decide(rows, "relabel", OTHERS, WHY)
+        actions.announce_later(f"Labelled {actions.items(len(rows))}, drawn by chance: {OTHERS}")
+
+    st.divider()
+    item_card.note(f"A model needs something else to tell it from. Random items almost never show a rare concept, so "
+                  f"they may be labelled “{OTHERS}” unseen.")  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input("Random items", 1, 1000, NEGATIVES, key="grow_find_count", width=110,
+                        label_visibility="collapsed")  # fmt: skip
+        st.button(f"Label “{OTHERS}”", key="grow_find_others", on_click=give)
+
+
+def _tiles(project: Project, rows: np.ndarray, alike: np.ndarray) -> list[Tile]:
+    ids, made = project.items.column("id"), []
+    for row, score, src in zip(rows.tolist(), alike, pictures(project.items, rows.tolist(), 112), strict=True):
+        note = "" if np.isnan(score) else f"alike {score:.2f}"
+        made.append(Tile(str(row), src, literal(ids[row]), note, title=literal(ids[row])))
+    return made
+
+
+CSS = """
+[data-testid="stLayoutWrapper"]:has(> .st-key-grow_find_scroll) { max-height: max(360px, calc(100vh - 20rem)); }
+.st-key-grow_find_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
+"""

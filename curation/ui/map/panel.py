@@ -1,0 +1,161 @@
+"""What stands beside the map: the items chosen there as a gallery, one of them from close by, and the actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from curation.ui.map import selection
+from curation.ui.parts import actions, item_card, theme, thumbnails
+from curation.ui.parts.charts import Categories, points
+from curation.ui.parts.gallery import gallery, pager, part
+from curation.ui.parts.tiles import tiles
+from curation.ui.state.analysis_results import AnalysisResults, nearest, twins
+from curation.ui.state.item_state import ItemState, item_state
+from curation.ui.state.project import Project
+
+PAGE = 60  # tiles
+
+
+@st.fragment(key="map_side")
+def side(project: Project, analysis: AnalysisResults, shown: np.ndarray, look: selection.Look) -> None:
+    """Gallery and actions; a lasso reruns this and nothing else. shown: item rows the map's filters let through."""
+    actions.announce()
+    session = st.session_state
+    state = item_state(analysis.items, project.effective)
+    opened = f"map:opened:{project.name}"
+    for key in ("map_tiles", "map_near"):  # a tile opened in the run that is just starting
+        if (wanted := (session.get(key) or {}).get("opened")) is not None:
+            session[opened] = int(wanted)
+    with st.container(key="map_side", gap="small"):
+        if session.get(opened) is not None:
+            targets = _close(project, analysis, state, session[opened])
+        else:
+            targets = _many(project, analysis, state, shown, look)
+        actions.action_bar(project, targets, state.classes, key="map", after=lambda: _forget_choice(project))
+        drawn = session.get(f"map:drawn:{project.name}")
+        offer = partial(_redraw, project) if drawn and selection.recoloured(drawn, state) else None
+        actions.stale_line(project, analysis.known, key="map", more=offer)
+
+
+def _many(
+    project: Project, analysis: AnalysisResults, state: ItemState, shown: np.ndarray, look: selection.Look
+) -> Sequence[int]:
+    """The gallery. Returns the items the actions apply to."""
+    session = st.session_state
+    selected = np.array(project.selected, np.int64)
+    rows = selected if len(selected) else shown
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="map_head"):
+        if len(selected):
+            label = f"{len(selected):,} selected"
+            if st.button(label, key="map_clear", icon=":material/close:", icon_position="right", help="Clear"):
+                clear(project)
+        else:
+            item_card.note(f"All {len(rows):,}", width="content")
+        order = st.selectbox(
+            "Order", list(selection.ORDERS), format_func=selection.ORDERS.get, key="map_order",
+            label_visibility="collapsed", width=200, persist_state="session", on_change=first_page,
+        )  # fmt: skip
+    rows = selection.ordered(analysis, rows, order, look.size)
+    _about(analysis, state, rows)
+    page = f"map_page_{session.get('map:set', 0)}"  # a key for every set: each starts at its first page
+    colour = selection.colouring(analysis, state, look, theme.is_dark())
+    colours = colour.colours if isinstance(colour, Categories) and look.colour == "label" else None
+    chosen = f"map:chosen:{project.name}"
+    with st.container(key="map_scroll", border=False):
+        choice = gallery(
+            tiles(analysis, state, rows[part(page, len(rows), PAGE)], colours=colours, flagged=analysis.marked()),
+            key="map_tiles",
+            selected=session.get(chosen, frozenset()),
+            size=78,
+            name="Selected items" if len(selected) else "Items on the map",
+        )
+    session[chosen] = choice.selected
+    pager(page, len(rows), PAGE)
+    return sorted(int(id_) for id_ in choice.selected) or selected.tolist()
+
+
+def _about(analysis: AnalysisResults, state: ItemState, rows: np.ndarray) -> None:
+    """What is among them, in one line."""
+    flagged = int(analysis.marked()[rows].sum())
+    parts = [f"{count:,} × {name}" for name, count in selection.composition(state, rows)]
+    theme.chips([(f"{flagged:,} flagged", "flagged")] * bool(flagged) + parts)
+
+
+def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: int) -> Sequence[int]:
+    """One item from close by, with its neighbours. Returns the items the actions apply to."""
+    session, items, ids = st.session_state, analysis.items, analysis.items.column("id")
+
+    def back() -> None:
+        session[f"map:opened:{project.name}"] = None
+
+    with st.container(horizontal=True, vertical_alignment="center", key="map_head"):
+        st.button("Back", key="map_back", icon=":material/arrow_back:", type="tertiary", on_click=back)
+        item_card.note(str(ids[row]))
+    with st.container(key="map_scroll", border=False):
+        left, right = st.columns([2, 3], gap="small")
+        with left:
+            theme.picture(thumbnails.large(items, row), state.label(row), side=320)
+        with right:
+            item_card.facts(analysis, state, row)
+        item_card.why(analysis, state, row)
+        if len(same := twins(analysis, row)):
+            st.caption("The same picture")
+            item_card.strip(tiles(analysis, state, same[:8], note=lambda twin: str(ids[twin])), columns=4)
+        near, distances = nearest(analysis, row)
+        if not len(near):
+            return [row]
+        st.caption("Nearest neighbours")
+        note = dict(zip(near.tolist(), (f"distance {d:.2f}" for d in distances), strict=True))
+        chosen = f"map:near:{project.name}:{row}"
+        choice = gallery(
+            tiles(analysis, state, near, note=note.get, flagged=analysis.marked()),
+            key="map_near",
+            selected=session.get(chosen, frozenset()),
+            size=78,
+            name="Nearest neighbours",
+        )
+        session[chosen] = choice.selected
+    return sorted(int(id_) for id_ in choice.selected) or [row]
+
+
+def _redraw(project: Project) -> None:
+    """Offer a new map; not done unasked, for it loses zoom and lasso."""
+    if st.button("Redraw the map", key="map_redraw", type="tertiary", help="With what was decided since"):
+        _redraw_now(project)
+        st.rerun()
+
+
+def clear(project: Project) -> None:
+    """Nothing is selected any more; the map is drawn afresh when it still shows a selection."""
+    project.selected = []
+    start_anew(project)
+    if points(st.session_state.get("map_chart")) or len(st.session_state[f"map:drawn:{project.name}"].selected):
+        _redraw_now(project)
+    st.rerun()
+
+
+def start_anew(project: Project, opened: int | None = None) -> None:
+    """The side is about to show another set of items, or one item from close by."""
+    _forget_choice(project)
+    st.session_state[f"map:opened:{project.name}"] = opened
+    first_page()
+
+
+def first_page() -> None:
+    """The gallery is about to show another set, or another order: it starts at its first page."""
+    st.session_state["map:set"] = st.session_state.get("map:set", 0) + 1
+
+
+def _forget_choice(project: Project) -> None:
+    """Nothing is chosen in the galleries any more."""
+    for key in [key for key in st.session_state if str(key).startswith(("map:chosen:", "map:near:"))]:
+        st.session_state[key] = frozenset()
+
+
+def _redraw_now(project: Project) -> None:
+    name = f"map:redraw:{project.name}"
+    st.session_state[name] = st.session_state.get(name, 0) + 1

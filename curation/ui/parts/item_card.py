@@ -1,0 +1,82 @@
+"""One item from close by, as HTML: what is known of it, why it is in question, what it looks like beside others.
+
+Everything a person or a file named is escaped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from curation.ui.parts.gallery import Tile
+from curation.ui.parts.theme import escaped
+from curation.ui.state.analysis_results import AnalysisResults, reasons
+from curation.ui.state.item_state import DECISIONS, ItemState
+
+
+def facts(analysis: AnalysisResults, state: ItemState, row: int) -> None:
+    """What is known of an item, as a list."""
+    column, given = analysis.items.column, analysis.items.column("label")[row]
+    label, suggestion = state.label(row), analysis.suggestion(row, state)
+    lines = [("label", label + (f" (given: {given})" if state.relabelled[row] else ""))]
+    lines += [("suggested", suggestion)] if suggestion else []
+    lines += [("decision", DECISIONS[state.decision[row]])] if state.decided[row] or state.queued[row] else []
+    lines += [("split", column("split")[row])]
+    if column("width")[row] > 0:  # NaN where the items are no images
+        lines.append(("size", f"{column('width')[row]:.0f} x {column('height')[row]:.0f} pixels"))
+    for name, values in analysis.scores.items():
+        if np.isfinite(values[row]):
+            easier = (values < values[row]).sum() / max(np.isfinite(values).sum() - 1, 1)
+            lines.append((name, f"{values[row]:.3g}, harder than {int(100 * easier)}%"))
+    cells = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in lines)
+    st.html(f'<dl class="wn-facts">{cells}</dl>')
+
+
+def why(analysis: AnalysisResults, state: ItemState, row: int) -> None:
+    """Why an item is in question, a line for each reason."""
+    lines = "".join(
+        f'<p class="{"wn-against" if status else ""}">{escaped(text)}</p>'
+        for text, status in reasons(analysis, state, row)
+    )
+    st.html(f'<div class="wn-why">{lines}</div>')
+
+
+def note(text: str, *, width: str = "stretch") -> None:
+    """A line of small text."""
+    st.html(f'<div class="wn-note">{escaped(text)}</div>', width=width)
+
+
+def strip(tiles: Sequence[Tile], *, columns: int, captions: bool = True) -> None:
+    """Small pictures in rows of `columns`, to be looked at only: label and note below each."""
+    cells = []
+    for tile in tiles:
+        kind = ' class="wn-pixels"' if tile.src.startswith("data:image/png") else ""
+        below = f"<small>{escaped(tile.note)}</small>" if tile.note else ""
+        caption = f"<figcaption>{escaped(tile.label)}{below}</figcaption>" if captions else ""
+        cells.append(
+            f'<figure title="{escaped(tile.title)}"><img{kind} src="{escaped(tile.src)}" '
+            f'alt="{escaped(tile.label)}">{caption}</figure>'
+        )
+    st.html(f'<div class="wn-strip" style="--columns:{columns}">{"".join(cells)}</div>')
+
+
+# For pages that show items: `st.html(STYLE)` once.
+STYLE = """<style>
+.wn-note { font-size: 0.9rem; opacity: 0.75; overflow-wrap: anywhere; }
+.wn-facts.wn-facts { display: grid; grid-template-columns: auto 1fr; gap: 0.15rem 0.75rem; margin: 0; padding: 0;
+  font-size: 0.85rem; }
+.wn-facts.wn-facts dt { opacity: 0.65; font-weight: 400; }
+.wn-facts.wn-facts dd { margin: 0; padding: 0; overflow-wrap: anywhere; }
+.wn-why p { margin: 0 0 0.3rem; padding-left: 1.1rem; font-size: 0.92rem; line-height: 1.45; position: relative; }
+.wn-why p::before { content: "–"; position: absolute; left: 0.1rem; opacity: 0.5; }
+.wn-why .wn-against::before { content: "▲"; font-size: 0.7rem; top: 0.2rem; opacity: 1; color: var(--wn-flagged); }
+.wn-strip { display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); gap: 8px; }
+.wn-strip figure { margin: 0; min-width: 0; }
+.wn-strip img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 5px;
+  background: color-mix(in srgb, currentColor 6%, transparent); }
+.wn-strip figcaption { font-size: 0.8rem; line-height: 1.35; margin-top: 3px; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; }
+.wn-strip small { display: block; opacity: 0.65; overflow: hidden; text-overflow: ellipsis; }
+</style>"""

@@ -1,0 +1,87 @@
+"""The job strip: what is being computed, how far it is, and a way to stop it, on every page.
+
+The job is another process; this only reads its row once a second while it is at work, and not at all when idle.
+It survives reloads, page changes and restarts of the server, because there is nothing here to survive.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.engine.jobs import Job
+from curation.ui.parts import theme
+from curation.ui.server import projects
+from curation.ui.state.project import Project
+
+WORDS = {
+    "done": "finished",
+    "failed": "failed",
+    "cancelled": "was stopped; what it had finished is kept",
+    "lost": "ended without a word (killed, or the machine restarted); what it had finished is kept",
+}
+
+
+def job_strip(project: Project) -> None:
+    """Show the current job, or how the last one ended until that is dismissed."""
+    job = next(iter(project.jobs.all()), None)
+    if job is not None and job.active:
+        st.fragment(_running, run_every=1.0)(project, job.number)
+    elif job is not None:
+        _ended(project, job)
+
+
+def _running(project: Project, number: int) -> None:
+    job = project.jobs.get(number)
+    if not job.active:
+        st.rerun()  # the whole page: there are new results to show
+    st.session_state[f"watched:{project.name}:{number}"] = True
+    with st.container(border=True, key="jobstrip"):
+        text, stop = st.columns([8, 1], vertical_alignment="center")
+        step = f"{job.label}" if job.steps else "starting"
+        count = f" · {job.done:,} of {job.total:,}" if job.total else ""
+        more = f" · {job.message}" if job.message else ""
+        eta = f" · about {_duration(job.eta)} left in this step" if job.eta is not None else ""
+        where = f"step {job.step} of {job.steps}: " if job.steps else ""
+        text.progress(job.share, text=theme.plain(f"{job.title} · {where}{step}{count}{more}{eta}"))
+        if stop.button("Stop", key="job_stop", icon=":material/stop_circle:", width="stretch"):
+            project.jobs.cancel(number)
+            st.rerun()
+
+
+def _ended(project: Project, job: Job) -> None:
+    seen = f"dismissed:{project.name}:{job.number}"
+    if st.session_state.get(seen):
+        return
+    if job.state == "done":
+        if st.session_state.pop(f"watched:{project.name}:{job.number}", False):
+            st.toast(f"{theme.plain(job.title)}: finished in {_duration(job.finished - job.created)}")
+        st.session_state[seen] = True
+        return
+    with st.container(border=True, key="jobstrip"):
+        text, log, close = st.columns([8, 1, 1], vertical_alignment="center")
+        said = f": {projects.as_sent(job.error)}" if job.error else ""
+        mark = st.error if job.state == "failed" else st.warning
+        with text:
+            mark(theme.plain(f"{job.title} {WORDS[job.state]}{said}"))
+        with log.popover("Log", width="stretch"):
+            st.code(
+                theme.literal(projects.as_sent(project.jobs.log_text(job.number))) or "nothing was printed",
+                language=None,
+            )
+        if close.button("Dismiss", key="job_dismiss", width="stretch"):
+            st.session_state[seen] = True
+            st.rerun()
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> _duration(8.4), _duration(75), _duration(4000)
+    ('8 s', '1 min 15 s', '1 h 6 min')
+    """
+    whole = round(max(seconds, 0))  # the clock may have been put back
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,228 @@
+"""Review one by one: the item large, why it is in question, what both labels look like, and a key for every answer.
+
+A fragment that reads what is decided and never asks for a plan, so that a key press is answered at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from curation.ui.parts import actions, item_card, theme, thumbnails
+from curation.ui.parts.theme import escaped, plain
+from curation.ui.parts.tiles import tiles
+from curation.ui.review import queue
+from curation.ui.state.analysis_results import AnalysisResults, nearest, nearest_of_class
+from curation.ui.state.item_state import DECISIONS, ItemState, item_state
+from curation.ui.state.project import Project
+
+COMING = 12  # items shown below the one on the desk
+
+
+@st.fragment(key="review_one")
+def one_by_one(project: Project, analysis: AnalysisResults) -> None:
+    """The queue, an item at a time, driven by keys."""
+    session, at_key = st.session_state, f"review:at:{project.name}"
+    state = item_state(analysis.items, project.effective)
+    rows = queue.mislabel_queue(analysis, queue.sent_by_hand(project.decisions))
+    decided = state.decided
+    at = session.get(at_key)
+    if queue.position(rows, at) is None:
+        at = queue.next_open(rows, decided, None)
+    if at is None:
+        title = f"All {len(rows):,} are decided" if len(rows) else "No label is in doubt"
+        finished(project, analysis, rows, title)
+        return
+    desk = _Desk(project, analysis, state, rows, at)
+    done, total = queue.progress(rows, state)
+    place = queue.position(rows, at) + 1
+    st.progress(done / total, text=f"{done:,} of {total:,} decided · number {place:,} in the queue")
+    picture, verdict, alike = st.columns([12, 9, 8], gap="medium")
+    with picture:
+        _picture(desk)
+    with verdict:
+        _verdict(desk)
+    with alike:
+        _alike(desk)
+    _coming(desk)
+    actions.stale_line(project, analysis.known, key="review")
+
+
+class _Desk:
+    """The item on the desk, and what may be done with it. The methods are callbacks: they draw nothing."""
+
+    def __init__(self, project: Project, analysis: AnalysisResults, state: ItemState, rows: np.ndarray, at: int):
+        self.project, self.analysis, self.state, self.rows, self.at = project, analysis, state, rows, at
+        self.label, self.suggestion = state.label(at), analysis.suggestion(at, state)
+        self.id = str(analysis.items.column("id")[at])
+
+    def decide(self, action: str, value: str | None = None) -> None:
+        self.project.decide([self.at], action, value)
+        words = {"relabel": f"{self.label} → {value}", "confirm": f"kept as {self.label}", "drop": "dropped"}
+        self._last(f"{self.id}: {words[action]}")
+        decided = self.state.decided.copy()
+        decided[self.at] = True
+        self._go(queue.next_open(self.rows, decided, self.at))
+
+    def other(self, key: str) -> None:
+        label = (st.session_state.get(key) or "").strip()
+        st.session_state[key] = None
+        if label:
+            self.decide("confirm" if label == self.label else "relabel", label if label != self.label else None)
+
+    def undo(self) -> None:
+        undone = self.project.undo()
+        self._last(f"Undone: {actions.said(undone)}" if undone else "There is nothing to undo")
+        row = self.analysis.items.row_of.get(undone[0].id) if undone else None
+        if row is not None and queue.position(self.rows, row) is not None:
+            self._go(row)
+
+    def skip(self) -> None:
+        following = queue.next_open(self.rows, self.state.decided, self.at)
+        self._go(self.at if following is None else following)
+
+    def walk(self, step: int) -> None:
+        self._go(queue.beside(self.rows, self.at, step))
+
+    def last(self) -> str:
+        return st.session_state.get(f"review:last:{self.project.name}", "")
+
+    def _go(self, row: int | None) -> None:
+        st.session_state[f"review:at:{self.project.name}"] = row
+
+    def _last(self, words: str) -> None:
+        st.session_state[f"review:last:{self.project.name}"] = words
+
+
+def _picture(desk: _Desk) -> None:
+    with st.container(key="review_picture"):
+        theme.picture(thumbnails.large(desk.analysis.items, desk.at), desk.label, side=620)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        item_card.note(desk.id)
+        with st.container(horizontal=True, gap="small", width="content"):
+            for text, step, key in (("Previous", -1, "Left"), ("Next", 1, "Right")):
+                st.button(
+                    text, key=f"review_{text.lower()}", shortcut=key, type="tertiary", on_click=desk.walk, args=(step,)
+                )
+
+
+def _verdict(desk: _Desk) -> None:
+    state, at = desk.state, desk.at
+    st.html(_labels(desk))
+    if state.decided[at]:
+        words = f"{DECISIONS[state.decision[at]]} from {desk.analysis.items.column('label')[at]}"
+        theme.chips([(words if state.relabelled[at] else DECISIONS[state.decision[at]], state.badge(at))])
+    item_card.why(desk.analysis, state, at)
+    short = max(len(desk.label), len(desk.suggestion or "")) <= 6
+    keep, accept = st.columns(2, gap="small") if short else (st.container(), st.container())
+    keep.button(
+        f"Keep “{plain(desk.label)}”", key="review_keep", shortcut="K", width="stretch", on_click=desk.decide,
+        args=("confirm",), help="The label is right",
+    )  # fmt: skip
+    accept.button(
+        f"Change to “{plain(desk.suggestion)}”" if desk.suggestion else "No suggestion",
+        key="review_accept", shortcut="A", width="stretch", type="primary", disabled=desk.suggestion is None,
+        on_click=desk.decide, args=("relabel", desk.suggestion), help="The suggested label is right",
+    )  # fmt: skip
+    drop, skip, undo = st.columns(3, gap="small")
+    drop.button("Drop", key="review_drop", shortcut="X", width="stretch", on_click=desk.decide, args=("drop",))
+    skip.button("Skip", key="review_skip", shortcut="S", width="stretch", on_click=desk.skip)
+    undo.button("Undo", key="review_undo", shortcut="U", width="stretch", on_click=desk.undo)
+    _other_labels(desk)
+    if desk.last():
+        item_card.note(f"Last: {desk.last()}")
+
+
+def _other_labels(desk: _Desk) -> None:
+    """Another label: up to ten by number, any by name."""
+    classes = desk.state.classes
+    if len(classes) <= 10:
+        digits = numbered(classes)
+        own = all(name == digit for name, digit in digits.items())  # the name says the key already
+        with st.container(horizontal=True, gap="xxsmall", key=f"review_numbers{'_own' if own else ''}"):
+            for name, digit in digits.items():
+                action = ("relabel", name) if name != desk.label else ("confirm",)
+                st.button(
+                    plain(name), key=f"review_to_{digit}", shortcut=digit, on_click=desk.decide, args=action,
+                    width="content",
+                )  # fmt: skip
+    key = "review_other"
+    st.selectbox(
+        "Another label", classes, index=None, key=key, placeholder="Another label, or type a new one",
+        accept_new_options=True, on_change=desk.other, args=(key,), label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def numbered(classes: tuple[str, ...]) -> dict[str, str]:
+    """The digit that stands for each of up to ten classes: its own where all are digits, else 1 to 9 and 0.
+
+    >>> numbered(("0", "7")), numbered(("cat", "dog"))
+    ({'0': '0', '7': '7'}, {'cat': '1', 'dog': '2'})
+    """
+    own = all(len(name) == 1 and name in "0123456789" for name in classes)
+    return {name: name if own else str((i + 1) % 10) for i, name in enumerate(classes)}
+
+
+def _labels(desk: _Desk) -> str:
+    given, suggested = escaped(desk.label), escaped(desk.suggestion or "–")
+    long = " wn-long" if max(len(desk.label), len(desk.suggestion or "")) > 12 else ""
+    return (
+        f'<div class="wn-labels{long}"><div><small>Label</small><b>{given}</b></div><i>→</i>'
+        f"<div><small>Suggested</small><b>{suggested}</b></div></div>"
+    )
+
+
+def _alike(desk: _Desk) -> None:
+    """What the label and what the suggestion look like, nearest first."""
+    names = [name for name in (desk.label, desk.suggestion) if name]
+    shown = False
+    for name in names:
+        rows = nearest_of_class(desk.analysis, desk.state, desk.at, name)
+        if len(rows):
+            item_card.note(f"Nearest labelled {name}")
+            item_card.strip(tiles(desk.analysis, desk.state, rows), columns=3, captions=False)
+            shown = True
+    if not shown and len(near := nearest(desk.analysis, desk.at, 9)[0]):
+        item_card.note("Nearest neighbours")
+        item_card.strip(tiles(desk.analysis, desk.state, near, note=lambda row: ""), columns=3)
+
+
+def _coming(desk: _Desk) -> None:
+    """The next open items, so that one sees where this is going."""
+    place = queue.position(desk.rows, desk.at)
+    following = [row for row in np.roll(desk.rows, -place)[1:] if not desk.state.decided[row]][:COMING]
+    if following:
+        item_card.note("Coming next")
+        item_card.strip(
+            tiles(desk.analysis, desk.state, following, flagged=desk.analysis.marked("mislabel")), columns=COMING
+        )
+
+
+def finished(project: Project, analysis: AnalysisResults, rows: Sequence[int], title: str) -> None:
+    """Nothing is left to decide. rows: what may be looked at again."""
+    text = "What was decided is in force already. Next, keep the part worth training on."
+    if theme.empty_state("task_alt", title, text, "Go on to prune", key="review_done"):
+        st.switch_page("pages/prune.py")
+    if len(rows):
+
+        def back() -> None:
+            st.session_state[f"review:at:{project.name}"] = int(rows[-1])
+
+        st.button("Look at them again", key="review_again", type="tertiary", on_click=back)
+    actions.stale_line(project, analysis.known, key="review")
+
+
+CSS = """
+.wn-labels { display: flex; align-items: center; gap: 1rem; }
+.wn-labels div { min-width: 0; } .wn-labels i { opacity: 0.5; font-style: normal; }
+.wn-labels small { display: block; font-size: 0.8rem; opacity: 0.65; }
+.wn-labels b { font-size: 1.5rem; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; }
+.wn-labels.wn-long b { font-size: 1.1rem; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-review_scroll) { max-height: max(400px, calc(100vh - 12.5rem)); }
+.st-key-review_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
+.st-key-review_numbers_own kbd { display: none; }
+.st-key-review_picture img { width: 100%; max-height: calc(100vh - 13.5rem); object-fit: contain;
+  object-position: left top; }
+"""

@@ -1,0 +1,126 @@
+"""The analysis of an open dataset: what it found, or what to compute and what that costs, with the one button."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from curation.engine import registry
+from curation.errors import InputError
+from curation.ui.parts import theme
+from curation.ui.parts.forms import form
+from curation.ui.review.queue import caught
+from curation.ui.server import projects
+from curation.ui.start import overview, presets
+from curation.ui.state.analysis_results import AnalysisResults
+from curation.ui.state.item_state import ItemState
+from curation.ui.state.project import Project
+
+
+def analysis_panel(project: Project, analysis: AnalysisResults, state: ItemState, facts: overview.Facts) -> None:
+    """What was found; or the choice of what to compute, with the one button that starts it."""
+    if not project.analysed or (
+        analysis.xy is None and not analysis.scores and not analysis.flags
+    ):  # encoded only, to grow
+        st.markdown("**Analysis**")
+        if project.recipe.encode and project.jobs.current() is not None:
+            st.caption("It is being computed. What it finds appears here; the images can be looked at meanwhile.")
+        else:
+            _choose(project, facts, "primary")
+        return
+    st.markdown("**What the analysis found**")
+    theme.chips(_result(analysis, state))
+    if st.button("Open the map", type="primary", key="open_map", icon=":material/scatter_plot:"):
+        st.switch_page("pages/map.py")
+    if project.stale:
+        again, button = st.columns([3, 2], vertical_alignment="center")
+        again.caption(f"{project.stale:,} relabelled items are not in the scores yet")
+        if button.button("Update the analysis", key="update_analysis", width="stretch"):
+            project.start("Update the analysis", until="map")
+            st.rerun()
+    with st.expander("Analyse in another way", key="other_analysis"):
+        _choose(project, facts, "secondary")
+
+
+def _result(analysis: AnalysisResults, state: ItemState) -> list:
+    counts = {analysis.titles[name]: int(flag.flagged.sum()) for name, flag in analysis.flags.items()}
+    said = [(f"{title}: {n:,} flagged", "flagged") if n else f"{title}: none" for title, n in counts.items()]
+    for name, values in list(analysis.scores.items())[:1]:
+        if (hardest := overview.hardest_class(state.labels, state.classes, values)) is not None:
+            said.append(f"Hardest class ({name}): {hardest}")
+    if (mistakes := caught(analysis)) is not None:
+        said.append((str(mistakes), "kept"))
+    return said
+
+
+@st.cache_data(ttl=300, show_spinner="Looking for encoders and their weights")
+def _encoders() -> list[presets.Option]:
+    return presets.options("encoders")
+
+
+def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
+    have, recipe = project.items, project.recipe
+    train = facts.splits.get("train", 0)
+    if np.count_nonzero(facts.counts[:, 0]) < 2:
+        found = "one class" if train else "no item with a label"
+        st.warning(f"There is {found} to train on; an analysis needs at least two classes. Put images into one "
+                   "folder per class, or bring a table with a column of labels.")  # fmt: skip
+        if facts.splits.get("unlabeled") and st.button(
+            "Label some", key="analysis_grow", icon=":material/potted_plant:"
+        ):
+            st.switch_page("pages/grow.py")
+        return
+    options = presets.suited(_encoders(), images=have.has_images, features=have.features is not None)
+    gpu = presets.gpu_name()
+    pick, why = presets.best(options, side=facts.side, n=facts.usable, gpu=bool(gpu))
+    ready = {o.id: o.title for o in options if not o.problem}
+    if not ready:
+        st.error(theme.plain(why))
+    use = recipe.encode.use if recipe.encode and recipe.encode.use in ready else pick
+    chosen = st.selectbox(
+        "Encoder", list(ready), list(ready).index(use) if ready else None, format_func=ready.get, key="encoder"
+    )
+    if chosen == pick:
+        st.caption(theme.plain(why))
+    params = None
+    if chosen:
+        with st.expander("Parameters of the encoder", key="encoder_more"):
+            given = recipe.encode.params if recipe.encode and recipe.encode.use == chosen else {}
+            params = form(registry.get("encoders", chosen), given, key="encoder")
+    if away := [o for o in options if o.problem]:
+        with st.expander(f"{len(away)} more, not available here", key="encoder_away"):
+            st.caption("  \n".join(f"**{theme.plain(o.title)}**: {theme.plain(o.problem)}" for o in away))
+    with st.expander("Scores, flags and map", key="analysis_more"):
+        scores = _several("Scores", "scores", [s.use for s in recipe.score] or presets.SCORES)
+        flags = _several("Flags", "flags", [f.use for f in recipe.flag] or presets.FLAGS)
+        places = [m for m in registry.methods("maps").values() if not m.missing()]
+        start = next((i for i, m in enumerate(places) if m.id == (recipe.map.use if recipe.map else presets.MAP)), 0)
+        place = st.selectbox("Map", places, start, format_func=lambda m: m.card.title, key="place")
+    device = gpu or "no GPU found, so this machine's processor"
+    cost = presets.roughly(presets.seconds(chosen or "", facts.usable, bool(gpu)))
+    st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them to train on · {device} · roughly {cost}"))
+    word = f"Analyse {facts.usable:,} {'images' if have.has_images else 'items'}"
+    blocked = not chosen or params is None or project.jobs.current() is not None
+    if st.button(word, type=kind, key="analyse", icon=":material/play_arrow:", disabled=blocked, width="stretch"):
+        _start(project, chosen, params, scores, flags, place.id if place else None)
+
+
+def _several(label: str, kind: str, start: list[str] | tuple[str, ...]) -> list[str]:
+    there = {m.id: m.card.title for m in registry.methods(kind).values() if not m.missing()}
+    return st.multiselect(
+        label, list(there), [s for s in dict.fromkeys(start) if s in there], format_func=there.get, key=f"choose_{kind}"
+    )
+
+
+def _start(project: Project, use: str, params: dict, scores: list[str], flags: list[str], place: str | None) -> None:
+    try:
+        projects.check_paths(params)
+        asked = presets.with_analysis(
+            project.recipe, encode={"use": use, **params}, scores=scores, flags=flags, place=place
+        )
+    except InputError as error:
+        st.error(theme.plain(error), icon=":material/error:")
+        return
+    project.save(encode=asked.encode, score=asked.score, flag=asked.flag, map=asked.map)
+    project.start("Analyse", until="map")
+    st.rerun()

@@ -1,0 +1,263 @@
+"""The way in: the sample, an upload, a path on the server's machine, a named dataset, and recent projects.
+
+Whatever is wrong and can be known beforehand is said beside the control; the rest is said by the job that reads.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from curation.data.reading.tables import columns_of
+from curation.engine import registry
+from curation.errors import InputError, SourceError
+from curation.ui.parts import theme
+from curation.ui.parts.forms import form, humanised
+from curation.ui.server import projects
+from curation.ui.start import overview, presets
+from curation.ui.start.upload import upload
+from curation.ui.state.project import close_project, create_project, open_project, set_open
+
+UPLOAD, PATH, NAMED = "Upload", "Path on the server", "Named dataset"
+RECENT = 12
+
+# Column names that say what a column holds, most telling first.
+IMAGES = ("path", "image_path", "image", "img_path", "img", "file_name", "filename", "filepath", "file")
+LABELS = ("label", "class", "category", "target", "labels", "y")
+
+
+def front_door() -> None:
+    theme.header(
+        "Start with a dataset",
+        "See it, find what is wrong with it, keep the part worth training on, and prove that it is enough.",
+    )
+    left, right = st.columns([5, 7], gap="medium")
+    with left.container(border=True, height="stretch", key="start_sample"):
+        _sample()
+    with right.container(border=True, height="stretch", key="start_own"):
+        _own()
+    recent = projects.projects()
+    if recent:
+        _recent(recent)
+    else:
+        st.html(_STEPS)
+
+
+def begin(title: str, source: Mapping[str, Any]) -> None:
+    """Make a project that reads `source`, start reading, show it. What is wrong is said here, or by the job."""
+    try:
+        project = create_project(title, {"source": dict(source)})
+    except InputError as error:
+        st.error(theme.plain(error), icon=":material/error:")
+        return
+    project.start(f"Read {title}", until="source")
+    st.rerun()
+
+
+# -- the sample ------------------------------------------------------------------------------------------------
+
+
+def _sample() -> None:
+    st.markdown("**Try it on 1,797 handwritten digits**")
+    if picture := _sample_picture():
+        st.html(f'<img class="wn-pixels" style="width:100%;border-radius:6px" alt="Digits" src="{picture}">')
+    st.markdown(
+        f"{presets.MISTAKES:.0%} of the training labels are wrong on purpose: about a minute from now you see how "
+        "many of them were found. Nothing is downloaded."
+    )
+    if st.button("Try the sample", type="primary", key="try_sample", icon=":material/play_arrow:"):
+        project = create_project("Digits", presets.sample())
+        project.start("Analyse the sample", until="map")
+        st.rerun()
+
+
+@st.cache_data(show_spinner=False)
+def _sample_picture() -> str:
+    made = overview.sample_picture()
+    return f"data:image/png;base64,{base64.b64encode(made).decode()}" if made else ""
+
+
+# -- the person's own data -------------------------------------------------------------------------------------
+
+
+def _own() -> None:
+    st.markdown("**Bring your own images**")
+    ways = [UPLOAD, PATH, NAMED]
+    way = st.segmented_control("From", ways, default=UPLOAD, required=True, key="own_way", label_visibility="collapsed")
+    try:
+        {UPLOAD: _upload, PATH: _path, NAMED: _named}[way]()
+    except InputError as error:
+        st.error(theme.plain(error), icon=":material/error:")
+
+
+def _upload() -> None:
+    made = upload("own_upload")
+    if made is not None and made.kind != "table":
+        begin(made.title, {"use": made.kind, "path": str(made.path)})
+    elif made is not None:
+        st.session_state["own_table"] = made  # its columns have to be named first
+    if (table := st.session_state.get("own_table")) is None:
+        return
+    try:
+        source = _columns(table.path, "own_upload")
+    except SourceError:
+        del st.session_state["own_table"]
+        raise
+    if source:
+        del st.session_state["own_table"]
+        begin(table.title, source)
+
+
+def _path() -> None:
+    text = st.text_input(
+        "Folder, archive, table or .npz on the machine the app runs on",
+        placeholder="/data/flowers or /data/flowers.zip",
+        key="own_path",
+        help="A folder of class folders, with or without train and test above them; a zip or tar of such a folder; a "
+        "csv, parquet or jsonl with a column of image paths and one of labels; an .npz with images or features.",
+    )
+    if not text.strip():
+        st.caption("Read where it lies; nothing is copied or changed. Allowed: " + _roots())
+        return
+    path = projects.allowed(text)
+    kind = projects.kind_of(path)
+    tables = _tables_in(path) if kind == "folder" else []
+    if len(tables) == 1:
+        how = {"folder": "Class folders", "table": tables[0].name}
+        said = st.segmented_control(
+            "Where the labels are",
+            list(how),
+            default="folder",
+            required=True,
+            format_func=lambda k: theme.plain(how[k]),
+            key="own_labels",
+        )
+        kind, path = (said, tables[0]) if said == "table" else (kind, path)
+    if kind == "table":
+        if source := _columns(path, "own_path"):
+            begin(projects.title_of(path), source)
+        return
+    title = registry.get("sources", kind).card.title
+    st.caption(theme.plain(f"{title}: {path}"))
+    if st.button("Read it", key="own_path_read", icon=":material/arrow_forward:"):
+        begin(projects.title_of(path), {"use": kind, "path": str(path)})
+
+
+def _columns(path: Path, key: str) -> dict[str, Any] | None:
+    """Ask which columns hold image and label; the source once that was said. Raises SourceError."""
+    columns = columns_of(path)
+    st.caption(theme.plain(f"{path.name}: {len(columns)} columns"))
+    image, label = st.columns(2)
+    chosen = {
+        "image": image.selectbox("Image", columns, index=_guess(columns, IMAGES), key=f"{key}_image"),
+        "label": label.selectbox("Label", columns, index=_guess(columns, LABELS), key=f"{key}_label"),
+    }
+    ready = all(chosen.values()) and chosen["image"] != chosen["label"]
+    if st.button("Read it", key=f"{key}_read_table", icon=":material/arrow_forward:", disabled=not ready):
+        return {"use": "table", "path": str(path), **chosen}
+    return None
+
+
+def _named() -> None:
+    sources = registry.methods("sources").values()
+    named = {m.id: m for m in sorted(sources, key=lambda m: m.id, reverse=True) if "download" in m.card.tags}
+    name = st.selectbox(
+        "From", list(named), format_func=lambda n: named[n].card.title, key="own_named", label_visibility="collapsed"
+    )
+    method = named[name]
+    if missing := method.missing():
+        st.warning(theme.plain(f"{method.card.title} needs {', '.join(missing)}: pip install {' '.join(missing)}"))
+        return
+    fields = method.params.model_fields
+    fixed = {"root": fields["root"].default} if "root" in fields else {}
+    typed = {
+        key: st.text_input(humanised(key), help=theme.plain(field.description or ""), key=f"own_named_{key}").strip()
+        for key, field in fields.items()
+        if field.is_required()
+    }
+    params = None
+    if all(typed.values()):
+        params = form(method, {**fixed, **typed}, key="own_named_form", exclude=[*fixed, *typed])
+    if st.button("Get it", key="own_named_read", icon=":material/download:", disabled=params is None):
+        projects.check_paths({key: value for key, value in params.items() if key not in fixed})
+        title = str(params.get("dataset") or params.get("name") or name)
+        begin(title.rstrip("/").rpartition("/")[2], {"use": name, **_given(params)})
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: str(value) if isinstance(value, Path) else value for key, value in params.items() if value is not None}
+
+
+def _guess(columns: Sequence[str], names: Sequence[str]) -> int | None:
+    """Where the column stands whose name comes first in `names`.
+
+    >>> _guess(["Label", "Path"], IMAGES), _guess(["a", "b"], IMAGES)
+    (1, None)
+    """
+    lower = [column.lower() for column in columns]
+    return next((lower.index(name) for name in names if name in lower), None)
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(projects.TABLES)]
+
+
+def _roots() -> str:
+    return ", ".join(theme.plain(root) for root in projects.roots())
+
+
+# -- recent projects -------------------------------------------------------------------------------------------
+
+
+def _recent(recent: Sequence[projects.ProjectInfo]) -> None:
+    st.markdown("#### Recent projects")
+    with st.container(border=True, gap="xsmall", key="recent"):
+        for info in recent[:RECENT]:
+            name, items, when, open_, delete = st.columns([6, 2, 2, 1.2, 1.2], vertical_alignment="center")
+            name.markdown(theme.plain(info.name))
+            items.caption(f"{info.items:,} items" if info.items is not None else "not read yet")
+            when.caption(overview.ago_words(time.time() - info.opened))
+            if open_.button("Open", key=f"recent_open_{info.name}", width="stretch"):
+                set_open(info.name)
+                st.rerun()
+            if delete.button("Delete", key=f"recent_delete_{info.name}", type="tertiary", width="stretch"):
+                confirm_delete(info.name)
+    if len(recent) > RECENT:
+        st.caption(f"{len(recent) - RECENT} older ones lie in {theme.plain(projects.home())}")
+
+
+@st.dialog("Delete this project?")
+def confirm_delete(name: str) -> None:
+    st.markdown(
+        f"**{theme.plain(name)}**: its results, its decisions and what was uploaded for it will be gone. Source files "
+        "elsewhere on this machine are not touched."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key="delete_no"):
+            st.rerun()
+        if st.button("Delete", type="primary", key="delete_yes"):
+            opened = open_project()
+            if opened is not None and opened.name == name:
+                close_project()
+            if (folder := projects.project_folder(name)) is not None:
+                projects.delete_project(folder)
+            st.toast(f"Deleted {theme.plain(name)}")
+            st.rerun()
+
+
+_STEPS = """<style>
+.wn-steps { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 0.75rem 1.5rem;
+  margin: 1.2rem 0 0; padding: 1rem 0.2rem 0; border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+.wn-steps b { display: block; margin-bottom: 0.15rem; } .wn-steps span { opacity: 0.72; font-size: 0.9rem; }
+</style><div class="wn-steps">
+<div><b>1 See</b><span>Every image on a map, as large as it is hard to learn.</span></div>
+<div><b>2 Review</b><span>Wrong labels, duplicates, outliers: the most suspicious first, one key each.</span></div>
+<div><b>3 Prune</b><span>Choose a method and a share; see what each class keeps and loses.</span></div>
+<div><b>4 Verify</b><span>Train on it, on random ones of its size and on everything, several times.</span></div>
+<div><b>5 Export</b><span>A manifest with a reason for every item, and a recipe that replays it all.</span></div>
+</div>"""
