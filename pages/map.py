@@ -81,7 +81,7 @@ def _chart(project: Project, drawn: selection.Drawn, shown: np.ndarray) -> None:
     session = st.session_state
 
     def picked() -> None:
-        rows = selection.taken(session.get("map_chart"), drawn.found, shown, drawn.rows, drawn.groups)
+        rows = selection.taken(session.get("map_chart"), drawn.analysis, shown, drawn.rows, drawn.groups)
         project.selected = rows.tolist()
         panel.start_anew(project, opened=int(rows[0]) if len(rows) == 1 else None)
         st.rerun("map_side")

@@ -44,7 +44,7 @@ def _bulk(desk: Desk, picked: np.ndarray) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         name = st.selectbox(
-            "Label for all selected", desk.now.classes, index=None, key=key, accept_new_options=True,
+            "Label for all selected", desk.state.classes, index=None, key=key, accept_new_options=True,
             placeholder="Label, or type a new one", label_visibility="collapsed", width=190,
         )  # fmt: skip
         st.button(f"Label {count}", key="grow_bulk_label", type="primary", disabled=not name, on_click=given)

@@ -110,7 +110,7 @@ def recoloured(drawn: Drawn, state: ItemState) -> bool:
     """Whether decisions changed the colours since the map was drawn."""
     if drawn.look.colour not in ("label", "decision"):
         return False
-    return not np.array_equal(colouring(drawn.found, state, drawn.look, drawn.dark).codes, drawn.codes)
+    return not np.array_equal(colouring(drawn.analysis, state, drawn.look, drawn.dark).codes, drawn.codes)
 
 
 def measure(analysis: AnalysisResults, name: str) -> np.ndarray | None:
