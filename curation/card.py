@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 # What a method may ask its View for. The runner provides exactly these, and nothing else is readable.
 NEEDS = (
-    *("ids", "images", "labels", "groups", "embeddings", "class_embeddings", "features"),
+    *("ids", "images", "labels", "groups", "copies", "embeddings", "class_embeddings", "features"),
     *("pixels", "neighbours", "probabilities", "in_fold", "dynamics", "network", "second_opinion"),
     *("known", "predicted", "costs"),  # queries only
 )
