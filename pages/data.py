@@ -11,7 +11,7 @@ from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.gallery import gallery
 from curation.ui.parts.theme import escaped
 from curation.ui.parts.tiles import tiles
-from curation.ui.server import projects
+from curation.ui.server.uploads import UPLOADS
 from curation.ui.start import overview
 from curation.ui.start.analysis import analysis_panel
 from curation.ui.start.front_page import confirm_delete, front_door
@@ -99,7 +99,7 @@ def _origin(project: Project) -> str:
     title, path = registry.get("sources", section.use).card.title, section.params.get("path")
     if path is None:
         return title
-    uploaded = projects.UPLOADS in path.parts
+    uploaded = UPLOADS in path.parts
     return f"{title}: {path.name}, uploaded" if uploaded else f"{title}: {path}"
 
 

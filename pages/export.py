@@ -10,7 +10,7 @@ from curation.ui.export import export_files
 from curation.ui.parts import charts, theme
 from curation.ui.parts.forms import form
 from curation.ui.parts.theme import escaped
-from curation.ui.server import projects
+from curation.ui.server.allowed_paths import target
 from curation.ui.start import overview
 from curation.ui.state.project import Project, open_project
 
@@ -65,7 +65,7 @@ def _controls(project: Project) -> export_files.Wanted | None:
         "Write to", str(default), key=f"export_path_{prune}_{use}", help="On the machine the app runs on."
     )
     try:
-        path = projects.target(text)
+        path = target(text)
     except InputError as error:
         st.error(theme.plain(error), icon=":material/error:")
         return None

@@ -19,7 +19,7 @@ from curation.ui.grow import batches
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form
 from curation.ui.parts.theme import plain
-from curation.ui.server import projects
+from curation.ui.server.allowed_paths import check_paths
 from curation.ui.start import overview, presets
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import Project
@@ -227,7 +227,7 @@ def embeddings_first(project: Project, state: ItemState) -> None:
         if st.button(f"Encode {facts.usable:,} items", type="primary", key="grow_encode_run",
                      disabled=params is None or busy, icon=":material/play_arrow:"):  # fmt: skip
             try:
-                projects.check_paths(params)
+                check_paths(params)
             except InputError as error:
                 st.error(theme.plain(error), icon=":material/error:")
                 return

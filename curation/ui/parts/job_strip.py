@@ -10,7 +10,7 @@ import streamlit as st
 
 from curation.engine.jobs import Job
 from curation.ui.parts import theme
-from curation.ui.server import projects
+from curation.ui.server.uploads import as_sent
 from curation.ui.state.project import Project
 
 WORDS = {
@@ -59,13 +59,13 @@ def _ended(project: Project, job: Job) -> None:
         return
     with st.container(border=True, key="jobstrip"):
         text, log, close = st.columns([8, 1, 1], vertical_alignment="center")
-        said = f": {projects.as_sent(job.error)}" if job.error else ""
+        said = f": {as_sent(job.error)}" if job.error else ""
         mark = st.error if job.state == "failed" else st.warning
         with text:
             mark(theme.plain(f"{job.title} {WORDS[job.state]}{said}"))
         with log.popover("Log", width="stretch"):
             st.code(
-                theme.literal(projects.as_sent(project.jobs.log_text(job.number))) or "nothing was printed",
+                theme.literal(as_sent(project.jobs.log_text(job.number))) or "nothing was printed",
                 language=None,
             )
         if close.button("Dismiss", key="job_dismiss", width="stretch"):

@@ -10,7 +10,7 @@ from curation.errors import InputError
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form
 from curation.ui.review.queue import caught
-from curation.ui.server import projects
+from curation.ui.server.allowed_paths import check_paths
 from curation.ui.start import overview, presets
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState
@@ -114,7 +114,7 @@ def _several(label: str, kind: str, start: list[str] | tuple[str, ...]) -> list[
 
 def _start(project: Project, use: str, params: dict, scores: list[str], flags: list[str], place: str | None) -> None:
     try:
-        projects.check_paths(params)
+        check_paths(params)
         asked = presets.with_analysis(
             project.recipe, encode={"use": use, **params}, scores=scores, flags=flags, place=place
         )
