@@ -1,5 +1,6 @@
 """Data: the way in. Without a project: choose a dataset. With one: a first look at it, and one button to analyse it."""
 
+import humanize
 import numpy as np
 import streamlit as st
 
@@ -107,7 +108,7 @@ def _numbers(facts: overview.Facts, classes: int) -> None:
     words = {"train": "To train on", "val": "Validation", "test": "Test", "unlabeled": "Without a label"}
     numbers = [("Items", f"{facts.items:,}"), ("Classes", f"{classes:,}")]
     numbers += [(words[name], f"{count:,}") for name, count in facts.splits.items()]
-    numbers.append(("Size", overview.bytes_words(facts.bytes)))
+    numbers.append(("Size", humanize.naturalsize(facts.bytes, format="%.3g")))
     if facts.sides:
         short, full = overview.size_words(facts.sides)
         numbers.append(("Pixels", short, full))

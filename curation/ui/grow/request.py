@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+import humanize
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -222,7 +222,7 @@ def embeddings_first(project: Project, state: ItemState) -> None:
         with st.expander("Parameters of the encoder"):
             params = form(registry.get("encoders", use), {}, key="grow_encode_form")
         seconds = presets.seconds(use, facts.usable, bool(presets.gpu_name())) - presets.AFTER[0]
-        st.caption(f"{facts.usable:,} items · roughly {presets.roughly(max(math.ceil(seconds), 1))}")
+        st.caption(f"{facts.usable:,} items · roughly {humanize.naturaldelta(max(seconds, 1))}")
         busy = project.jobs.current() is not None
         if st.button(f"Encode {facts.usable:,} items", type="primary", key="grow_encode_run",
                      disabled=params is None or busy, icon=":material/play_arrow:"):  # fmt: skip

@@ -6,6 +6,7 @@ It survives reloads, page changes and restarts of the server, because there is n
 
 from __future__ import annotations
 
+import humanize
 import streamlit as st
 
 from curation.engine.jobs import Job
@@ -77,11 +78,7 @@ def _duration(seconds: float) -> str:
     """Seconds as a person says them.
 
     >>> _duration(8.4), _duration(75), _duration(4000)
-    ('8 s', '1 min 15 s', '1 h 6 min')
+    ('8 seconds', '1 minute and 15 seconds', '1 hour and 7 minutes')
     """
-    whole = round(max(seconds, 0))  # the clock may have been put back
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    unit = "seconds" if seconds < 3600 else "minutes"
+    return humanize.precisedelta(max(seconds, 0), minimum_unit=unit, format="%.0f")  # the clock may have been put back

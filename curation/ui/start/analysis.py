@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import humanize
 import numpy as np
 import streamlit as st
 
@@ -97,7 +98,7 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
         start = next((i for i, m in enumerate(places) if m.id == (recipe.map.use if recipe.map else presets.MAP)), 0)
         place = st.selectbox("Map", places, start, format_func=lambda m: m.card.title, key="place")
     device = gpu or "no GPU found, so this machine's processor"
-    cost = presets.roughly(presets.seconds(chosen or "", facts.usable, bool(gpu)))
+    cost = humanize.naturaldelta(presets.seconds(chosen or "", facts.usable, bool(gpu)))
     st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them to train on · {device} · roughly {cost}"))
     word = f"Analyse {facts.usable:,} {'images' if have.has_images else 'items'}"
     blocked = not chosen or params is None or project.jobs.current() is not None

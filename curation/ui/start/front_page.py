@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import humanize
 import streamlit as st
 
 from curation.data.reading.tables import columns_of
@@ -223,7 +224,7 @@ def _recent(recent: Sequence[projects.ProjectInfo]) -> None:
             name.markdown(theme.plain(info.name))
             count = projects.item_count(info.folder)
             items.caption(f"{count:,} items" if count is not None else "not read yet")
-            when.caption(overview.ago_words(time.time() - info.changed))
+            when.caption(humanize.naturaltime(time.time() - info.changed))
             if open_.button("Open", key=f"recent_open_{info.name}", width="stretch"):
                 set_open(info.name)
                 st.rerun()
