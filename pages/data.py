@@ -35,13 +35,13 @@ def main() -> None:
         there = False
     if there:
         _look(project)
-    elif (job := project.jobs.current()) is not None:
-        _reading(project, job.number)
+    elif project.jobs.current() is not None:
+        _reading(project)
     else:
         _unread(project)
 
 
-def _reading(project: Project, number: int) -> None:
+def _reading(project: Project) -> None:
     """Until the source is read; then, or when the job ends, the whole page is drawn again."""
     theme.header(project.name)
     theme.empty_state("hourglass_top", "Reading the data", "Every file is opened once. The first look appears here.")
@@ -49,7 +49,7 @@ def _reading(project: Project, number: int) -> None:
     @st.fragment(run_every=0.7)
     def wait() -> None:
         step = project.plan.find("source")
-        if project.plan.done(step) or not project.jobs.get(number).active:
+        if project.plan.done(step) or project.jobs.current() is None:
             st.rerun()
 
     wait()

@@ -1,7 +1,7 @@
 """The job strip: what is being computed, how far it is, and a way to stop it, on every page.
 
-The job is another process; this only reads its row once a second while it is at work, and not at all when idle.
-It survives reloads, page changes and restarts of the server, because there is nothing here to survive.
+The job is another process. The strip reads the job's row once a second while it runs, and not at all when idle. It
+holds no state, so reloads, page changes and restarts of the server do not affect it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def job_strip(project: Project) -> None:
 
 
 def _running(project: Project, number: int) -> None:
-    job = project.jobs.get(number)
-    if not job.active:
-        st.rerun()  # the whole page: there are new results to show
+    job = next((job for job in project.jobs.all() if job.number == number), None)
+    if job is None or not job.active:
+        st.rerun()  # the whole page: there are new results to show, or the project was deleted in another tab
     st.session_state[f"watched:{project.name}:{number}"] = True
     with st.container(border=True, key="jobstrip"):
         text, stop = st.columns([8, 1], vertical_alignment="center")
