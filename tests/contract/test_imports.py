@@ -137,6 +137,21 @@ def test_only_the_face_imports_streamlit(path):
         assert all(module.split(".")[0] != "streamlit" for module, _ in imports(path))
 
 
+# Under curation/ui: what is computed, not drawn, so that it can be tested and moved without a page.
+PURE = (
+    *("grow/batches", "grow/curves", "map/selection", "parts/catalogue", "parts/chart_style", "parts/charts"),
+    *("parts/csv_download", "parts/thumbnails", "parts/tiles", "review/queue", "start/overview", "start/presets"),
+    *("start/source_kind", "state/item_state", "verify/accuracy_figure", "verify/curve_figure", "verify/panels"),
+    *("verify/proxy_check", "verify/summary", "verify/trials"),
+)
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_is_computed_for_a_page_imports_no_streamlit(name):
+    path = ROOT / "curation/ui" / f"{name}.py"
+    assert all(module.split(".")[0] != "streamlit" for module, _ in imports(path))
+
+
 @each
 def test_nothing_heavy_is_imported_before_it_is_used(path):
     heavy = [module for module, top in imports(path) if top and module.split(".")[0] in HEAVY]

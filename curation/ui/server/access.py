@@ -2,7 +2,7 @@
 
 Without `[auth]` in secrets.toml nobody logs in: the app answers to this machine and all projects are one person's.
 With it, every page and every address that holds data asks for a login by OpenID Connect, and each person has a home of
-their own (`home.home`): what is another's is neither listed nor opened, by its address neither.
+their own (`home`): what is another's is neither listed nor opened, by its address neither.
 WINNOW_USERS narrows who may come in: e-mail addresses and domains (`@lab.example`), separated by commas.
 
 `Guard` stands before all HTTP routes. Streamlit checks the name of the host for its websocket only, and no login for

@@ -26,7 +26,7 @@ from curation.engine.jobs import Job, Jobs
 from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Recipe, load_recipe, parse_recipe
 from curation.engine.results_reader import ResultReader
-from curation.ui.server import projects
+from curation.ui.server import allowed_paths, projects
 
 ANALYSIS = ("source", "encode", "evidence", "score", "flag", "map")  # what pages show; renewed by relabelling
 
@@ -59,7 +59,7 @@ class Project:
 
     def run(self, recipe: Recipe, title: str, until: str | None = None) -> Job:
         """Run any recipe in this project. Raises InputError where the visitor may not."""
-        projects.check_recipe(recipe)
+        allowed_paths.check_recipe(recipe)
         return self.jobs.start(recipe, title, until)
 
     # -- plan and results ----------------------------------------------------------------------------------
