@@ -68,7 +68,7 @@ upgrade: ## Try the newest versions in an environment of their own (7 GB); when 
 	git --no-pager diff --stat constraints.txt
 
 clean: ## Remove the environment, caches and workspaces
-	rm -rf $(VENV) $(VENV)-newest workspaces out .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-newest build dist workspaces out .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: browser

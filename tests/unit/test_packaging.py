@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from sklearn.datasets import load_digits
 
 from curation import packages
 from curation.engine import registry
@@ -142,14 +146,27 @@ def test_what_a_card_requires_is_beyond_the_core(method):
         assert name in packages.EXTRAS, f"{name} is in the core, or curation/packages.py does not know it"
 
 
-BARE = """
+@pytest.fixture(scope="module")
+def core(tmp_path_factory) -> Path:
+    """Where only the core is installed: a folder of links to all that is here but what the extras bring."""
+    folder = tmp_path_factory.mktemp("core")
+    beyond = {canonicalize_name(name) for top, (called, _) in packages.EXTRAS.items() for name in (top, called)}
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if canonicalize_name(entry.name.partition(".")[0].partition("-")[0]) not in beyond:
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+def run_with(core: Path, *command: str, folder: Path = ROOT) -> subprocess.CompletedProcess:
+    around = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{core}"}
+    command = [sys.executable, "-S", *command]
+    return subprocess.run(command, cwd=folder, env=around, capture_output=True, text=True, check=False)
+
+
+EVERYTHING = """
 import importlib, pkgutil, sys
-from curation.packages import EXTRAS
-
-for name in EXTRAS:
-    sys.modules[name] = None  # as if it were not installed
-
 import curation
+
 for module in pkgutil.walk_packages(curation.__path__, "curation."):
     if not module.name.startswith("curation.ui"):
         importlib.import_module(module.name)
@@ -167,10 +184,44 @@ print(len(ran))
 """
 
 
-def test_with_the_core_alone_everything_imports_and_methods_run_or_say_what_they_lack():
-    done = subprocess.run([sys.executable, "-c", BARE], cwd=ROOT, capture_output=True, text=True, check=False)
+def test_with_the_core_alone_everything_imports_and_methods_run_or_say_what_they_lack(core):
+    done = run_with(core, "-c", EVERYTHING)
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) > 40
+
+
+RECIPE = """
+[source]
+use = "arrays"
+path = "digits.npz"
+
+[encode]
+use = "precomputed"
+
+[[prune]]
+use = "k_center"
+keep = 0.3
+
+[verify]
+use = "logistic"
+seeds = 1
+
+[[export]]
+use = "csv"
+path = "kept.csv"
+"""
+
+
+def test_with_the_core_alone_features_are_pruned_verified_and_exported(core, tmp_path):
+    digits = load_digits(n_class=4)
+    np.savez(tmp_path / "digits.npz", features=digits.data[:300].astype(np.float32), labels=digits.target[:300])
+    (tmp_path / "digits.toml").write_text(RECIPE)
+    command = ("-m", "curation", "run", "digits.toml")
+    done = run_with(core, *command, "--device", "cuda", folder=tmp_path)
+    assert (done.returncode, "the device cuda needs the package torch" in done.stderr) == (2, True), done.stderr
+    done = run_with(core, *command, folder=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "kept.csv").read_text().count("\n") == 301
 
 
 def test_a_missing_package_is_named_with_its_command_and_its_extra(monkeypatch):
