@@ -29,7 +29,6 @@ CARD = Card(
     needs=("neighbours", "labels", "copies"),
     paper="https://arxiv.org/abs/2303.09540",
     tags=("duplicate",),
-    requires=("scipy",),
     stochastic=False,
     exceptions=(("row order does not matter", "of copies that agree the first row is kept"),),
 )

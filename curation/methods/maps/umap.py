@@ -32,7 +32,7 @@ CARD = Card(
     needs=("neighbours", "embeddings"),
     paper="https://arxiv.org/abs/1802.03426",
     tags=("label-free",),
-    requires=("umap", "scipy"),
+    requires=("umap",),
 )
 
 
