@@ -74,7 +74,7 @@ def sampler(
     return Sampler(rule, epochs, name, given, Ranks() if distributed else None)
 
 
-class indexed:  # noqa: N801 - reads as a function: indexed(dataset)
+class indexed:
     """A map-style dataset whose items also tell their row: (x, y) -> (x, y, row), a dict gets "row", else (item, row).
 
     >>> indexed([("a", 0), ("b", 1)])[1]

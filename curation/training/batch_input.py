@@ -16,7 +16,7 @@ def checked_ids(ids, n: int) -> np.ndarray:
     ids = as_array(ids)
     if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
         raise InputError(f"ids of shape {ids.shape} and type {ids.dtype}: expected the row numbers of a batch, [b]")
-    if len(ids) and not (0 <= ids.min() and ids.max() < n):
+    if len(ids) and not (ids.min() >= 0 and ids.max() < n):
         wrong = ids[(ids < 0) | (ids >= n)][0]
         raise InputError(f"id {wrong} is outside the data: this sampler knows rows 0 to {n - 1:,}")
     return ids.astype(np.int64)
@@ -39,7 +39,7 @@ def checked_logits(logits, b: int) -> np.ndarray:
 
 
 def as_array(values) -> np.ndarray:
-    """A tensor comes off its device and its graph; half precision, which numpy lacks or holds coarsely, becomes float32."""
+    """The same as an array: a tensor comes off its device and its graph, and half precision becomes float32."""
     if not hasattr(values, "detach"):
         return np.asarray(values)
     values = values.detach().cpu()

@@ -16,7 +16,7 @@ import numpy as np
 
 from curation.errors import InputError, RunError
 from curation.maths.accounting.usage import gini
-from curation.training.batch_input import checked_ids, checked_logits, checked_losses
+from curation.training.batch_input import as_array, checked_ids, checked_logits, checked_losses
 from curation.training.ranks import Ranks
 from curation.training.rule import Rule
 
@@ -34,9 +34,7 @@ class Sampler:
         end_epoch()
     """
 
-    def __init__(
-        self, rule: Rule, epochs: int, name: str, params: Mapping | None = None, ranks: Ranks | None = None
-    ):
+    def __init__(self, rule: Rule, epochs: int, name: str, params: Mapping | None = None, ranks: Ranks | None = None):
         """name, params: of the method, for messages and so that a saved state knows where it belongs."""
         self.rule, self.name, self.ranks = rule, name, ranks
         self.planned, self.epoch = rule.planned(epochs), 0
@@ -124,7 +122,7 @@ class Sampler:
             self._say(
                 "weights",
                 f"{self.name} gives items different weights and the loop never asked for them; "
-                "train on mean(weights(ids) * losses), or its gradients are biased"
+                "train on mean(weights(ids) * losses), or its gradients are biased",
             )
         with self._timed():
             self.rule.end_epoch()
@@ -168,6 +166,10 @@ class Sampler:
         if self._order is None:
             left -= FORWARD * len(self._missing())  # an epoch that could not pay for more than its forward passes
         return left < (self.ranks.world if self.ranks else 1)
+
+    def share_of(self, epochs: int) -> float:
+        """Passes used / those of `epochs` epochs on everything."""
+        return self.spent / (self.rule.n * epochs)
 
     def accounting(self) -> dict[str, float]:
         """What it took so far: train_passes, eval_passes, planned, seconds (of choosing), how unevenly items were used
@@ -213,7 +215,7 @@ class Sampler:
 
     def load_state_dict(self, state: Mapping) -> None:
         """Go on where `state` was saved. Raises InputError for a state of another sampler or of another data set."""
-        state = {name: np.array(value) for name, value in state.items()}
+        state = {name: as_array(value).copy() for name, value in state.items()}  # tensors too, from a torch checkpoint
         if missing := {"made_by", "n", "rule.epoch", *(f"rule.{m}" for m in self.rule.memory)} - state.keys():
             raise InputError(f"this is no state of {self.name}: {sorted(missing)[0]} is not in it")
         if (n := int(state["n"])) != self.rule.n:
@@ -284,7 +286,7 @@ class Sampler:
         self._say(
             "aside",
             f"the loss of item {ids[0]} is no number; such items are set aside, not drawn again, and counted in "
-            "accounting()['aside']"
+            "accounting()['aside']",
         )
 
     def _say(self, kind: str, sentence: str) -> None:

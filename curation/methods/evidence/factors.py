@@ -6,8 +6,8 @@ them the factors explain (R^2) and how many factors never fire stand on the card
 does not describe these embeddings, and what is built on it says little. Blind to labels, and to whatever the encoder
 does not see.
 
-Gao, Dupré la Tour, Tillman, Goh, Troll, Radford, Sutskever, Leike & Wu, Scaling and Evaluating Sparse Autoencoders, ICLR
-2025. 500 steps reach an R^2 of about 0.9 on 512 numbers; the usual thousands are too slow for a CPU.
+Gao, Dupré la Tour, Tillman, Goh, Troll, Radford, Sutskever, Leike & Wu, Scaling and Evaluating Sparse Autoencoders,
+ICLR 2025. 500 steps reach an R^2 of about 0.9 on 512 numbers; the usual thousands are too slow for a CPU.
 """
 
 from __future__ import annotations

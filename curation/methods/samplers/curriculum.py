@@ -34,9 +34,7 @@ _ORDER = 1 << 32  # key of the order's generator; those of the epochs are smalle
 
 
 class Curriculum(Rule):
-    def __init__(
-        self, score: np.ndarray, keep: float, seed: int, order: str, start: float, until: float, power: float
-    ):
+    def __init__(self, score: np.ndarray, keep: float, seed: int, order: str, start: float, until: float, power: float):
         super().__init__(len(score), keep, seed)
         self.start, self.until, self.power = start, until, power
         hardness = {"easy_first": score, "hard_first": -score, "random": np.zeros(self.n)}[order]

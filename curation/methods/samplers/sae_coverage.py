@@ -8,8 +8,8 @@ items are used (measured at 30 %: Gini 0.19 at beta 2, 0.37 at 0.5). Labels and 
 hold wrong labels in exactly the share the data does: it neither gathers them nor resists them. The paper's claim that
 it loses less under wrong labels than InfoBatch was not reproduced (docs/schedule.md).
 
-Zhou, Hua, Guo & Jia, Rethinking Representativeness and Diversity in Dynamic Data Selection, arXiv 2603.04981, 2026. Only
-its abstract could be had: factors, frequency, penalty and pace follow its words, the formulas are ours.
+Zhou, Hua, Guo & Jia, Rethinking Representativeness and Diversity in Dynamic Data Selection, arXiv 2603.04981, 2026.
+Only its abstract could be had: factors, frequency, penalty and pace follow its words, the formulas are ours.
 """
 
 from __future__ import annotations
