@@ -18,6 +18,7 @@ Importing this costs numpy; what a method needs is imported when it is made.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ import numpy as np
 from curation.errors import InputError, RecipeError
 from curation.training.batch_input import as_array
 from curation.training.sampler import Sampler
+
+SMALL_EPOCH = 20  # items; batch normalisation was seen to fail on batches below
 
 
 def sampler(
@@ -71,6 +74,12 @@ def sampler(
     given = method.validated(params, name)
     view = _view(n, seed, method, features, labels, scores)
     rule = method.call(view, keep, seed=seed, **given)
+    if rule.size < SMALL_EPOCH <= n:
+        warnings.warn(
+            f"keep = {keep} of {n:,} items leaves epochs of {rule.size}: batches that small upset batch normalisation; "
+            "raise keep, or train without it",
+            stacklevel=2,
+        )
     return Sampler(rule, epochs, name, given, Ranks() if distributed else None)
 
 

@@ -98,6 +98,10 @@ def test_the_saving_is_that_of_the_passes(names):
 LEFT = """
 import json, pathlib
 left = [s.accounting() | {"seconds": 0}, s.used.tolist(), [p.sum().item() for p in net.parameters()]]
+try:
+    list(sampler("rs2", n=100, epochs=2, seed=dist.get_rank(), distributed=True))
+except Exception as error:
+    left.append(f"{type(error).__name__}: {error}")
 pathlib.Path(f"left-{dist.get_rank()}.json").write_text(json.dumps(left))
 """
 
@@ -120,6 +124,7 @@ def test_two_processes_of_ddp_train_on_the_same_lists(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     first, second = (json.loads((tmp_path / f"left-{rank}.json").read_text()) for rank in range(2))
     assert first == second
-    accounts = first[0]
+    accounts, *_, refused = first
+    assert refused.startswith("RunError: the 2 ranks drew different epochs; give every rank the same sampler, seed")
     # both ranks get equally many, so an epoch may lose one item and the budget ends one short
     assert accounts["planned"] - 1 <= accounts["train_passes"] <= accounts["planned"]
