@@ -12,6 +12,7 @@ from dataclasses import dataclass
 NEEDS = (
     *("ids", "images", "labels", "groups", "copies", "embeddings", "class_embeddings", "features"),
     *("pixels", "neighbours", "probabilities", "in_fold", "dynamics", "network", "second_opinion"),
+    "factors",
     *("known", "predicted", "costs"),  # queries only
 )
 
@@ -24,6 +25,7 @@ EVIDENCE = {
     "dynamics": "dynamics",
     "network": "dynamics",
     "second_opinion": "second_opinion",
+    "factors": "factors",
     "similarity": "similarity",  # asked for by the engine, where a query looks at neighbours only
 }
 

@@ -34,6 +34,7 @@ KINDS = {
     "pruners": "select",
     "queries": "query",
     "students": "train",
+    "samplers": "schedule",
     "exporters": "write",
 }
 
