@@ -1,7 +1,8 @@
 """Names for the clusters of a map: where points lie thick together and are mostly of one class, that class's name.
 
 Density on a grid, smoothed; every cell belongs to the peak one reaches from it by always stepping to the densest
-neighbour (mode seeking, as mean shift does: Comaniciu & Meer 2002). Peaks side by side with one majority are one cluster.
+neighbour (mode seeking, as mean shift does: Comaniciu Comaniciu & Meer 2002 Meer, 2002).
+Peaks side by side with one majority are one cluster.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Cluster:
 
 
 def clusters(places: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> list[Cluster]:
-    """The clusters that have a name, largest first. places: uint16 [m, 2]; labels: int [m] into classes, -1 for none."""
+    """Clusters that have a name, largest first. places: uint16 [m, 2]; labels: int [m] into classes, -1 for none."""
     known = labels >= 0
     places, labels = places[known], labels[known]
     if not len(places):

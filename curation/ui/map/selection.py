@@ -1,4 +1,4 @@
-"""The map page's choices as pure functions: what is on the map, in which colours, and in which order items are listed."""
+"""The map page's choices as pure functions: what is on the map, in which colours, and how items are listed."""
 
 from __future__ import annotations
 
