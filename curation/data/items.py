@@ -246,3 +246,9 @@ def natural_order(names) -> list[str]:
     names = list(names)
     numeric = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
     return sorted(names, key=(lambda s: (int(s), s)) if numeric else None)
+
+
+def test_rows(items: Items) -> np.ndarray:
+    """Item rows to measure on: those of test, else those of val; empty where the source has neither."""
+    rows = items.rows(TEST)
+    return rows if len(rows) else items.rows(VAL)

@@ -39,6 +39,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1906.01827",
     tags=("gradients", "submodular", "weights"),
     stochastic=False,
+    weights=True,
 )
 
 

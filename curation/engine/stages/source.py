@@ -1,0 +1,40 @@
+"""Source: the items as read, with their labels and splits. Everything else is aligned with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from curation.data.items import with_holdout
+from curation.engine import registry
+from curation.engine.plan import Ask, Step
+from curation.engine.stage import Section, Stage
+
+
+class Source(Section):
+    holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.2  # share held out as test when the source has no test split
+
+
+STAGE = Stage(kind="sources", section="source", model=Source, analysis=True)
+
+
+def steps(section: Source, ask: Ask) -> list[str]:
+    return [ask.source]
+
+
+def result(name: str, ask: Ask) -> str:
+    section = ask.recipe.source
+    method, extra = registry.get("sources", section.use), {"holdout": section.holdout}
+    files = ask.fingerprints(section.params.values(), "[source]")
+    return ask.add(Step("source", section.use, method, section.params, section.seed, {}, extra, files=files))
+
+
+def compute(step: Step, store: None, call, folder: Path) -> dict[str, Any]:
+    items = call(into=folder)
+    items = with_holdout(items, step.extra["holdout"], step.seed)
+    items.save(folder)
+    split = items.column("split")
+    counts = {name: int(((split == name) & items.ok).sum()) for name in dict.fromkeys(split)}
+    return {"rows": len(items), "usable": int(items.ok.sum()), "splits": counts, "notes": list(items.notes)}
