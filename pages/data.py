@@ -61,7 +61,7 @@ def _unread(project: Project) -> None:
     text = "Put right what stands in the way and try again, or delete this project and choose other data."
     again = theme.empty_state("folder_off", "This dataset has not been read", text, "Try again", key="data_unread")
     if again:
-        project.start(f"Read {project.name}", until="source")
+        project.start(f"Read {project.name}", ["source"])
         st.rerun()
     with st.container(horizontal=True, horizontal_alignment="center"):
         if st.button("Delete this project", key="data_delete", icon=":material/delete:"):

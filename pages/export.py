@@ -29,23 +29,23 @@ def main() -> None:
     theme.header("Export", "A manifest with a reason for every item, and a recipe that replays the whole curation.")
     controls, result = st.columns([2, 3], gap="large")
     with controls:
-        asked = _controls(project)
+        request = _controls(project)
         _written(project)
     with result:
-        made = _result(project, asked) if asked else None
-    if asked is None:
+        made = _result(project, request) if request else None
+    if request is None:
         return
     preview, recipe, command = st.tabs(["Manifest", "Recipe", "Command line"], key="export_tabs")
     with preview:
         _preview(made)
     with recipe:
-        st.code(asked.text, language="toml", height=420)
+        st.code(request.text, language="toml", height=420)
     with command:
         st.caption("Once exported, this line does the same without the app:")
-        st.code(asked.command(project.folder), language="bash", wrap_lines=True)
+        st.code(request.command(project.folder), language="bash", wrap_lines=True)
 
 
-def _controls(project: Project) -> export_files.Wanted | None:
+def _controls(project: Project) -> export_files.ExportRequest | None:
     prunes = [p.name for p in project.recipe.prune]
     prune = st.selectbox(
         "What",
@@ -73,27 +73,27 @@ def _controls(project: Project) -> export_files.Wanted | None:
     params = form(method, {"path": path}, key="export", exclude=("path",))
     if params is None:
         return None
-    asked = export_files.wanted(project, prune, use, params)
-    _start(project, asked)
-    return asked
+    request = export_files.requested(project, prune, use, params)
+    _start(project, request)
+    return request
 
 
-def _start(project: Project, asked: export_files.Wanted) -> None:
-    if asked.missing:
-        names = ", ".join(dict.fromkeys(step.label for step in asked.missing))
+def _start(project: Project, request: export_files.ExportRequest) -> None:
+    if request.missing:
+        names = ", ".join(dict.fromkeys(step.label for step in request.missing))
         st.caption(theme.plain(f"Has to be computed first, in the same job: {names}"))
-    if export_files.foreign(project, asked.path):
+    if export_files.foreign(project, request.path):
         st.warning(
-            theme.plain(f"{asked.path.name} is there already and was not written from here: it will be replaced.")
+            theme.plain(f"{request.path.name} is there already and was not written from here: it will be replaced.")
         )
     busy = project.jobs.current() is not None
     if st.button("Export", type="primary", key="export", icon=":material/ios_share:", disabled=busy, width="stretch"):
-        export_files.start(project, asked)
+        export_files.start(project, request)
         st.rerun()
 
 
-def _result(project: Project, asked: export_files.Wanted) -> export_files.Made | None:
-    made = export_files.made(project, asked)
+def _result(project: Project, request: export_files.ExportRequest) -> export_files.Made | None:
+    made = export_files.made(project, request)
     if made is None:
         st.info("The numbers appear here once this subset is computed.", icon=":material/hourglass_empty:")
         return None

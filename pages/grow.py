@@ -3,7 +3,7 @@
 import streamlit as st
 
 from curation.engine.plan import POOL, Plan
-from curation.engine.recipe import Grow
+from curation.engine.stages.query import Grow
 from curation.ui.grow import batches, label, pool_map, progress, request, search
 from curation.ui.grow.batches import Batch
 from curation.ui.parts import theme
@@ -54,7 +54,8 @@ def main() -> None:
         grow, place = request.controls(project, state)
     else:
         grow = project.recipe.grow or Grow(use=request.WARM, batch=50)
-    the_plan = project.planned(batches.recipe_of(project.recipe, project.recipe.grow or grow))
+    recipe = batches.with_map(project.recipe, project.recipe.grow or grow)
+    the_plan = project.planned("encode", "query", "map", recipe=recipe)
     batch = _batch(project, the_plan) if some else None
     left = len(batches.waiting(project.items, state))
     if some:
@@ -106,9 +107,8 @@ def _offer_sample() -> None:
             recipe = {"source": source, "encode": presets.SAMPLE, "map": {"use": "pca"}}
             project = create_project("Digits to label", recipe)
             project.save(grow=Grow(use=request.WARM, batch=50))
-            wanted = batches.recipe_of(project.recipe)
-            batches.remember(project.planned(wanted))
-            project.run(wanted, "Prepare the sample", until="map")
+            batches.remember(project.planned("query"))
+            project.start("Prepare the sample", ["query", "map"])
             st.rerun()
 
 
@@ -133,11 +133,11 @@ def _batch(project: Project, the_plan: Plan) -> Batch | None:
     there = tuple(sorted(path.name for path in folder.glob("[!.]*"))) if folder.is_dir() else ()
     asked = project.folder / batches.ASKED
     there += (asked.read_text() if asked.exists() else "",)
-    return _looked_up(str(project.folder), the_plan.recipe.toml(), len(project.decisions), there, the_plan, project)
+    return _looked_up(str(project.folder), the_plan.recipe.toml(), project.log.stamp(), there, the_plan, project)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _looked_up(folder: str, recipe: str, count: int, there: tuple, _plan: Plan, _project: Project) -> Batch | None:
+def _looked_up(folder: str, recipe: str, stamp: tuple, there: tuple, _plan: Plan, _project: Project) -> Batch | None:
     return batches.current(_plan, _project.log.all())
 
 
@@ -164,7 +164,7 @@ def _words(project: Project, state: ItemState, grow: Grow | None, left: int, pro
 
 def _label(project: Project, the_plan: Plan, grow: Grow | None, batch: Batch | None) -> None:
     job = project.jobs.current()
-    if job is not None and job.title == request.NEXT:
+    if job is not None and "query" in (job.targets or ()):
         text = "The model learns from the labels and picks what to ask next; it takes seconds."
         theme.empty_state("hourglass_top", "The next batch is being chosen", text, key="grow_wait")
         return

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from curation.engine.registry import kinds
 from curation.ui.parts import catalogue, theme
 
 ALL = "All"
@@ -24,10 +25,10 @@ def main() -> None:
         )
     kind = st.segmented_control(
         "Kind",
-        [ALL, *catalogue.KINDS],
+        [ALL, *kinds()],
         default=ALL,
         required=True,
-        format_func=lambda k: catalogue.KINDS.get(k, ALL),
+        format_func=lambda k: ALL if k == ALL else kinds()[k].title,
         key="methods_kind",
         label_visibility="collapsed",
     )

@@ -6,7 +6,8 @@ import streamlit as st
 from curation import packages
 from curation.data.budget import budget
 from curation.engine import registry
-from curation.engine.recipe import Prune
+from curation.engine.stages.prune import Prune
+from curation.errors import RecipeError
 from curation.ui.parts import charts, theme
 from curation.ui.parts.forms import form
 from curation.ui.prune import preview
@@ -54,7 +55,7 @@ def _subset(project: Project, side: str, first: str, wide: bool = False) -> prev
         if shown is None:
             card = registry.get("pruners", section.use).card
             with st.container(border=True):
-                st.markdown(f"**{theme.plain(card.title)}** takes longer than a blink: {theme.plain(card.cost)}.")
+                st.markdown(f"**{theme.plain(card.title)}** runs as a background job. Cost: {theme.plain(card.cost)}.")
                 if st.button("Compute the subset", key=f"prune_compute_{side}", type="primary"):
                     preview.start_preview(project, section)
                     st.rerun()
@@ -142,8 +143,9 @@ def _result(project: Project, section: Prune, shown: preview.Preview, side: str,
     rows, inside = shown.candidates, np.isin(shown.candidates, shown.taken)
     counts = np.bincount(store.labels[rows], minlength=len(store.classes))
     kept_counts = np.bincount(store.labels[shown.taken], minlength=len(store.classes))
-    score = section.params.get("by") or next(iter(project.scores()), None)
-    values = project.score(score) if score else None
+    score, values = section.params.get("by"), shown.score
+    if values is None and (score := next(iter(project.scores()), None)):
+        values = project.score(score)
     places = st.columns([3, 2], gap="medium") if wide else (st.container(), st.container())
     with places[0]:
         _map(project, shown, values, side, 560 if wide else 380)
@@ -188,7 +190,11 @@ def _save(project: Project, section: Prune, side: str) -> None:
     word = "Replace subset" if chosen in taken else "Save subset"
     if button.button(word, type="primary", key=f"prune_save_{side}", width="stretch", disabled=not chosen):
         others = [p for p in project.recipe.prune if p.name != chosen]
-        project.save(prune=[*others, section.model_copy(update={"name": chosen})])
+        try:
+            project.save(prune=[*others, section.model_copy(update={"name": chosen})])
+        except RecipeError as error:
+            st.error(theme.plain(error), icon=":material/error:")
+            return
         st.toast(f"Saved {theme.plain(chosen)}: verify it, or export it")
         st.rerun()
 

@@ -4,13 +4,14 @@ import pandas as pd
 import streamlit as st
 
 from curation.engine import registry
-from curation.engine.plan import FULL, RANDOM
-from curation.engine.recipe import Prune, Verify
+from curation.engine.stages.prune import Prune
+from curation.engine.stages.verify import Verify, trials
+from curation.engine.trials import FULL, RANDOM
 from curation.ui.parts import charts, theme
 from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.forms import form
 from curation.ui.state.project import Project, open_project
-from curation.ui.verify import summary, trials, views
+from curation.ui.verify import choices, summary, views
 from curation.ui.verify.accuracy_figure import accuracy_figure
 
 DARK = theme.is_dark()
@@ -45,7 +46,7 @@ def _controls(project: Project) -> None:
     methods = st.multiselect(
         "Compare these methods too" if saved else "Methods to compare",
         [m for m in further if m != RANDOM],
-        default=[] if saved else [m for m in trials.FIRST if m in further],
+        default=[] if saved else [m for m in choices.FIRST if m in further],
         format_func=lambda m: further[m].card.title,
         key="verify_methods",
         help="Each with its defaults and the same share of every class; they join the saved subsets.",
@@ -56,8 +57,8 @@ def _controls(project: Project) -> None:
             st.caption(f"{theme.plain(card.title)}: {theme.plain(card.cost)}.")
     keeps = st.multiselect(
         "Shares to try",
-        trials.SHARES,
-        default=[k for k in (given.keeps if given else [] if saved else [0.1, 0.3, 0.5]) if k in trials.SHARES],
+        choices.SHARES,
+        default=[k for k in (given.keeps if given else [] if saved else [0.1, 0.3, 0.5]) if k in choices.SHARES],
         format_func=lambda k: f"{100 * k:.4g} %",
         placeholder="each subset's own share",
         key="verify_keeps",
@@ -79,14 +80,14 @@ def _controls(project: Project) -> None:
         params = form(method, given.params if given and given.use == use else {}, key="verify")
     if params is not None:
         wanted = Verify(use=use, seeds=seeds, keeps=sorted(keeps), params=params)
-        _start(project, trials.subsets(saved, methods, keeps), wanted)
+        _start(project, choices.subsets(saved, methods, keeps), wanted)
 
 
 def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     if not prunes:
         st.caption("Choose at least one method, or save a subset on the Prune page.")
         return
-    total = trials.trainings(prunes, wanted)
+    total = len(trials(prunes, wanted))
     same = project.recipe.verify == wanted and project.recipe.prune == prunes
     left = total - len(summary.finished(project.verified())) if same else total
     shares = len({k for p in prunes for k in (wanted.keeps or [p.keep])})
@@ -102,7 +103,7 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     )
     if st.button(word, type="primary", width="stretch", key="verify_run", disabled=busy or left <= 0):
         project.save(verify=wanted, prune=prunes)
-        project.start("Verify", until="verify")
+        project.start("Verify", ["verify"])
         st.rerun()
 
 

@@ -16,13 +16,14 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from curation.data.view import View
-from curation.engine import registry, simulation
-from curation.engine.active_learning import OTHERS, Learner, Reach, as_concept, next_batch, reachable
+from curation.engine import registry
 from curation.errors import InputError
 from curation.maths.acquisition import top, value
 from curation.maths.similarity.index import Exact, Inverted, build, recall
 from curation.methods.queries import active_search, badge, probcover, query_synthesis, typiclust
 from curation.methods.students import logistic
+from curation.training import simulation
+from curation.training.active_learning import OTHERS, Learner, Reach, as_concept, next_batch, reachable
 
 
 def ask(name: str, view: View, budget: int, seed: int = 0, **params) -> list[int]:

@@ -61,7 +61,7 @@ def test_names_default_to_the_method_and_whole_numbers_are_shares_too(tmp_path):
         (("mistakes = 0.05", "mistaks = 0.05"), "sample has no parameter 'mistaks'; did you mean 'mistakes'?"),
         (("keep = 0.5", "kep = 0.5"), "has no parameter 'kep'; did you mean 'keep'?"),
         (("keep = 0.5\n", ""), "keep is required"),
-        (("keep = 0.5", "keep = 0"), "keep = 0.0: input should be greater than 0"),
+        (("keep = 0.5", "keep = 0"), "keep = 0: input should be greater than 0"),
         (("keep = 0.5", "keep = 1.5"), "keep = 1.5: input should be less than or equal to 1"),
         (("keep = 0.5", 'keep = "half"'), "keep = 'half'"),
         (("keep = 0.5", "keep = true"), "keep = True"),

@@ -83,7 +83,7 @@ def test_the_recipe_beside_an_export_replays_it_elsewhere_decisions_included(blo
 
     recipe = parse_recipe(raw(blobs, tmp_path / "a" / "m.csv"))
     log = DecisionLog(tmp_path / "w")
-    run(recipe, tmp_path / "w", until="source")
+    run(recipe, tmp_path / "w", targets=["source"])
     log.add(["item-004"], "relabel", "cow", why="clearly a cow")
     log.add(["item-010"], "drop", why="blurred")
     log.add(["item-011"], "keep")

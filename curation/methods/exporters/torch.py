@@ -30,6 +30,7 @@ CARD = Card(
     tags=("index",),
     requires=("torch",),
     stochastic=False,
+    ending=".pt",
 )
 
 # For items that are rows of an array, in the order of the data set they came from.

@@ -17,6 +17,7 @@ import streamlit as st
 from curation import packages
 from curation.data.reading.tables import columns_of
 from curation.engine import registry
+from curation.engine.stage import analysis
 from curation.errors import InputError, SourceError
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form, humanised
@@ -58,7 +59,7 @@ def begin(title: str, source: Mapping[str, Any]) -> None:
     except InputError as error:
         st.error(theme.plain(error), icon=":material/error:")
         return
-    project.start(f"Read {title}", until="source")
+    project.start(f"Read {title}", ["source"])
     st.rerun()
 
 
@@ -75,7 +76,7 @@ def _sample() -> None:
     )
     if st.button("Try the sample", type="primary", key="try_sample", icon=":material/play_arrow:"):
         project = create_project("Digits", presets.sample())
-        project.start("Analyse the sample", until="map")
+        project.start("Analyse the sample", analysis())
         st.rerun()
 
 

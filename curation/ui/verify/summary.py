@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.engine.plan import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM
 
 LEVEL = 0.05
 
