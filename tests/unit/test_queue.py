@@ -7,8 +7,10 @@ from curation.data.items import make_items
 from curation.data.results import Neighbours
 from curation.data.writing.manifest import Flagged
 from curation.ui.review import queue
-from curation.ui.state.analysis_results import AnalysisResults, nearest_of_class, reasons, suggested, suspicion, twins
+from curation.ui.state.analysis_results import AnalysisResults, suggested, suspicion
 from curation.ui.state.item_state import item_state
+from curation.ui.state.reasons import reasons
+from curation.ui.state.similar_items import nearest_of_class, twins
 
 CLASSES = ("cat", "dog", "eel")
 
@@ -154,8 +156,8 @@ def test_decisions_on_items_that_are_not_there_change_nothing():
 # -- duplicates ----------------------------------------------------------------------------------------------
 
 
-def test_copies_of_copies_form_one_group_with_the_kept_one_first():
-    found = made(["cat"] * 5, {"same": copies(1, 3, -1, -1, 3)})
+def test_copies_form_one_group_with_the_kept_one_first():
+    found = made(["cat"] * 5, {"same": copies(3, 3, -1, -1, 3)})
     assert [group.tolist() for group in queue.duplicate_groups(found, now(found))] == [[3, 0, 1, 4]]
     assert twins(found, 0).tolist() == [1, 3, 4]
     assert twins(found, 2).tolist() == []

@@ -12,8 +12,9 @@ import streamlit as st
 
 from curation.ui.parts.gallery import Tile
 from curation.ui.parts.theme import escaped
-from curation.ui.state.analysis_results import AnalysisResults, reasons
+from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState
+from curation.ui.state.reasons import reasons
 
 
 def facts(analysis: AnalysisResults, state: ItemState, row: int) -> None:

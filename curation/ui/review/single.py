@@ -14,9 +14,10 @@ from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
 from curation.ui.parts.theme import escaped, plain
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
-from curation.ui.state.analysis_results import AnalysisResults, nearest, nearest_of_class
+from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState, item_state
 from curation.ui.state.project import Project
+from curation.ui.state.similar_items import nearest, nearest_of_class
 
 COMING = 12  # items shown below the one on the desk
 
