@@ -164,7 +164,9 @@ def cosines(x: np.ndarray, query: np.ndarray) -> np.ndarray:
     found, towards = np.empty(len(x), np.float32), unit(np.asarray(query)[None])[0]
     step = max(1, _BLOCK // max(x.shape[1], 1))
     for at in range(0, len(x), step):
-        found[at : at + step] = unit(np.asarray(x[at : at + step])) @ towards
+        part = np.asarray(x[at : at + step], np.float32)
+        length = np.sqrt(np.einsum("ij,ij->i", part, part))
+        found[at : at + step] = np.divide(part @ towards, length, out=np.zeros(len(part), np.float32), where=length > 0)
     return found
 
 
