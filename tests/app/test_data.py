@@ -59,7 +59,7 @@ def test_one_click_on_the_sample_makes_a_complete_project_and_starts_the_whole_a
     [
         ("/nowhere/flowers", "outside the folders this app may read"),
         ("{home}/flowrs", "does not exist"),
-        ("{home}/notes.txt", "no kind of dataset known here"),
+        ("{home}/notes.txt", "not a kind of data Winnow reads"),
         ("{home}/broken.csv", "cannot be read as a table"),
     ],
 )
@@ -160,13 +160,13 @@ def encoders(**problems: str) -> list[presets.Option]:
 @pytest.mark.parametrize(
     ("away", "side", "n", "gpu", "chosen", "why"),
     [
-        (["precomputed"], 200, 5_000, False, "open_clip", "at hand"),
-        (["precomputed"], 200, 60_000, True, "open_clip", "at hand"),
-        (["precomputed"], 200, 60_000, False, "patches", "60,000 images would take"),
+        (["precomputed"], 200, 5_000, False, "open_clip", "are available"),
+        (["precomputed"], 200, 60_000, True, "open_clip", "are available"),
+        (["precomputed"], 200, 60_000, False, "patches", "take hours on 60,000 images"),
         (["precomputed", "open_clip"], 200, 60_000, True, "patches", "works offline"),
         (["precomputed"], 8, 1_797, True, "pixels", "this small"),
         ([], 200, 5_000, True, "precomputed", "features of its own"),
-        (["precomputed", "open_clip", "patches"], 200, 50, False, "pixels", "only kind"),
+        (["precomputed", "open_clip", "patches"], 200, 50, False, "pixels", "only encoder"),
         (["precomputed", "open_clip", "patches", "pixels"], 200, 50, False, "", "No encoder"),
     ],
 )
@@ -179,9 +179,9 @@ def test_the_best_encoder_that_can_run_here_is_preselected_with_its_reason(away,
 def test_an_encoder_is_held_to_what_the_source_brings():
     features_only = {o.id: o.problem for o in presets.suited(encoders(), images=False, features=True)}
     assert features_only["precomputed"] == ""
-    assert features_only["patches"] == "this source brings no images"
+    assert features_only["patches"] == "this source has no images"
     images_only = {o.id: o.problem for o in presets.suited(encoders(timm="no"), images=True, features=False)}
-    assert images_only["precomputed"] == "this source brings no features of its own"
+    assert images_only["precomputed"] == "this source has no features of its own"
     assert images_only["patches"] == ""
 
 
@@ -254,7 +254,7 @@ def test_class_bars_are_as_long_as_they_should_be_and_names_are_never_markup():
 def test_problems_are_listed_and_quoted_in_the_file_to_load():
     table = overview.problems_table(mixed(), np.array([4]))
     assert table["item"] == ["e"]
-    assert as_csv(table).splitlines() == ["item,why it cannot be used", 'e,"cut short, or empty"']
+    assert as_csv(table).splitlines() == ["item,reason", 'e,"cut short, or empty"']
 
 
 def test_the_hardest_class_is_the_one_with_the_highest_mean():

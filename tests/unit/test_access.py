@@ -45,7 +45,7 @@ def test_without_auth_nobody_has_to_log_in(secrets):
 
 
 def test_with_auth_nobody_is_in_who_did_not_log_in(secrets):
-    secrets('[auth]\ncookie_secret = "drawn by chance, and long"\n')
+    secrets('[auth]\ncookie_secret = "drawn at random, and long"\n')
     with pytest.raises(AccessError, match="log in first"):
         access.visitor()
 
@@ -54,9 +54,9 @@ def test_with_auth_nobody_is_in_who_did_not_log_in(secrets):
     ("text", "users", "said"),
     [
         ("[auth\n", "", "cannot be read"),
-        ('[auth]\nclient_id = "x"\n', "", "needs a cookie_secret of 24"),
-        ('[auth]\ncookie_secret = "xxx"\n', "", "needs a cookie_secret of 24"),
-        (None, "ada@lab.example", "WINNOW_USERS is set and secrets.toml has no"),
+        ('[auth]\nclient_id = "x"\n', "", "needs a cookie_secret of at least 24"),
+        ('[auth]\ncookie_secret = "xxx"\n', "", "needs a cookie_secret of at least 24"),
+        (None, "ada@lab.example", "WINNOW_USERS is set but secrets.toml has no"),
     ],
 )
 def test_a_mistake_in_the_configuration_lets_nobody_in(secrets, monkeypatch, text, users, said):

@@ -1,4 +1,4 @@
-"""What the analysis found, laid over all items, and why an item is suspicious, in words.
+"""The results of the analysis, as arrays over all items.
 
 Gathered once per state of the analysis and shared by the map and the review; nothing here is computed per rerun.
 """
@@ -50,7 +50,7 @@ class AnalysisResults:
         return {name: flag for name, flag in self.flags.items() if kind in flag.tags}
 
     def marked(self, *kinds: str) -> np.ndarray:
-        """bool [n]: some flag of these kinds (default all) speaks against the item."""
+        """bool [n]: some flag of these kinds (default all) flags the item."""
         mask = np.zeros(len(self.items), bool)
         for flag in self.flags.values():
             if not kinds or set(kinds) & set(flag.tags):
@@ -82,7 +82,7 @@ class AnalysisResults:
 
 
 def analysis_results(project: Project) -> AnalysisResults:
-    """The findings pages show now. The source must have been read."""
+    """The results that pages show. The source must have been read."""
     keys = tuple(s.key for s in project.plan.steps if s.stage in ANALYSIS and project.plan.done(s))
     return _gather(str(project.folder), keys, tuple(sorted(project.plan.effective.labels.items())), project)
 

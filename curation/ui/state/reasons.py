@@ -1,4 +1,4 @@
-"""Why an item is in question, in words."""
+"""Why an item is in doubt, in words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from curation.ui.state.similar_items import neighbour_votes, position
 
 
 def reasons(analysis: AnalysisResults, state: ItemState, row: int) -> list[tuple[str, str | None]]:
-    """Why an item is in question: (sentence, status of `theme.STATUS` or None), the most telling first."""
+    """Why an item is in doubt: (sentence, status of `theme.STATUS` or None), the most telling first."""
     said: list[tuple[str, str | None]] = []
     if state.queued[row]:
         said.append(("Sent to review by hand", None))
@@ -47,7 +47,7 @@ def _chances(analysis: AnalysisResults, row: int) -> dict[str, float] | None:
 
 def _chance_words(chances: Mapping[str, float], label: str, given: float, suggestion: str | None) -> str:
     best = max(chances, key=chances.get)
-    start = f"A model that never saw it says {best} ({percent(chances[best])})"
+    start = f"A model trained without this item says {best} ({percent(chances[best])})"
     if best == label:
         more = f", {suggestion} gets {percent(chances[suggestion])}" if suggestion in chances else ""
         return f"{start}, which is its label{more}"
@@ -68,17 +68,9 @@ def _flag_words(analysis: AnalysisResults, name: str, flag: Flagged, row: int) -
     title = analysis.titles.get(name, name)
     if "duplicate" in flag.tags:
         kept = flag.duplicate_of[row] if flag.duplicate_of is not None else -1
-        return f"{title}: the same as {analysis.items.column('id')[kept]}" if kept >= 0 else title
+        return f"{title}: a copy of {analysis.items.column('id')[kept]}" if kept >= 0 else title
     upto = int((flag.score >= flag.score[row]).sum())  # NaN compares as false
     place = f"among the {upto:,} most suspicious" if upto > 1 else "the most suspicious"
-    sure = f"{_probability(flag.score[row])} that the label is wrong, " if "calibrated" in flag.tags else ""
-    return f"{title}: {sure}{place} of {int(np.isfinite(flag.score).sum()):,}"
-
-
-def _probability(p: float) -> str:
-    """Never certain.
-
-    >>> _probability(0.734), _probability(0.99996)
-    ('73 %', 'over 99 %')
-    """
-    return "over 99 %" if p > 0.99 else f"{p:.0%}".replace("%", " %")
+    p = min(flag.score[row], 0.999)  # never certain
+    sure = f"label wrong with {percent(p)} probability, " if "calibrated" in flag.tags else ""
+    return f"{title}: {sure}{place} of {int(np.isfinite(flag.score).sum()):,} items"

@@ -38,7 +38,7 @@ def nearest_of_class(analysis: AnalysisResults, state: ItemState, row: int, name
 
 
 def neighbour_votes(analysis: AnalysisResults, state: ItemState, row: int) -> dict[str, int]:
-    """Labels in force among the nearest neighbours of an item, most frequent first."""
+    """Current labels among the nearest neighbours of an item, most frequent first."""
     if analysis.neighbours is None or (at := position(analysis.neighbours[0], row)) is None:
         return {}
     rows, graph = analysis.neighbours
@@ -50,7 +50,7 @@ def neighbour_votes(analysis: AnalysisResults, state: ItemState, row: int) -> di
 
 
 def twins(analysis: AnalysisResults, row: int) -> np.ndarray:
-    """Item rows of what is the same as an item, as the flags for duplicates see it; without the item itself."""
+    """Item rows of the copies of an item, according to the flags for duplicates; without the item itself."""
     same = np.zeros(len(analysis.items), bool)
     for kept in analysis.kept_instead:
         same |= kept == kept[row]
