@@ -159,7 +159,11 @@ def test_finished_trainings_are_shown_in_words_chart_and_table(project_home, app
     assert set(table["seeds"]) == {2}
     assert len(page.get("plotly_chart")) == 1
     assert set(table["wrong labels kept"]) > {"100%"}
-    for view, said in (("Learning curve", "at least 4 sizes"), ("Proxy", "Selection includes"), ("Savings", "Estimates")):
+    for view, said in (
+        ("Learning curve", "at least 4 sizes"),
+        ("Proxy", "Selection includes"),
+        ("Savings", "Estimates"),
+    ):
         page.segmented_control("verify_view").set_value(view).run()
         assert not page.exception, view
         assert any(said in element.value for element in [*page.caption, *page.info]), view
