@@ -8,6 +8,7 @@ The app is `streamlit run app.py`, the command line `python -m curation`; both d
 """
 
 from curation.recorder import Recorder
+from curation.schedule import export_schedule, indexed, sampler
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "export_schedule", "indexed", "sampler"]
 __version__ = "0.1.0"

@@ -22,6 +22,7 @@ TITLES = {
     "pruners": ("Pruners", "which items to keep, in which order"),
     "queries": ("Queries", "which items to have labelled next, in which order"),
     "students": ("Students", "trained on a subset to prove that it is enough"),
+    "samplers": ("Samplers", "which items to train on, epoch by epoch"),
     "exporters": ("Exporters", "write what was decided"),
 }
 

@@ -5,6 +5,7 @@ import time
 import humanize
 import streamlit as st
 
+from curation import packages
 from curation.engine import registry
 from curation.errors import InputError
 from curation.ui.export import export_files
@@ -58,7 +59,7 @@ def _controls(project: Project) -> export_files.Wanted | None:
     method = exporters[use]
     st.caption(theme.plain(method.summary))
     if missing := method.missing():
-        st.warning(theme.plain(f"Needs {', '.join(missing)}: pip install {' '.join(missing)}"))
+        st.warning(theme.plain(packages.needs(method.card.title, missing)))
         return None
     default = export_files.default_path(project, prune, use)
     text = st.text_input(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.results import Dynamics, Neighbours
+from curation.data.results import Dynamics, Factors, Neighbours
 from curation.errors import InputError
 
 
@@ -49,7 +49,7 @@ class View:
         """
         logits = arrays.get("dynamics")
         sized = logits.logits[0] if logits is not None else next(iter(arrays.values()), ())
-        m = len(sized.indices if isinstance(sized, Neighbours) else sized)
+        m = len(sized.indices if isinstance(sized, Neighbours | Factors) else sized)
         if classes is None and "labels" in arrays:
             classes = [str(c) for c in range(int(np.max(arrays["labels"], initial=-1)) + 1)]
         table = {name: float_rows(values) for name, values in (scores or {}).items()}
@@ -129,8 +129,13 @@ class View:
 
     @property
     def groups(self) -> np.ndarray:
-        """int64 [m]; equal numbers = equal content (exact duplicates)."""
+        """int64 [m]; equal numbers = must stay together: exact copies, one patient or video, parts of one image."""
         return self._get("groups")
+
+    @property
+    def copies(self) -> np.ndarray:
+        """int64 [m]; equal numbers = equal content (exact duplicates)."""
+        return self._get("copies")
 
     @property
     def embeddings(self) -> np.ndarray:
@@ -181,6 +186,11 @@ class View:
     def second_opinion(self) -> np.ndarray:
         """float64 [m, C], out-of-fold as well, by students taught without the items whose label is doubtful."""
         return self._get("second_opinion")
+
+    @property
+    def factors(self) -> Factors:
+        """Every item as a few factors of a dictionary fitted on the embeddings."""
+        return self._get("factors")
 
     @property
     def dynamics(self) -> Dynamics:

@@ -110,3 +110,16 @@ def margins(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     given = others[rows, labels]
     others[rows, labels] = -np.inf
     return given - others.max(axis=1)
+
+
+def given_and_best_other(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """float64 [m] twice: the probability of the given label, and the largest of the others; 0 where there is no other.
+
+    >>> own, other = given_and_best_other(np.log([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]]), np.array([0, 1]))
+    >>> own.round(3).tolist(), other.round(3).tolist()
+    ([0.7, 0.2], [0.2, 0.7])
+    """
+    rows, p = np.arange(len(labels)), probabilities(logits)
+    given = p[rows, labels]
+    p[rows, labels] = 0.0
+    return given, p.max(axis=1)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Every room stands on a floor of its own, so that nothing is imported sideways between rooms either.
 FLOORS = ("errors", "card", "data", "maths", "training", "methods", "engine", "ui")
-FLOOR = {room: number for number, room in enumerate(FLOORS)} | {"recorder": FLOORS.index("training")}
+FLOOR = {room: number for number, room in enumerate(FLOORS)} | {"recorder": FLOORS.index("training"), "packages": 0}
 TOP = len(FLOORS)  # app.py, pages, the command line and what `import curation` gives
 HEAVY = {"torch", "torchvision", "sklearn", "umap", "numba", "pynndescent", "cleanlab", "open_clip", "timm", "datasets"}
 FILES = sorted([*ROOT.glob("curation/**/*.py"), *ROOT.glob("pages/*.py"), *ROOT.glob("app.py")])

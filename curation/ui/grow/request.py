@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from curation import packages
 from curation.data.items import TEST, TRAIN, UNLABELED, VAL
 from curation.engine import registry, results
 from curation.engine.active_learning import COLD, OTHERS
@@ -130,7 +131,7 @@ def obstacle(project: Project, state: ItemState, grow: Grow, left: int) -> str |
     method, known = registry.get("queries", grow.use), known_classes(project, state)
     title = method.card.title
     if missing := method.missing():
-        return f"{title} needs {', '.join(missing)}: pip install {' '.join(missing)}."
+        return f"{packages.needs(title, missing)}."
     if not left:
         return "Every item has a label or was put aside: nothing is left to ask."
     cold = f"or start with {_titles(COLD)}"

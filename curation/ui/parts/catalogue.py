@@ -20,6 +20,7 @@ KINDS = {
     "pruners": "Pruners",
     "queries": "Queries",
     "students": "Students",
+    "samplers": "Samplers",
     "exporters": "Exporters",
 }
 

@@ -29,6 +29,7 @@ from streamlit.runtime.secrets import secrets_singleton
 from streamlit.web.server.starlette import starlette_server_config as names
 from streamlit.web.server.starlette import starlette_websocket as sockets
 
+from curation import packages
 from curation.errors import AccessError
 
 # What may be loaded under _stcore/ before the login: how the page finds its server, and no data.
@@ -99,7 +100,7 @@ def users() -> list[str]:
 def providers() -> list[str | None]:
     """Names of the ways to log in; None is the one in [auth] itself. Raises AccessError when none works."""
     if not auth_util.is_authlib_installed():
-        raise AccessError("logging in needs the package Authlib: pip install Authlib httpx2")
+        raise AccessError(packages.needs("logging in", ["Authlib", "httpx2"]))
     section = secrets_singleton.to_dict().get("auth", {})
     named = [name for name, part in section.items() if isinstance(part, Mapping) and "client_id" in part]
     return [None] * ("client_id" in section) + named

@@ -14,6 +14,7 @@ from typing import Any
 import humanize
 import streamlit as st
 
+from curation import packages
 from curation.data.reading.tables import columns_of
 from curation.engine import registry
 from curation.errors import InputError, SourceError
@@ -174,7 +175,7 @@ def _named() -> None:
     )
     method = named[name]
     if missing := method.missing():
-        st.warning(theme.plain(f"{method.card.title} needs {', '.join(missing)}: pip install {' '.join(missing)}"))
+        st.warning(theme.plain(packages.needs(method.card.title, missing)))
         return
     fields = method.params.model_fields
     fixed = {"root": fields["root"].default} if "root" in fields else {}

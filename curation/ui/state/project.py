@@ -274,9 +274,10 @@ def _cached_plan(folder: str, toml: str, stamp: str, _effective: EffectiveDecisi
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _store(folder: Path, source_key: str, stamp: str, _effective: EffectiveDecisions) -> ResultReader:
-    return ResultReader(Workspace(folder, make=False), source_key, _effective, items=_items(folder, source_key))
+    return ResultReader(Workspace(folder, make=False), source_key, _effective, items=read_items(folder, source_key))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")
-def _items(folder: Path, source_key: str) -> Items:
+def read_items(folder: Path, source_key: str) -> Items:
+    """The items as a source step stored them."""
     return Items.load(folder / "source" / source_key)
