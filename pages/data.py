@@ -1,4 +1,4 @@
-"""Data: the way in. Without a project: choose a dataset. With one: a first look at it, and one button to analyse it."""
+"""Data: choose a dataset; once a project is open, an overview of it and the form that starts the analysis."""
 
 import humanize
 import numpy as np
@@ -30,7 +30,7 @@ def main() -> None:
         return
     try:
         there = project.items is not None
-    except InputError as error:  # the folder or file has gone since, or the recipe names what is not there
+    except InputError as error:  # the folder or file is gone, or the recipe names something that does not exist
         st.error(theme.plain(error), icon=":material/error:")
         there = False
     if there:
@@ -44,7 +44,9 @@ def main() -> None:
 def _reading(project: Project) -> None:
     """Until the source is read; then, or when the job ends, the whole page is drawn again."""
     theme.header(project.name)
-    theme.empty_state("hourglass_top", "Reading the data", "Every file is opened once. The first look appears here.")
+    theme.empty_state(
+        "hourglass_top", "Reading the data", "Every file is opened once. An overview appears here when that is done."
+    )
 
     @st.fragment(run_every=0.7)
     def wait() -> None:
@@ -56,9 +58,9 @@ def _reading(project: Project) -> None:
 
 
 def _unread(project: Project) -> None:
-    """Reading failed or was stopped: the strip above says why."""
+    """Reading failed or was stopped: the job strip says why."""
     theme.header(project.name)
-    text = "Put right what stands in the way and try again, or delete this project and choose other data."
+    text = "Fix the problem and try again, or delete this project and choose other data."
     again = theme.empty_state("folder_off", "This dataset has not been read", text, "Try again", key="data_unread")
     if again:
         project.start(f"Read {project.name}", ["source"])
@@ -90,7 +92,7 @@ def _look(project: Project) -> None:
         if state.classes:
             with st.container(border=True, key="classes", height="content" if len(state.classes) <= 20 else 420):
                 train = facts.counts[:, 0]
-                st.markdown(f"**Items per class**: {train.min():,} to {train.max():,} to train on")
+                st.markdown(f"**Items per class**: {train.min():,} to {train.max():,} for training")
                 st.html(overview.class_bars(state.classes, facts.counts))
 
 
@@ -105,23 +107,23 @@ def _origin(project: Project) -> str:
 
 
 def _numbers(facts: overview.Facts, classes: int) -> None:
-    words = {"train": "To train on", "val": "Validation", "test": "Test", "unlabeled": "Without a label"}
+    words = {"train": "Train", "val": "Validation", "test": "Test", "unlabeled": "No label"}
     numbers = [("Items", f"{facts.items:,}"), ("Classes", f"{classes:,}")]
     numbers += [(words[name], f"{count:,}") for name, count in facts.splits.items()]
     numbers.append(("Size", humanize.naturalsize(facts.bytes, format="%.3g")))
     if facts.sides:
         short, full = overview.size_words(facts.sides)
         numbers.append(("Pixels", short, full))
-    numbers.append(("Unusable", f"{len(facts.problems):,}", "Items that cannot be read; each with its reason below"))
+    numbers.append(("Unusable", f"{len(facts.problems):,}", "Items that cannot be read; the reasons are listed below"))
     theme.metrics(numbers)
 
 
 @st.fragment
 def _thumbnails(project: Project, analysis: AnalysisResults, state: ItemState) -> None:
-    """A page of images, mixed by chance and always in the same order."""
+    """A page of images, in a random order that is always the same."""
     usable = np.random.default_rng(0).permutation(np.flatnonzero(project.items.ok))
     if not project.items.has_images:
-        st.info("This source brings features and no images.", icon=":material/hide_image:")
+        st.info("This source has features but no images.", icon=":material/hide_image:")
         return
     choose, pages = st.columns([2, 3], vertical_alignment="bottom")
     names = list(state.classes)
@@ -139,14 +141,14 @@ def _thumbnails(project: Project, analysis: AnalysisResults, state: ItemState) -
     shown = tiles(analysis, state, rows, flagged=analysis.marked())
     chosen = gallery(shown, key="look", selected={str(r) for r in project.selected}, size=74, name="Images")
     project.selected = [int(row) for row in chosen.selected]
-    word = f"See {len(chosen.selected):,} selected on the map"
+    word = f"Show the {len(chosen.selected):,} selected on the map"
     shown_there = bool(chosen.selected) and project.analysed
     if shown_there and st.button(word, key="look_map", icon=":material/scatter_plot:"):
         st.switch_page("pages/map.py")
 
 
 def _remarks(project: Project, facts: overview.Facts) -> None:
-    """What was said while reading, and what could not be read."""
+    """Notes of the source, and the items that could not be read."""
     if project.items.notes:
         lines = "".join(f"<p>{escaped(note)}</p>" for note in project.items.notes)
         st.html(f"<style>{_NOTES}</style><div class='wn-notes'>{lines}</div>")

@@ -10,9 +10,10 @@ from curation.ui.map.renderer import Gesture, Panel, point_map
 from curation.ui.parts import theme
 from curation.ui.parts.charts import Categories
 from curation.ui.parts.item_card import STYLE
-from curation.ui.state.analysis_results import AnalysisResults, analysis_results, nearest
+from curation.ui.state.analysis_results import AnalysisResults, analysis_results
 from curation.ui.state.item_state import item_state
 from curation.ui.state.project import Project, open_project
+from curation.ui.state.similar_items import nearest
 
 DARK = theme.is_dark()
 CLASSES = ("label", "prediction")  # colours that give clusters a name

@@ -14,7 +14,7 @@ def problems() -> dict[tuple[str, str], str]:
 
 
 def main() -> None:
-    with theme.header("Methods", "One file in curation/methods is one method: here, in the command line, in the docs."):
+    with theme.header("Methods", "Every method: what it does, what it costs, and what it is blind to."):
         query = st.text_input(
             "Search",
             placeholder="Search names, tags and descriptions",

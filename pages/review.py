@@ -1,4 +1,4 @@
-"""Review: what the flags doubt, one at a time or many at once; every decision is on the disk when the click returns."""
+"""Review: suspicious items, one at a time or many at once; a decision is on the disk when the click returns."""
 
 import streamlit as st
 
@@ -20,7 +20,7 @@ DRAW = {
 def main() -> None:
     project = open_project()
     if project is None or project.items is None:
-        text = "Choose a dataset first; what is suspicious in it is shown here once it is analysed."
+        text = "Choose a dataset and analyse it; suspicious items are then shown here."
         if theme.empty_state("rule", "No dataset is open", text, "Choose a dataset", key="review_empty"):
             st.switch_page("pages/data.py")
         return
@@ -33,7 +33,7 @@ def main() -> None:
     st.html(f"{STYLE}<style>{single.CSS}</style>")
     counts = _counts(project, analysis)
     caught = queue.caught(analysis)
-    about = str(caught) if caught else "Most suspicious first; every decision is kept at once and can be undone."
+    about = str(caught) if caught else "Most suspicious first. Every decision is saved at once and can be undone."
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="review_head"
     ):

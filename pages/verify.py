@@ -168,8 +168,11 @@ def _words(made: list[summary.Cell], tolerance: float) -> None:
         words = theme.plain(share.words())
         lines.append(words if share.best.better or share.best.gain is None else f":orange[{words}]")
         if weak := [name for name in share.weak if name != share.best.method]:
-            lines.append(f":orange[Not better than random at {100 * share.keep:.4g} %: {theme.plain(', '.join(weak))}]")
+            names = theme.plain(", ".join(weak))
+            lines.append(f":orange[Not proven better than random at {100 * share.keep:.4g} %: {names}]")
     st.markdown("  \n".join(lines))
+    if words := summary.how_tested(made):
+        st.caption(theme.plain(words))
 
 
 def _table(made: list[summary.Cell]) -> pd.DataFrame:

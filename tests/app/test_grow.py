@@ -14,6 +14,7 @@ from curation.data.decisions import DecisionLog, fold
 from curation.engine.recipe import load_recipe, parse_recipe
 from curation.engine.run import run
 from curation.engine.stage import analysis
+from curation.maths.similarity.exact import cosines
 from curation.ui.grow import batches, curves, pool_map, search
 from curation.ui.grow.batches import Batch
 from curation.ui.state.item_state import item_state
@@ -318,6 +319,18 @@ def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
     assert batch.card["positives"] == 2
 
 
+def test_what_was_found_is_compared_with_the_pool_once_however_often_tiles_are_chosen(app, home, monkeypatch):
+    compared = []
+    monkeypatch.setattr(search, "cosines", lambda x, query: compared.append(len(x)) or cosines(x, query))
+    page = view(app("grow", project="pool"), "find")
+    type_in(page, "concept", "3")
+    page.radio(key="grow_find_way").set_value("items").run()
+    assert compared == [1797]  # with the five digits labelled 3
+    page.run()  # as a click on a tile does
+    press(page, "find_others")  # what is waiting has changed, what is searched for has not
+    assert compared == [1797]
+
+
 def _now(home: Path):
     project = Project(home / "pool")
     return project.items, item_state(project.items, project.effective)
@@ -341,20 +354,6 @@ def test_the_sample_hides_all_labels_but_a_few_of_each_class_and_leaves_the_test
 
 
 # -- parts -----------------------------------------------------------------------------------------------------
-
-
-def test_search_ranks_by_cosine_like_the_whole_comparison_does():
-    rng = np.random.default_rng(0)
-    x, rows = rng.normal(size=(200, 8)).astype(np.float16), np.arange(0, 400, 2)
-    query, candidates = rng.normal(size=8), np.sort(rng.choice(rows, 150, replace=False))
-    found, alike = search.nearest(x, rows, candidates, query, 10)
-    full = x.astype(np.float64)
-    cosine = full @ query / np.linalg.norm(full, axis=1) / np.linalg.norm(query)
-    wanted = candidates[np.argsort(-cosine[candidates // 2])[:10]]
-    assert found.tolist() == wanted.tolist()
-    assert np.allclose(alike, cosine[wanted // 2], atol=1e-3)
-    assert len(search.nearest(x, rows, candidates[:3], query, 10)[0]) == 3
-    assert len(search.nearest(x, rows, candidates[:0], query, 10)[0]) == 0
 
 
 def test_an_image_is_encoded_as_the_pool_was():

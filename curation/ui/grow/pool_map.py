@@ -17,13 +17,13 @@ from curation.ui.parts.charts import Categories, colour_map, map_figure, sample_
 from curation.ui.parts.gallery import Tile, gallery, pager, part
 from curation.ui.parts.theme import literal
 from curation.ui.parts.tiles import pictures
-from curation.ui.state.analysis_results import percent
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
+from curation.ui.state.reasons import percent
 
 PAGE = 60  # tiles
 CAP = 20_000  # points drawn; Plotly's lasso is quick up to here
-SEED = 0  # of the sample
+SEED = 0  # of the sample drawn above that
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def entry(method: Method, problem: str = "") -> str:
         "Blind to": card.blind_to,
         "Packages": ", ".join(card.requires),
         "Tags": ", ".join(card.tags),
-        "Share": "a smaller share is a prefix of a larger one" if card.nested else "",
+        "Nested": "a larger subset contains the smaller ones" if card.nested else "",
     }
     body = "".join(_block(block) for block in rest)
     lines = "".join(f"<dt>{name}</dt><dd>{escaped(fact)}</dd>" for name, fact in facts.items() if fact)

@@ -41,7 +41,8 @@ def allowed(text: str) -> Path:
     if not any(real.is_relative_to(root) for root in roots()) or _of_somebody_else(real):
         inside = ", ".join(str(root) for root in roots())
         raise SourceError(
-            f"{text!r} lies outside the folders this app may read ({inside}); start it with WINNOW_ROOTS to allow more"
+            f"{text!r} is outside the folders this app may read ({inside}): set WINNOW_ROOTS to allow more and restart "
+            "the app"
         )
     if not real.exists():
         raise SourceError(f"{text!r} does not exist on the machine the app runs on")
@@ -56,8 +57,8 @@ def check_paths(params: Mapping[str, Any]) -> None:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """What only somebody who owns the machine may have the app run. Raises InputError where people log in and the
-    recipe imports code by its path, or names a place outside the folders it may use."""
+    """Raise InputError where people log in and a recipe asks for what only the owner of the machine may run: code
+    imported by its path, or a place outside the folders the app may use."""
     if access.visitor() is None:
         return
     own = {name for name, student in registry.methods("students").items() if student.card.own_code}
@@ -65,7 +66,7 @@ def check_recipe(recipe: Recipe) -> None:
         for section in stage.sections(recipe):
             method = registry.get(stage.kind, section.use)
             if own & {str(value) for value in (*section.model_dump().values(), *section.params.values())}:
-                raise InputError("code of your own runs from the command line only, where people log in to the app")
+                raise InputError("your own code runs from the command line only, because people log in to this app")
             defaults = {name: field.default for name, field in method.params.model_fields.items()}
             given = {name: value for name, value in section.params.items() if value != defaults.get(name)}
             if stage.writes:
@@ -74,8 +75,8 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def target(text: str) -> Path:
-    """A path an export may write to, made absolute. Raises InputError when it lies outside the folders the app may
-    use, or among a project's own files (its `exports` folder apart)."""
+    """A path an export may write to, made absolute. Raises InputError when it is outside the folders the app may use,
+    or among a project's own files (except in its `exports` folder)."""
     if not text.strip():
         raise InputError("give the path of the file to write")
     real = Path(text.strip()).expanduser().resolve()
@@ -83,19 +84,19 @@ def target(text: str) -> Path:
     if not any(real.is_relative_to(root) and real != root for root in writable):
         inside = ", ".join(str(root) for root in writable)
         raise InputError(
-            f"{text!r} lies outside the folders this app may write to ({inside}); start it with WINNOW_ROOTS to allow "
-            "more"
+            f"{text!r} is outside the folders this app may write to ({inside}): set WINNOW_ROOTS to allow more and "
+            "restart the app"
         )
     own = home().resolve()
     if real.is_relative_to(own):
         parts = real.relative_to(own).parts
         if len(parts) < 3 or parts[1] != EXPORTS:
-            raise InputError(f"{text!r} lies among Winnow's own files; write to the project's folder {EXPORTS!r}")
+            raise InputError(f"{text!r} is among Winnow's own files: write to the project's folder {EXPORTS!r}")
     return real
 
 
 def _of_somebody_else(real: Path) -> bool:
-    """Whether a place lies in the home of all and not in the visitor's own; secrets.toml is nobody's."""
+    """Whether a path is in somebody else's home, or among the server's secrets."""
     if access.visitor() is None:
         return False
     inside = real.is_relative_to(everyones().resolve()) and not real.is_relative_to(home().resolve())

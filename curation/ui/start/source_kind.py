@@ -23,7 +23,7 @@ def kind_of(path: Path) -> str:
         if name.endswith(endings):
             return kind
     raise SourceError(
-        f"{path.name!r} is no kind of dataset known here; expected a folder, an archive ({', '.join(ARCHIVES)}), "
+        f"{path.name!r} is not a kind of data Winnow reads: expected a folder, an archive ({', '.join(ARCHIVES)}), "
         f"a table ({', '.join(TABLES)}) or .npz"
     )
 

@@ -1,6 +1,6 @@
-"""What every item is at this moment: its label in force and what was decided about it, as arrays over all items.
+"""The current state of every item: its label and what was decided about it, as arrays over all items.
 
-The analysis may be older than the last decisions; this never is.
+The analysis may be older than the last decisions; the state never is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ItemState:
 
     @cached_property
     def decided(self) -> np.ndarray:
-        """bool [n]: a person had the last word. What is sent to review again is open again."""
+        """bool [n]: a person decided on the item. What is sent to review again is open again."""
         return (self.dropped | self.relabelled | self.pinned | self.confirmed) & ~self.queued
 
     @cached_property
@@ -45,7 +45,7 @@ class ItemState:
         return np.select(masks, range(len(masks)), len(masks)).astype(np.int64)
 
     def label(self, row: int) -> str:
-        """The label in force as a person reads it."""
+        """The current label as text."""
         code = self.labels[row]
         return self.classes[code] if code >= 0 else "no label"
 

@@ -1,4 +1,4 @@
-"""Selection via proxy, accounted for: what choosing with a cheap student cost, and whether it ranks as the target does.
+"""Selection via proxy: what choosing with a cheap student cost, and whether it ranks items as the target does.
 
 Coleman et al., Selection via Proxy: Efficient Data Selection for Deep Learning, ICLR 2020.
 """
@@ -32,7 +32,7 @@ class Account:
         return sum(self.choosing.values())
 
     def faster(self, trainings: int = 1) -> float:
-        """How many times sooner the target is trained, choosing counted once."""
+        """How many times sooner the target is trained, with the selection counted once."""
         return speed_up(self.full, self.chosen_in, subset=self.subset, trainings=trainings)
 
 
