@@ -280,8 +280,9 @@ def _text(name: str, part: dict[str, Any] | list[dict[str, Any]]) -> str:
 
 
 def _flat(section: Section, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    flat = {**section.model_dump(exclude={"params", *without}), **section.params}
-    return {key: _plain(value) for key, value in flat.items() if value is not None and value != ""}
+    engine = section.model_dump(exclude={"params", *without})
+    flat = {**{key: value for key, value in engine.items() if value != ""}, **section.params}
+    return {key: _plain(value) for key, value in flat.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from curation.data.items import TEST, TRAIN, UNLABELED, VAL
 from curation.errors import SourceError
 
 MAX_ROWS = 2_000_000  # of one table or array file
+MAX_COLUMNS = 10_000
 MAX_LABEL = 1_000  # characters of a label, a class name or an id
 
 SPLIT_NAMES = {
