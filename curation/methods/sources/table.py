@@ -43,6 +43,7 @@ CARD = Card(
     cost="every image is read and decoded once, in worker processes",
     blind_to="columns that are not named, and text: a table needs a column of paths or of image bytes",
     tags=("images",),
+    version=2,
 )
 
 
