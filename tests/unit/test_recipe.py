@@ -110,3 +110,12 @@ def test_a_name_that_turns_text_around_is_spelt_out_and_read_back():
     assert name not in recipe.toml()
     again = parse_recipe(tomllib.loads(recipe.toml()))
     assert (again.decision[0].id, again.decision[0].value) == (name, f"{name}\u2066")
+
+
+def test_an_empty_text_that_means_something_is_written_and_read_back(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label\n")
+    raw = {"source": {"use": "table", "path": str(tmp_path / "t.csv"), "label": "", "split": ""}}
+    recipe = parse_recipe(raw)
+    again = load_recipe(write(tmp_path, recipe.toml()))
+    assert again.source.params["label"] == again.source.params["split"] == ""
+    assert again == recipe
