@@ -39,7 +39,7 @@ KINDS = {
 }
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
-INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items"})
+INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items", "sampler", "watch"})
 
 # Packages that are installed under another name than they are imported by.
 PIP_NAMES = {"umap": "umap-learn", "sklearn": "scikit-learn", "open_clip": "open_clip_torch"}

@@ -66,6 +66,9 @@ class Sampler:
         """How many rows iterating gives."""
         return len(self._own(self._begun()[self._skip :]))
 
+    def __bool__(self) -> bool:
+        return True  # also where it is empty, and without drawing an epoch to find out
+
     def weights(self, ids) -> np.ndarray:
         """float32 [b], what the loss of every item counts in this epoch; the loop's loss is mean(weights * losses)."""
         ids = checked_ids(ids, self.rule.n)
