@@ -6,6 +6,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from curation.ui.frame import frame, said
+from curation.ui.map import card
 from curation.ui.server.access import Guard
 from curation.ui.server.routes import prefix, routes
 
@@ -14,6 +15,6 @@ if get_script_run_ctx(suppress_warning=True) is None:  # the server imports this
     # a link or a reload that leads straight to a page would run that page alone, without the frame.
     PagesManager.uses_pages_directory = False
     guard = Middleware(Guard, base=prefix())
-    app = st.App(__file__, routes=routes(), middleware=[guard], on_script_error=said)
+    app = st.App(__file__, routes=[*routes(), *card.routes()], middleware=[guard], on_script_error=said)
 else:
     frame()

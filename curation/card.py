@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 # What a method may ask its View for. The runner provides exactly these, and nothing else is readable.
 NEEDS = (
-    *("ids", "images", "labels", "groups", "embeddings", "class_embeddings", "features"),
+    *("ids", "images", "labels", "groups", "copies", "embeddings", "class_embeddings", "features"),
     *("pixels", "neighbours", "probabilities", "in_fold", "dynamics", "network", "second_opinion"),
     "factors",
     *("known", "predicted", "costs"),  # queries only
@@ -42,7 +42,8 @@ class Card:
     tags: words to filter by. Flags use "mislabel", "duplicate" or "outlier" to say what they look for, and "calibrated"
         where the score is the probability of it.
     version: raised when the same input would give another result; part of every key.
-    requires: packages imported inside the function, by import name; missing ones make the method unavailable.
+    requires: packages beyond the core (`curation.packages`) that it imports, by import name; a missing one makes the
+        method unavailable.
     rows: "train" (the default), "pool" (train and unlabelled rows), or "all" usable rows, test included. Only
         label-free preparation may say "all" or "pool".
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.

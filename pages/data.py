@@ -1,5 +1,6 @@
 """Data: the way in. Without a project: choose a dataset. With one: a first look at it, and one button to analyse it."""
 
+import humanize
 import numpy as np
 import streamlit as st
 
@@ -11,7 +12,7 @@ from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.gallery import gallery
 from curation.ui.parts.theme import escaped
 from curation.ui.parts.tiles import tiles
-from curation.ui.server import projects
+from curation.ui.server.uploads import UPLOADS
 from curation.ui.start import overview
 from curation.ui.start.analysis import analysis_panel
 from curation.ui.start.front_page import confirm_delete, front_door
@@ -34,13 +35,13 @@ def main() -> None:
         there = False
     if there:
         _look(project)
-    elif (job := project.jobs.current()) is not None:
-        _reading(project, job.number)
+    elif project.jobs.current() is not None:
+        _reading(project)
     else:
         _unread(project)
 
 
-def _reading(project: Project, number: int) -> None:
+def _reading(project: Project) -> None:
     """Until the source is read; then, or when the job ends, the whole page is drawn again."""
     theme.header(project.name)
     theme.empty_state("hourglass_top", "Reading the data", "Every file is opened once. The first look appears here.")
@@ -48,7 +49,7 @@ def _reading(project: Project, number: int) -> None:
     @st.fragment(run_every=0.7)
     def wait() -> None:
         step = project.plan.find("source")
-        if project.plan.done(step) or not project.jobs.get(number).active:
+        if project.plan.done(step) or project.jobs.current() is None:
             st.rerun()
 
     wait()
@@ -99,7 +100,7 @@ def _origin(project: Project) -> str:
     title, path = registry.get("sources", section.use).card.title, section.params.get("path")
     if path is None:
         return title
-    uploaded = projects.UPLOADS in path.parts
+    uploaded = UPLOADS in path.parts
     return f"{title}: {path.name}, uploaded" if uploaded else f"{title}: {path}"
 
 
@@ -107,7 +108,7 @@ def _numbers(facts: overview.Facts, classes: int) -> None:
     words = {"train": "To train on", "val": "Validation", "test": "Test", "unlabeled": "Without a label"}
     numbers = [("Items", f"{facts.items:,}"), ("Classes", f"{classes:,}")]
     numbers += [(words[name], f"{count:,}") for name, count in facts.splits.items()]
-    numbers.append(("Size", overview.bytes_words(facts.bytes)))
+    numbers.append(("Size", humanize.naturalsize(facts.bytes, format="%.3g")))
     if facts.sides:
         short, full = overview.size_words(facts.sides)
         numbers.append(("Pixels", short, full))

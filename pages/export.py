@@ -2,16 +2,17 @@
 
 import time
 
+import humanize
 import streamlit as st
 
+from curation import packages
 from curation.engine import registry
 from curation.errors import InputError
 from curation.ui.export import export_files
 from curation.ui.parts import charts, theme
 from curation.ui.parts.forms import form
 from curation.ui.parts.theme import escaped
-from curation.ui.server import projects
-from curation.ui.start import overview
+from curation.ui.server.allowed_paths import target
 from curation.ui.state.project import Project, open_project
 
 DARK = theme.is_dark()
@@ -58,14 +59,14 @@ def _controls(project: Project) -> export_files.Wanted | None:
     method = exporters[use]
     st.caption(theme.plain(method.summary))
     if missing := method.missing():
-        st.warning(theme.plain(f"Needs {', '.join(missing)}: pip install {' '.join(missing)}"))
+        st.warning(theme.plain(packages.needs(method.card.title, missing)))
         return None
     default = export_files.default_path(project, prune, use)
     text = st.text_input(
         "Write to", str(default), key=f"export_path_{prune}_{use}", help="On the machine the app runs on."
     )
     try:
-        path = projects.target(text)
+        path = target(text)
     except InputError as error:
         st.error(theme.plain(error), icon=":material/error:")
         return None
@@ -132,7 +133,7 @@ def _written(project: Project) -> None:
     rows = []
     for export in done:
         state = theme.chip("as things stand now", "kept") if export.fresh else theme.chip("before later changes")
-        when = overview.ago_words(time.time() - export.created)
+        when = humanize.naturaltime(time.time() - export.created)
         head = f"{export.prune or 'everything'} · {export.use} · {when}"
         rows.append(f"<dt>{escaped(head)} {state}</dt>")
         rows += [f"<dd>{_file(file)}</dd>" for file in export.files]
@@ -147,7 +148,7 @@ def _file(file: export_files.File) -> str:
         return f"<span>{escaped(file.path.name)}</span><em>gone from {where}</em>"
     if file.size is None:
         return f"<span>{escaped(file.path.name)}/</span><em>a folder at {where}</em>"
-    size = overview.bytes_words(file.size)
+    size = humanize.naturalsize(file.size, format="%.3g")
     name = escaped(file.path.name)
     return f'<a href="{escaped(file.link)}" download="{name}">{name}</a><em title="{where}">{size}</em>'
 

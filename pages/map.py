@@ -1,18 +1,21 @@
-"""Map: every item a point, hard ones large, suspicious ones outlined; lasso some, look at them, decide."""
+"""Map: every item a point, hard ones large, suspicious ones ringed; draw around some, look at them, decide."""
 
 from collections.abc import Collection
 
 import numpy as np
 import streamlit as st
 
-from curation.ui.map import panel, selection
-from curation.ui.parts import charts, theme
+from curation.ui.map import card, panel, selection
+from curation.ui.map.renderer import Gesture, Panel, point_map
+from curation.ui.parts import theme
+from curation.ui.parts.charts import Categories
 from curation.ui.parts.item_card import STYLE
-from curation.ui.state.analysis_results import analysis_results
+from curation.ui.state.analysis_results import AnalysisResults, analysis_results, nearest
 from curation.ui.state.item_state import item_state
 from curation.ui.state.project import Project, open_project
 
 DARK = theme.is_dark()
+CLASSES = ("label", "prediction")  # colours that give clusters a name
 
 
 def main() -> None:
@@ -31,13 +34,11 @@ def main() -> None:
     st.html(f"{STYLE}<style>{_CSS}</style>")
     state = item_state(project.items, project.effective)
     look = _controls(analysis, state)
-    shown = selection.shown_rows(analysis, state, look)
-    drawn = _drawn(project, analysis, state, look, shown)
     left, right = st.columns([3, 2], gap="medium")
-    with right:  # first: pictures are there at once, the map takes the browser a moment
-        panel.side(project, analysis, shown, look)
     with left:
-        _chart(project, drawn, shown)
+        _chart(project, analysis, look)
+    with right:
+        panel.side(project, analysis, selection.shown_rows(analysis, state, look), look)
 
 
 def _controls(analysis, state) -> selection.Look:
@@ -64,43 +65,45 @@ def _forget_unknown(key: str, options: Collection[str]) -> None:
         del st.session_state[key]
 
 
-def _drawn(project: Project, analysis, state, look: selection.Look, shown: np.ndarray) -> selection.Drawn:
-    """The map of this look, drawn once: decisions do not redraw it while it is on the screen, since any change would
-    lose zoom and lasso. Coming back to the page does."""
-    session, name = st.session_state, f"map:drawn:{project.name}"
-    token = session.get(f"map:redraw:{project.name}", 0)
-    selected = np.intersect1d(np.array(project.selected, np.int64), shown)
-    drawn: selection.Drawn | None = session.get(name)
-    on_screen = "map_chart" in session
-    if drawn is None or not drawn.shows(analysis, look, DARK, token) or not (on_screen or drawn.fresh(state, selected)):
-        session[name] = selection.draw(analysis, state, look, shown, selected, DARK, token)
-    return session[name]
+@st.fragment(key="map_chart")
+def _chart(project: Project, analysis: AnalysisResults, look: selection.Look) -> None:
+    """The map; a decision reruns it for its colours, a gesture does not."""
+    state = item_state(project.items, project.effective)
+    shown = np.zeros(len(analysis.items), bool)
+    shown[selection.shown_rows(analysis, state, look)] = True
+    selected = np.array(project.selected, np.int64)
+    values = selection.measure(analysis, look.size)
 
-
-def _chart(project: Project, drawn: selection.Drawn, shown: np.ndarray) -> None:
-    session = st.session_state
-
-    def picked() -> None:
-        rows = selection.taken(session.get("map_chart"), drawn.analysis, shown, drawn.rows, drawn.groups)
-        project.selected = rows.tolist()
-        panel.start_anew(project, opened=int(rows[0]) if len(rows) == 1 else None)
+    def heard(gesture: Gesture) -> None:
+        rows = gesture.rows.tolist()
+        if gesture.kind == "similar":
+            panel.select(project, [*rows, *nearest(analysis, rows[0])[0].tolist()])
+        panel.show(project, rows, opened=rows[0] if len(rows) == 1 else None)
         st.rerun("map_side")
 
     with st.container(key="map_box", height=640, border=False):
-        st.plotly_chart(
-            drawn.figure,
-            key="map_chart",
-            height="stretch",
-            on_select=picked,
-            config=charts.CONFIG,
-            alt="Map of the items: alike items lie close together",
+        point_map(
+            "map_points",
+            analysis.xy,
+            [Panel(selection.colouring(analysis, state, look, DARK), look.colour, clusters=look.colour in CLASSES)],
+            difficulty=None if values is None else (look.size, values),
+            rings=selection.rings(analysis, state),
+            labels=Categories(state.classes, state.labels),
+            shapes=selection.splits(analysis),
+            shown=shown,
+            selected=selected[shown[selected]],
+            on_gesture=heard,
+            card=card.address(project),
+            name=f"{project.name}-map",
+            dark=DARK,
         )
-    st.caption(f"{drawn.words} · drag to lasso, scroll to zoom, double click in the legend shows one class alone")
+    st.caption("Drag to select, Shift-drag to pan, scroll to zoom; click a point to open it")
 
 
 # Both halves end where the window ends; the gallery scrolls within.
 _CSS = """
 [data-testid="stLayoutWrapper"]:has(> .st-key-map_box) { flex: none; height: max(460px, calc(100vh - 10.2rem)); }
+.st-key-map_controls .wn-header { display: flex; align-items: center; min-height: 2.5rem; }
 .st-key-map_side .wn-chips { max-height: 3.6rem; overflow: hidden; }
 .st-key-map_side .wn-chip { display: block; max-width: 11rem; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; }

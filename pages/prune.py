@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from curation import packages
 from curation.data.budget import budget
 from curation.engine import registry
 from curation.engine.recipe import Prune
@@ -78,7 +79,7 @@ def _controls(project: Project, side: str, first: str) -> Prune | None:
         + (f"  \nBlind to {theme.plain(method.card.blind_to)}." if method.card.blind_to else "")
     )
     if missing := method.missing():
-        st.warning(f"Needs {', '.join(missing)}: pip install {' '.join(missing)}")
+        st.warning(theme.plain(packages.needs(method.card.title, missing)))
         return None
     keep = _share(project, side)
     always = method.card.balances

@@ -11,6 +11,7 @@ from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.forms import form
 from curation.ui.state.project import Project, open_project
 from curation.ui.verify import summary, trials, views
+from curation.ui.verify.accuracy_figure import accuracy_figure
 
 DARK = theme.is_dark()
 
@@ -132,7 +133,7 @@ def _result(project: Project) -> None:
         format_func=lambda t: f"{100 * t:g} point{'s' * (t != 0.01)}", key="verify_tolerance",
     )  # fmt: skip
     _words(made, tolerance)
-    figure = charts.accuracy_figure(runs, dark=DARK, height=400)
+    figure = accuracy_figure(runs, dark=DARK, height=400)
     st.plotly_chart(figure, key="verify_chart", config=charts.picture("verify"))
     tested = f"{runs[0]['test_rows']:,} test items · student {runs[0]['student']} · {_length(project.recipe.verify)}"
     st.caption(f"Mean and standard deviation over the seeds, on {theme.plain(tested)}.")

@@ -35,6 +35,7 @@ def arrays(seed: int = 0) -> dict:
         "ids": np.array([f"item {i}" for i in range(N)], dtype=object),
         "labels": labels,
         "groups": groups,
+        "copies": groups,
         "embeddings": x,
         "features": x.astype(np.float64),
         "pixels": pixels,

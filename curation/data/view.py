@@ -129,8 +129,13 @@ class View:
 
     @property
     def groups(self) -> np.ndarray:
-        """int64 [m]; equal numbers = equal content (exact duplicates)."""
+        """int64 [m]; equal numbers = must stay together: exact copies, one patient or video, parts of one image."""
         return self._get("groups")
+
+    @property
+    def copies(self) -> np.ndarray:
+        """int64 [m]; equal numbers = equal content (exact duplicates)."""
+        return self._get("copies")
 
     @property
     def embeddings(self) -> np.ndarray:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -35,5 +36,8 @@ def write_card(folder: Path, step: Step, seconds: float, device: str, about: Map
 
 def versions() -> dict[str, str]:
     """What the numbers depend on besides the recipe."""
-    packages = ("numpy", "scikit-learn", "torch")
-    return {"winnow": curation.__version__, "python": platform.python_version(), **{p: version(p) for p in packages}}
+    found = {"winnow": curation.__version__, "python": platform.python_version()}
+    for package in ("numpy", "scikit-learn", "torch"):
+        with contextlib.suppress(PackageNotFoundError):  # torch is no part of the core
+            found[package] = version(package)
+    return found

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.items import TEST, VAL, Items, with_holdout
+from curation.data.grouping import with_groups
+from curation.data.holdout import with_holdout
+from curation.data.items import TEST, VAL, Items
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.cards import write_card
@@ -43,8 +45,9 @@ def compute(step: Step, workspace: Workspace, store: ResultReader | None, device
 
 
 def _source(step: Step, store: None, folder: Path, device: str, progress: Callable) -> dict[str, Any]:
-    items = step.method.call(**step.params, **_injected(step, device, progress, into=folder))
-    items = with_holdout(items, step.extra["holdout"], step.seed)
+    group = step.extra.get("group", "")
+    items = step.method.call(**step.params, **_injected(step, device, progress, into=folder, group=group))
+    items = with_holdout(with_groups(items, group), step.extra["holdout"], step.seed)
     items.save(folder)
     split = items.column("split")
     counts = {name: int(((split == name) & items.ok).sum()) for name in dict.fromkeys(split)}

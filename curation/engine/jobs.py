@@ -136,7 +136,11 @@ class Jobs:
         return process
 
     def get(self, number: int) -> Job:
-        return next(job for job in self.all() if job.number == number)
+        """One job. Raises WorkspaceError when it is not there, because its project was deleted or moved."""
+        found = next((job for job in self.all() if job.number == number), None)
+        if found is None:
+            raise WorkspaceError(f"job {number} is not in {self.workspace}: the project was deleted or moved")
+        return found
 
     def all(self) -> list[Job]:
         """Every job, newest first; those whose process is gone are marked lost on the way."""

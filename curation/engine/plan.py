@@ -192,7 +192,7 @@ class _Planner:
                 section.params,
                 section.seed,
                 {},
-                {"holdout": section.holdout},
+                {"holdout": section.holdout, **({"group": section.group} if section.group else {})},
                 files=files,
             )
         )

@@ -44,6 +44,7 @@ class Named(Section):
 
 class Source(Section):
     holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.2  # share held out as test when the source has no test split
+    group: str = ""  # what must stay together: "folder", "prefix:_" (file name up to the first _), or a column
 
 
 class Simulate(pydantic.BaseModel):

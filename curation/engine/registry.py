@@ -8,7 +8,6 @@ documentation. Names in `INJECTED` are handed over by the runner and are not par
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import typing
@@ -20,6 +19,7 @@ from typing import Any
 import pydantic
 
 import curation.methods
+from curation import packages
 from curation.card import Card, Ref
 from curation.errors import RecipeError, UnavailableError, nearest
 
@@ -39,10 +39,7 @@ KINDS = {
 }
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
-INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items", "sampler", "watch"})
-
-# Packages that are installed under another name than they are imported by.
-PIP_NAMES = {"umap": "umap-learn", "sklearn": "scikit-learn", "open_clip": "open_clip_torch"}
+INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items", "group", "sampler", "watch"})
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ class Method:
 
     def missing(self) -> list[str]:
         """Packages the card requires that are not installed, as pip knows them."""
-        return [PIP_NAMES.get(n, n) for n in self.card.requires if importlib.util.find_spec(n) is None]
+        return packages.missing(self.card.requires)
 
     def check(self, params: Mapping[str, Any], device: str = "cpu") -> None:
         """Raise UnavailableError, with the command that fixes it, if this cannot run with these parameters."""
@@ -117,10 +114,7 @@ class Method:
 
     def _check_packages(self) -> None:
         if missing := self.missing():
-            raise UnavailableError(
-                f"{self.id} needs the package{'s' if len(missing) > 1 else ''} {', '.join(missing)}: "
-                f"pip install {' '.join(missing)}"
-            )
+            raise UnavailableError(packages.needs(self.id, missing))
 
     def unavailable(self, params: Mapping[str, Any] | None = None) -> str | None:
         """Why this cannot run, in words; None when it can. `params` default to the method's own; a method that

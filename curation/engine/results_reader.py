@@ -55,14 +55,6 @@ class ResultReader:
         return encode_labels(self.label_names, self.classes)
 
     @cached_property
-    def groups(self) -> np.ndarray:
-        """int64 [n]: equal numbers for items with equal content."""
-        hashes = self.items.column("hash")
-        # Items without a hash are each their own group.
-        names = [h if h is not None else f"row {i}" for i, h in enumerate(hashes)]
-        return np.unique(names, return_inverse=True)[1].astype(np.int64)
-
-    @cached_property
     def train(self) -> np.ndarray:
         """Usable train rows, ascending: the source's, and rows without a label that a person gave one."""
         waiting = self.items.rows(UNLABELED)
@@ -126,7 +118,9 @@ class ResultReader:
         if need == "labels":
             return lambda rows: self.labels[rows]
         if need == "groups":
-            return lambda rows: self.groups[rows]
+            return lambda rows: self.items.groups[rows]
+        if need == "copies":
+            return lambda rows: self.items.copies[rows]
         if need == "images":
             return self._images
         if need == "features":

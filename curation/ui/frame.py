@@ -37,6 +37,7 @@ MARK = """<svg xmlns="http://www.w3.org/2000/svg" width="132" height="28" viewBo
 
 log = logging.getLogger("winnow")
 CLOSE = "\0close"  # no folder has this name
+OTHERS = 8  # projects the menu offers beside the open one
 
 
 def frame() -> None:
@@ -118,7 +119,7 @@ def _account(who: access.Visitor) -> None:
 def _switcher(project: Project) -> None:
     """The open project: what it holds in small print, a menu to open another or none."""
     st.caption("Project")
-    others = [info.name for info in projects.projects() if info.name != project.name][:8]
+    others = [name for name in projects.project_names() if name != project.name][:OTHERS]
     chosen = st.menu_button(
         theme.plain(project.name),
         [*others, CLOSE],

@@ -101,7 +101,7 @@ def test_a_table_asks_for_its_columns_and_guesses_by_their_names(empty_home, app
 
 def test_recent_projects_are_listed_and_deleting_one_asks_first(project_home, app):
     page = app()
-    assert [info.items for info in projects.projects()] == [1797]
+    assert [projects.item_count(info.folder) for info in projects.projects()] == [1797]
     page.button("recent_delete_digits").click().run()
     assert not page.exception
     assert page.button("delete_yes").label == "Delete"  # test_upload.py presses it, in a browser

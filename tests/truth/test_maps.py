@@ -76,3 +76,22 @@ def test_umap_without_neighbours_to_speak_of_falls_back_to_the_principal_axes():
 def test_umap_refuses_a_neighbourhood_larger_than_was_gathered():
     with pytest.raises(InputError, match="n_neighbors - 1 = 29"):
         umap.place(toy.view(), rng=rng(), n_neighbors=30)
+
+
+def test_umap_opens_tight_clusters_up_and_keeps_the_neighbours_as_well_as_with_the_default_of_umap_learn():
+    from sklearn.datasets import load_digits
+    from sklearn.manifold import trustworthiness
+
+    x = load_digits().data[:1438].astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    view = View.of(embeddings=x, neighbours=toy.neighbours(x, 15))
+    ours, theirs = umap.place(view, rng=rng()), umap.place(view, rng=rng(), min_dist=0.1)
+    assert filled(ours) >= 0.25 > filled(theirs)
+    kept = [trustworthiness(x, xy, n_neighbors=15) for xy in (ours, theirs)]
+    assert kept[0] >= kept[1] - 0.01
+
+
+def filled(xy, side=24) -> float:
+    """Share of the cells of a grid over the map that hold an item."""
+    cells = (xy - xy.min(axis=0)) / np.ptp(xy, axis=0) * side
+    return len(np.unique(cells.astype(int).clip(0, side - 1), axis=0)) / side**2

@@ -8,7 +8,8 @@ from streamlit.runtime.secrets import secrets_singleton
 
 from curation.engine.recipe import parse_recipe
 from curation.errors import AccessError, InputError, SourceError
-from curation.ui.server import access, projects
+from curation.ui.server import access, allowed_paths
+from curation.ui.server.home import home
 
 ADA = {"is_logged_in": True, "iss": "https://login.example", "sub": "7", "email": "Ada@Lab.example"}
 
@@ -59,7 +60,7 @@ def test_a_mistake_in_the_configuration_lets_nobody_in(secrets, monkeypatch, tex
     with pytest.raises(AccessError, match=said):
         access.visitor()
     with pytest.raises(AccessError, match=said):
-        projects.home()
+        home()
 
 
 @pytest.mark.parametrize("missing", ["is_logged_in", "sub"])
@@ -118,32 +119,32 @@ def ada(tmp_path, monkeypatch):
 
 
 def test_with_a_login_nobody_reads_in_anothers_home(ada, monkeypatch):
-    assert projects.home() == ada / "home" / ".users" / "ada"
-    assert projects.allowed(f"{ada}/data/flowers")
-    assert projects.allowed(f"{ada}/home/.users/ada/pets")
+    assert home() == ada / "home" / ".users" / "ada"
+    assert allowed_paths.allowed(f"{ada}/data/flowers")
+    assert allowed_paths.allowed(f"{ada}/home/.users/ada/pets")
     monkeypatch.setenv("WINNOW_ROOTS", str(ada))  # even where a root holds them all
     (ada / "home" / ".users" / "ada" / "link").symlink_to(ada / "home" / ".users" / "bob")
     for path in (".users/bob", ".users/bob/secret", ".users", "old", "", ".users/ada/../bob", ".users/ada/link/secret"):
         with pytest.raises(SourceError, match="outside"):
-            projects.allowed(f"{ada}/home/{path}")
+            allowed_paths.allowed(f"{ada}/home/{path}")
 
 
 def test_with_a_login_the_current_folder_and_the_secrets_are_not_read(ada, monkeypatch):
     (ada / "data" / ".streamlit").mkdir()
     (ada / "data" / ".streamlit" / "secrets.csv").write_text("")
     with pytest.raises(SourceError, match="outside"):
-        projects.allowed(f"{ada}/data/.streamlit/secrets.csv")
+        allowed_paths.allowed(f"{ada}/data/.streamlit/secrets.csv")
     monkeypatch.delenv("WINNOW_ROOTS")
     monkeypatch.chdir(ada / "data")
     with pytest.raises(SourceError, match="outside"):
-        projects.allowed("flowers")
+        allowed_paths.allowed("flowers")
 
 
 def test_with_a_login_exports_go_to_ones_own_projects_only(ada):
-    assert projects.target(f"{ada}/home/.users/ada/pets/exports/kept.csv")
+    assert allowed_paths.target(f"{ada}/home/.users/ada/pets/exports/kept.csv")
     for path in ("data/kept.csv", "home/.users/bob/secret/exports/kept.csv", "home/.users/ada/pets/recipe.toml"):
         with pytest.raises(InputError):
-            projects.target(f"{ada}/{path}")
+            allowed_paths.target(f"{ada}/{path}")
 
 
 @pytest.mark.parametrize(
@@ -162,8 +163,8 @@ def test_with_a_login_the_app_runs_no_code_and_no_file_from_outside(ada, change,
     filled = json.loads(json.dumps(change).replace("{top}", str(ada)))
     recipe = parse_recipe({"source": {"use": "sample"}, **filled})
     with pytest.raises(InputError, match=said):
-        projects.check_recipe(recipe)
+        allowed_paths.check_recipe(recipe)
 
 
 def test_the_sample_may_be_run_by_everyone(ada):
-    projects.check_recipe(parse_recipe({"source": {"use": "sample"}, "verify": {"use": "head", "seeds": 1}}))
+    allowed_paths.check_recipe(parse_recipe({"source": {"use": "sample"}, "verify": {"use": "head", "seeds": 1}}))

@@ -7,7 +7,8 @@ import unicodedata
 import pytest
 from PIL import Image
 
-from curation.data.items import Items, with_holdout
+from curation.data.holdout import with_holdout
+from curation.data.items import Items
 from curation.data.reading.folder_layout import arrange
 from curation.errors import SourceError
 from curation.methods.sources import folder

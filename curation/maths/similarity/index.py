@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from curation import packages
 from curation.errors import UnavailableError
 from curation.maths.similarity.exact import unit
 
@@ -99,8 +100,8 @@ def build(
         import faiss
     except ImportError:
         raise UnavailableError(
-            f"an index over {len(x):,} rows needs the package faiss-cpu: pip install faiss-cpu; or raise exact_up_to "
-            "of [evidence.similarity], which compares every pair and takes longer"
+            f"{packages.needs(f'an index over {len(x):,} rows', ['faiss-cpu'])}; or raise exact_up_to of "
+            "[evidence.similarity], which compares every pair and takes longer"
         ) from None
     n, d = x.shape
     groups = max(1, int(4 * n**0.5))

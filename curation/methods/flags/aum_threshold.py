@@ -35,7 +35,6 @@ CARD = Card(
     needs=("labels",),
     paper="https://arxiv.org/abs/2001.10528",
     tags=("mislabel", "student", "slow"),
-    requires=("scipy",),
 )
 
 

@@ -38,7 +38,7 @@ CARD = Card(
     paper="https://doi.org/10.1117/12.702790",
     tags=("outlier", "images", "label-free"),
     version=2,
-    requires=("cleanvision", "scipy"),
+    requires=("cleanvision",),
     stochastic=False,
 )
 

@@ -4,6 +4,10 @@ Stands on the neighbours gathered once for everything, starts from the two princ
 and strangers push. Read it for who lies next to whom; blind to distance and density: the size of a cluster and the
 gap between two of them mean nothing. Fewer than three items are placed by their principal axes alone.
 
+`min_dist` is 0.5, not umap-learn's 0.1, so that tight clusters open up and their items can be told apart: the 1,438
+digits then fill 31 % of a 24 x 24 grid over the map (`patches`; 29 % with `pixels`), at 0.1 13 % (11 %), and
+trustworthiness at 15 neighbours falls by 0.003 (0.002).
+
 Above 10,000 items threads race, so two runs differ in detail; coordinates are stored, so the map in a workspace never
 moves, and `reproducible` keeps to one thread. Below, one thread is as fast and always used. Time
 epochs * n * n_neighbors, memory n * n_neighbors.
@@ -32,7 +36,8 @@ CARD = Card(
     needs=("neighbours", "embeddings"),
     paper="https://arxiv.org/abs/1802.03426",
     tags=("label-free",),
-    requires=("umap", "scipy"),
+    version=2,
+    requires=("umap",),
 )
 
 
@@ -50,7 +55,7 @@ def place(
     ] = 15,
     min_dist: Annotated[
         float, Field(ge=0, le=1, description="How close points may lie on the map; 0 packs clusters tightly.")
-    ] = 0.1,
+    ] = 0.5,
     reproducible: Annotated[
         bool, Field(description="The same map for the same seed above 10,000 items too, by one thread instead of all.")
     ] = False,

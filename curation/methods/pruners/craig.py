@@ -38,6 +38,7 @@ CARD = Card(
     needs=("dynamics", "labels"),
     paper="https://arxiv.org/abs/1906.01827",
     tags=("gradients", "submodular", "weights"),
+    requires=("torch",),
     stochastic=False,
 )
 

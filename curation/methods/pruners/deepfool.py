@@ -33,6 +33,7 @@ CARD = Card(
     needs=("network",),
     paper="https://arxiv.org/abs/1802.09841",
     tags=("uncertainty", "gradients"),
+    requires=("torch",),
     nested=True,
 )
 

@@ -39,6 +39,7 @@ CARD = Card(
     needs=("embeddings",),
     paper="https://arxiv.org/abs/2006.15412",
     tags=("geometry", "label-free", "submodular", "coverage"),
+    requires=("torch",),
     nested=True,
     stochastic=False,
 )

@@ -30,7 +30,7 @@ CARD = Card(
     needs=("known", "embeddings"),
     paper="https://arxiv.org/abs/2205.11320",
     tags=("geometry", "coverage", "label-free", "cold start"),
-    requires=("torch", "scipy"),
+    requires=("torch",),
 )
 
 _BLOCK = 1024  # rows compared at once

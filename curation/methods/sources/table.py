@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
 from curation.data.reading.archives import MAX_RATIO, MAX_TOTAL, RATIO_FROM
 from curation.data.reading.cells import as_class, as_label, as_split
@@ -44,10 +45,11 @@ def read(
     id: Annotated[str | None, Field(description="Column with unique names; by default `id` if present.")] = None,
     truth: Annotated[str | None, Field(description="Column with the right label, where it is known.")] = None,
     root: Annotated[Path | None, Field(description="Folder the paths are relative to; by default the table's.")] = None,
+    group: str = "",
     into: Path,
     progress: Callable[..., None],
 ) -> Items:
-    """Items in the order of the rows. Raises SourceError.
+    """Items in the order of the rows; `group` of [source] may name a column. Raises SourceError.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -69,7 +71,7 @@ def read(
 
     columns = columns_of(path)
     split, id = (name or (usual if usual in columns else None) for name, usual in ((split, "split"), (id, "id")))
-    wanted = {"image": image, "label": label, "split": split, "id": id, "truth": truth}
+    wanted = {"image": image, "label": label, "split": split, "id": id, "truth": truth, "group": column_named(group)}
     wanted = {parameter: name for parameter, name in wanted.items() if name}
     for parameter, name in wanted.items():
         if columns.count(name) != 1:
@@ -86,6 +88,8 @@ def read(
     if not rows:
         raise SourceError(f"the table {path} has no rows")
 
+    if group and "group" not in wanted and place.any_stored:
+        raise SourceError(f"group = {group!r}: the images of {path} are no files of their own; name a column instead")
     labels = [as_class(cell, names) for cell in cells[label]]
     return make_items(
         ids=_ids(cells[id], path) if id else _unique([row.path or f"row {i + 1}" for i, row in enumerate(rows)]),
@@ -93,6 +97,7 @@ def read(
         labels=labels,
         splits=[as_split(cell) for cell in cells[split]] if split else ["train"] * len(rows),
         truth=[as_class(cell, names) for cell in cells[truth]] if truth else None,
+        groups=[as_label(cell) for cell in cells[wanted["group"]]] if "group" in wanted else None,
         **as_columns(_facts(place, rows, progress)),
         classes=[name for name in names if name in set(labels)] if names else None,
         root=place.folder,

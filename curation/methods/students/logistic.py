@@ -29,7 +29,6 @@ CARD = Card(
     needs=("embeddings", "labels"),
     paper="https://doi.org/10.1007/BF01589116",
     tags=("linear", "fast", "exact"),
-    requires=("sklearn",),
     stochastic=False,
 )
 

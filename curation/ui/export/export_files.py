@@ -27,7 +27,7 @@ from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Export, Recipe, parse_recipe
 from curation.engine.results_reader import ResultReader
 from curation.ui.parts.theme import literal
-from curation.ui.server import projects
+from curation.ui.server.allowed_paths import EXPORTS
 from curation.ui.server.routes import prefix
 from curation.ui.state.project import Project
 
@@ -66,7 +66,7 @@ class Wanted:
 
 def default_path(project: Project, prune: str | None, use: str) -> Path:
     name = re.sub(r"[^\w.-]+", "-", prune or "everything").strip("-.") or "subset"
-    return project.folder / projects.EXPORTS / f"{name}{ENDINGS.get(use, '')}"
+    return project.folder / EXPORTS / f"{name}{ENDINGS.get(use, '')}"
 
 
 def wanted(project: Project, prune: str | None, use: str, params: Mapping[str, Any]) -> Wanted:

@@ -1,4 +1,4 @@
-"""The batch that is being labelled, as it lies on the disk, and where a person stands in it. No streamlit here.
+"""The batch that is being labelled, as it lies on the disk, and where a person stands in it.
 
 A batch is the result of a query step. Every label given makes the next batch another step, so the one that was asked
 for is remembered in the project's folder: reloading the page, or coming back tomorrow, finds it on the desk.

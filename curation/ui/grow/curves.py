@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from curation.engine import growth_report
 from curation.engine.plan import FULL, RANDOM
-from curation.ui.parts import charts
+from curation.ui.parts import chart_style
 from curation.ui.parts.theme import CLASS_COLOURS, OTHER, charted, literal
 
 YOURS = "your labels"
@@ -78,10 +78,10 @@ def growth_figure(
 ) -> go.Figure:
     """A line per strategy with a band of one standard deviation over the seeds; a person's own labels are a thick
     line, random is dashed grey, everything labelled is a level line. rows: as `grown.rows` and `own_points` give."""
-    figure = go.Figure(layout=charts._layout(dark, height))
+    figure = go.Figure(layout=chart_style.layout(dark, height))
     made = curves(rows, measure, against)
     full = made.pop(FULL, None)
-    share, ink = measure != "positives", "#E3E8ED" if dark else "#1B2733"
+    share, ink = measure != "positives", chart_style.ink(dark)
     shown = "%{y:.1%} ± %{customdata[0]:.1%}" if share else "%{y:,.0f} ± %{customdata[0]:,.1f}"
     order = sorted(made, key=lambda name: (name == YOURS, name != RANDOM))  # a person's own on top
     others = [name for name in made if name not in (YOURS, RANDOM)]
@@ -91,8 +91,8 @@ def growth_figure(
         if sd.any() and len(x) > 1:
             figure.add_scatter(
                 x=np.concatenate([x, x[::-1]]), y=np.concatenate([mean - sd, (mean + sd)[::-1]]), mode="lines",
-                fill="toself", line={"width": 0}, fillcolor=_faded(colour, 0.18), hoverinfo="skip", showlegend=False,
-                legendgroup=name,
+                fill="toself", line={"width": 0}, fillcolor=chart_style.faded(colour, 0.18), hoverinfo="skip",
+                showlegend=False, legendgroup=name,
             )  # fmt: skip
         figure.add_scatter(
             x=x, y=mean, mode="lines+markers", name=charted(name), legendgroup=name,
@@ -112,7 +112,7 @@ def growth_figure(
         title=AGAINST[against].lower(), showgrid=False, zeroline=False, tickformat=",", rangemode="tozero"
     )  # fmt: skip
     figure.update_yaxes(
-        title=MEASURES[measure].lower(), tickformat=".0%" if share else ",", gridcolor=charts._faint(dark),
+        title=MEASURES[measure].lower(), tickformat=".0%" if share else ",", gridcolor=chart_style.faint(dark),
         zeroline=False, automargin=True, range=_range(made, full, share),
     )  # fmt: skip
     figure.update_layout(legend_itemsizing="trace")
@@ -208,8 +208,3 @@ def _gain(rows: Mapping[int, Mapping], random: Mapping[int, Mapping]) -> str:
 def _considered(rows: Mapping[int, Mapping]) -> str:
     share = _mean(rows, "fraction_considered")
     return "–" if np.isnan(share) else f"{share:.0%}"
-
-
-def _faded(colour: str, strength: float) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{strength})"

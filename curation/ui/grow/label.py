@@ -14,9 +14,8 @@ import streamlit as st
 from curation.ui.grow.batch_grid import grid
 from curation.ui.grow.batches import Batch, offered, progress, waiting
 from curation.ui.grow.current_item import Desk, tiles
-from curation.ui.parts import actions, item_card, theme, thumbnails
+from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
 from curation.ui.parts.theme import escaped, plain
-from curation.ui.review.single import numbered
 from curation.ui.state.analysis_results import percent
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
@@ -99,13 +98,7 @@ def _labels(desk: Desk) -> None:
     classes, labels = desk.state.classes, desk.state.labels
     counts = np.bincount(labels[labels >= 0], minlength=len(classes))
     names = offered(desk.batch, classes, counts, desk.at)
-    digits = numbered(tuple(names))
-    own = all(name == digit for name, digit in digits.items())  # the name says the key already
-    with st.container(horizontal=True, gap="xxsmall", key=f"grow_numbers{'_own' if own else ''}"):
-        for name, digit in digits.items():
-            st.button(
-                plain(name), key=f"grow_to_{digit}", shortcut=digit, on_click=desk.give, args=(name,), width="content"
-            )
+    number_keys.draw(names, desk.give, key="grow")
     key = "grow_other"
     st.selectbox(
         "Another label", classes, index=None, key=key, accept_new_options=True, on_change=desk.typed, args=(key,),
@@ -155,7 +148,9 @@ def _finished(desk: Desk, more: Callable) -> None:
     st.button("Undo", key="grow_undo", shortcut="U", type="tertiary", on_click=desk.undo)
 
 
-CSS = """
+CSS = (
+    number_keys.CSS
+    + """
 .wn-guess { display: grid; grid-template-columns: auto 1fr auto; gap: 0.25rem 0.6rem; align-items: center;
   font-size: 0.9rem; }
 .wn-guess small { grid-column: 1 / -1; opacity: 0.65; font-size: 0.8rem; }
@@ -168,6 +163,6 @@ CSS = """
 .st-key-grow_picture img { width: 100%; max-height: max(240px, calc(100vh - 30rem)); object-fit: contain;
   object-position: left top; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-grow_scroll) { max-height: max(340px, calc(100vh - 24rem)); }
-.st-key-grow_numbers_own kbd { display: none; }
 .st-key-grow_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
 """
+)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+import humanize
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from curation import packages
 from curation.data.items import TEST, TRAIN, UNLABELED, VAL
 from curation.engine import registry, results
 from curation.engine.active_learning import COLD, OTHERS
@@ -19,7 +20,7 @@ from curation.ui.grow import batches
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form
 from curation.ui.parts.theme import plain
-from curation.ui.server import projects
+from curation.ui.server.allowed_paths import check_paths
 from curation.ui.start import overview, presets
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import Project
@@ -130,7 +131,7 @@ def obstacle(project: Project, state: ItemState, grow: Grow, left: int) -> str |
     method, known = registry.get("queries", grow.use), known_classes(project, state)
     title = method.card.title
     if missing := method.missing():
-        return f"{title} needs {', '.join(missing)}: pip install {' '.join(missing)}."
+        return f"{packages.needs(title, missing)}."
     if not left:
         return "Every item has a label or was put aside: nothing is left to ask."
     cold = f"or start with {_titles(COLD)}"
@@ -222,12 +223,12 @@ def embeddings_first(project: Project, state: ItemState) -> None:
         with st.expander("Parameters of the encoder"):
             params = form(registry.get("encoders", use), {}, key="grow_encode_form")
         seconds = presets.seconds(use, facts.usable, bool(presets.gpu_name())) - presets.AFTER[0]
-        st.caption(f"{facts.usable:,} items · roughly {presets.roughly(max(math.ceil(seconds), 1))}")
+        st.caption(f"{facts.usable:,} items · roughly {humanize.naturaldelta(max(seconds, 1))}")
         busy = project.jobs.current() is not None
         if st.button(f"Encode {facts.usable:,} items", type="primary", key="grow_encode_run",
                      disabled=params is None or busy, icon=":material/play_arrow:"):  # fmt: skip
             try:
-                projects.check_paths(params)
+                check_paths(params)
             except InputError as error:
                 st.error(theme.plain(error), icon=":material/error:")
                 return

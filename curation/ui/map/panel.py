@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from curation.ui.map import selection
 from curation.ui.parts import actions, item_card, theme, thumbnails
-from curation.ui.parts.charts import Categories, points
+from curation.ui.parts.charts import Categories
 from curation.ui.parts.gallery import gallery, pager, part
 from curation.ui.parts.tiles import tiles
 from curation.ui.state.analysis_results import AnalysisResults, nearest, twins
@@ -35,10 +34,8 @@ def side(project: Project, analysis: AnalysisResults, shown: np.ndarray, look: s
             targets = _close(project, analysis, state, session[opened])
         else:
             targets = _many(project, analysis, state, shown, look)
-        actions.action_bar(project, targets, state.classes, key="map", after=lambda: _forget_choice(project))
-        drawn = session.get(f"map:drawn:{project.name}")
-        offer = partial(_redraw, project) if drawn and selection.recoloured(drawn, state) else None
-        actions.stale_line(project, analysis.known, key="map", more=offer)
+        actions.action_bar(project, targets, state.classes, key="map", after=lambda: _decided(project))
+        actions.stale_line(project, analysis.known, key="map")
 
 
 def _many(
@@ -50,9 +47,10 @@ def _many(
     rows = selected if len(selected) else shown
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="map_head"):
         if len(selected):
-            label = f"{len(selected):,} selected"
-            if st.button(label, key="map_clear", icon=":material/close:", icon_position="right", help="Clear"):
-                clear(project)
+            st.button(
+                f"{len(selected):,} selected", key="map_clear", icon=":material/close:", icon_position="right",
+                help="Clear", on_click=select, args=(project, ()),
+            )  # fmt: skip
         else:
             item_card.note(f"All {len(rows):,}", width="content")
         order = st.selectbox(
@@ -95,6 +93,12 @@ def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: i
     with st.container(horizontal=True, vertical_alignment="center", key="map_head"):
         st.button("Back", key="map_back", icon=":material/arrow_back:", type="tertiary", on_click=back)
         item_card.note(str(ids[row]))
+        near, distances = nearest(analysis, row)
+        if len(near):
+            st.button(
+                "Select similar", key="map_similar", type="tertiary", help="It and its nearest neighbours",
+                on_click=select, args=(project, [row, *near.tolist()]),
+            )  # fmt: skip
     with st.container(key="map_scroll", border=False):
         left, right = st.columns([2, 3], gap="small")
         with left:
@@ -105,7 +109,6 @@ def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: i
         if len(same := twins(analysis, row)):
             st.caption("The same picture")
             item_card.strip(tiles(analysis, state, same[:8], note=lambda twin: str(ids[twin])), columns=4)
-        near, distances = nearest(analysis, row)
         if not len(near):
             return [row]
         st.caption("Nearest neighbours")
@@ -122,24 +125,15 @@ def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: i
     return sorted(int(id_) for id_ in choice.selected) or [row]
 
 
-def _redraw(project: Project) -> None:
-    """Offer a new map; not done unasked, for it loses zoom and lasso."""
-    if st.button("Redraw the map", key="map_redraw", type="tertiary", help="With what was decided since"):
-        _redraw_now(project)
-        st.rerun()
+def select(project: Project, rows: Sequence[int], opened: int | None = None) -> None:
+    """Callback: select these items, on the map as well, and show them, or one of them from close by."""
+    show(project, rows, opened)
+    st.rerun(["map_side", "map_chart"])
 
 
-def clear(project: Project) -> None:
-    """Nothing is selected any more; the map is drawn afresh when it still shows a selection."""
-    project.selected = []
-    start_anew(project)
-    if points(st.session_state.get("map_chart")) or len(st.session_state[f"map:drawn:{project.name}"].selected):
-        _redraw_now(project)
-    st.rerun()
-
-
-def start_anew(project: Project, opened: int | None = None) -> None:
-    """The side is about to show another set of items, or one item from close by."""
+def show(project: Project, rows: Sequence[int], opened: int | None = None) -> None:
+    """What was selected on the map: the side is about to show it, from its first page."""
+    project.selected = rows
     _forget_choice(project)
     st.session_state[f"map:opened:{project.name}"] = opened
     first_page()
@@ -156,6 +150,7 @@ def _forget_choice(project: Project) -> None:
         st.session_state[key] = frozenset()
 
 
-def _redraw_now(project: Project) -> None:
-    name = f"map:redraw:{project.name}"
-    st.session_state[name] = st.session_state.get(name, 0) + 1
+def _decided(project: Project) -> None:
+    """Something was decided: the map may have other colours now."""
+    _forget_choice(project)
+    st.rerun(["map_side", "map_chart"])

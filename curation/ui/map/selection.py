@@ -1,21 +1,18 @@
-"""The map's choices as pure functions: what is drawn, in which colours, what a lasso takes, in which order it shows."""
+"""The map page's choices as pure functions: what is on the map, in which colours, and how items are listed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 
-from curation.ui.parts.charts import Categories, Ramp, colour_map, inside, map_figure, points, sample_rows
+from curation.data.items import SPLITS
+from curation.ui.map.colours import class_colours
+from curation.ui.map.renderer import Rings
+from curation.ui.parts.charts import Categories, Ramp
 from curation.ui.parts.theme import OTHER, STATUS
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState
-
-CAP = 20_000  # points drawn; Plotly's lasso is quick up to here
-HARDEST = 2_000  # always among them
-SEED = 0  # of the sample
 
 # Colours that are not scores: key -> words.
 BY = {"label": "Label", "prediction": "Prediction", "flags": "Flags", "decision": "Decision"}
@@ -54,65 +51,6 @@ def size_options(analysis: AnalysisResults) -> dict[str, str]:
     return options | {"": "one size"}
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A map as it was drawn, and from what. rows: items drawn. groups: as `legend_groups`. codes: of the colours, None
-    for a ramp. words: how many are drawn, and which. token: told apart from an equal map by it."""
-
-    analysis: AnalysisResults
-    look: Look
-    dark: bool
-    token: int
-    selected: np.ndarray
-    figure: go.Figure
-    rows: np.ndarray
-    groups: np.ndarray | None
-    codes: np.ndarray | None
-    words: str
-
-    def shows(self, analysis: AnalysisResults, look: Look, dark: bool, token: int) -> bool:
-        """Whether it is the map that is asked for, decisions aside."""
-        return self.analysis is analysis and (self.look, self.dark, self.token) == (look, dark, token)
-
-    def fresh(self, state: ItemState, selected: np.ndarray) -> bool:
-        """Whether it would look the same if it were drawn now."""
-        return not recoloured(self, state) and np.array_equal(self.selected, selected)
-
-
-def draw(
-    analysis: AnalysisResults,
-    state: ItemState,
-    look: Look,
-    shown: np.ndarray,
-    selected: np.ndarray,
-    dark: bool,
-    token: int = 0,
-) -> Drawn:
-    """The map of the item rows `shown`, with the selected among them standing out. Another token, another figure."""
-    rows = drawn_rows(analysis, shown, look, selected, CAP)
-    colour, flagged, difficulty = (
-        colouring(analysis, state, look, dark),
-        analysis.marked(),
-        measure(analysis, look.size),
-    )
-    lines = hover(analysis, state, look)
-    figure = map_figure(
-        analysis.xy, colour, difficulty=difficulty, flagged=flagged, hover=lines, rows=rows, dark=dark
-    )  # fmt: skip
-    show_selected(figure, selected)
-    figure.layout.meta = token  # the browser keeps zoom and lasso as long as the figure is the same
-    words = drawn_words(len(rows), len(shown), int(flagged[shown].sum()), len(selected), difficulty is not None, CAP)
-    codes = colour.codes if isinstance(colour, Categories) else None
-    return Drawn(analysis, look, dark, token, selected, figure, rows, legend_groups(colour), codes, words)
-
-
-def recoloured(drawn: Drawn, state: ItemState) -> bool:
-    """Whether decisions changed the colours since the map was drawn."""
-    if drawn.look.colour not in ("label", "decision"):
-        return False
-    return not np.array_equal(colouring(drawn.analysis, state, drawn.look, drawn.dark).codes, drawn.codes)
-
-
 def measure(analysis: AnalysisResults, name: str) -> np.ndarray | None:
     """float [n] of a score or of the suspicion; None for ""."""
     return analysis.suspicion if name == SUSPICION else analysis.scores.get(name)
@@ -126,62 +64,6 @@ def shown_rows(analysis: AnalysisResults, state: ItemState, look: Look) -> np.nd
     if look.classes:
         wanted &= np.isin(state.labels, [state.classes.index(name) for name in look.classes if name in state.classes])
     return np.flatnonzero(wanted)
-
-
-def drawn_rows(
-    analysis: AnalysisResults, shown: np.ndarray, look: Look, selected: np.ndarray, cap: int = CAP
-) -> np.ndarray:
-    """The part of `shown` that is drawn: all up to `cap`, else a sample that holds the selected, the flagged and the
-    hardest ones, and for the rest is drawn by chance with a fixed seed. Selected and flagged ones take at most half
-    of the map each, so that it stays a picture of the whole."""
-    if len(shown) <= cap:
-        return shown
-    rng = np.random.default_rng(SEED)
-    if len(selected) > cap // 2:
-        selected = rng.choice(selected, cap // 2, replace=False)
-    at = np.full(len(analysis.items), -1, np.int64)
-    at[shown] = np.arange(len(shown))
-    always = [selected, flagged_first(analysis, shown, cap), hardest(analysis, shown, look)]
-    places = [at[rows][at[rows] >= 0] for rows in always]
-    return shown[sample_rows(len(shown), cap, always=places, rng=rng)]
-
-
-def flagged_first(analysis: AnalysisResults, rows: np.ndarray, cap: int = CAP) -> np.ndarray:
-    """The flagged among some item rows; the most suspicious ones where they are more than half of `cap`."""
-    flagged = rows[analysis.marked()[rows]]
-    if len(flagged) <= cap // 2:
-        return flagged
-    return flagged[np.argsort(-np.nan_to_num(analysis.suspicion[flagged], nan=-1.0), kind="stable")[: cap // 2]]
-
-
-def hardest(analysis: AnalysisResults, rows: np.ndarray, look: Look, count: int = HARDEST) -> np.ndarray:
-    """The hardest of some item rows, hardest first, by the score that sets the size."""
-    values = measure(analysis, look.size)
-    if values is None:
-        return rows[:0]
-    return rows[np.argsort(-np.nan_to_num(values[rows], nan=-np.inf), kind="stable")[:count]]
-
-
-def drawn_words(drawn: int, shown: int, flagged: int, selected: int, sized: bool, cap: int = CAP) -> str:
-    """How many points the map shows and how they were chosen.
-
-    >>> drawn_words(1438, 1438, 70, 0, True)
-    '1,438 items'
-    >>> drawn_words(20000, 48000, 700, 12, True)
-    '20,000 of 48,000 drawn: the 12 selected, the 700 flagged, the 2,000 hardest, the rest by chance (seed 0)'
-    >>> drawn_words(20000, 48000, 15000, 0, False)
-    '20,000 of 48,000 drawn: the 10,000 most suspicious of 15,000 flagged, the rest by chance (seed 0)'
-    """
-    if drawn == shown:
-        return f"{shown:,} item{'s' * (shown != 1)}"
-    half = cap // 2
-    always = [f"the {selected:,} selected" if selected <= half else f"{half:,} of {selected:,} selected"] * bool(
-        selected
-    )
-    most = f"the {half:,} most suspicious of {flagged:,} flagged"
-    always += [f"the {flagged:,} flagged" if flagged <= half else most] * bool(flagged)
-    always += [f"the {min(HARDEST, shown):,} hardest"] * sized
-    return f"{drawn:,} of {shown:,} drawn: {', '.join([*always, 'the rest by chance'])} (seed {SEED})"
 
 
 def colouring(analysis: AnalysisResults, state: ItemState, look: Look, dark: bool) -> Categories | Ramp:
@@ -199,50 +81,19 @@ def colouring(analysis: AnalysisResults, state: ItemState, look: Look, dark: boo
     return Ramp(measure(analysis, look.colour), look.colour)
 
 
-def legend_groups(colour: Categories | Ramp) -> np.ndarray | None:
-    """int64 [n]: which legend entry an item belongs to, as `map_figure` groups them; None where there is no legend."""
-    if isinstance(colour, Ramp):
-        return None
-    grey = [code for code, name in enumerate(colour.names) if (colour.colours or {}).get(name) == OTHER]
-    return np.where(np.isin(colour.codes, grey), -2, colour.codes)
+def rings(analysis: AnalysisResults, state: ItemState) -> Rings:
+    """What some flag speaks against, the most suspicious first, with the labels that would fit better."""
+    rows = np.flatnonzero(analysis.marked())
+    rows = rows[np.argsort(-np.nan_to_num(analysis.suspicion[rows], nan=-1.0), kind="stable")]
+    place = {name: code for code, name in enumerate(state.classes)}
+    known = np.array([*(place.get(name, -1) for name in analysis.classes), -1])
+    return Rings(rows, "flagged", known[analysis.suggested])
 
 
-def hover(analysis: AnalysisResults, state: ItemState, look: Look) -> dict[str, np.ndarray]:
-    """Lines of the card shown over a point, each an array [n]."""
-    lines = {"label": _names(state.classes, state.labels, "no label")}
-    if (analysis.suggested >= 0).any():
-        lines["suggested:"] = np.where(
-            _names(analysis.classes, analysis.suggested, "") == lines["label"],
-            "–",
-            _names(analysis.classes, analysis.suggested, "–"),
-        )
-    if (values := measure(analysis, look.size)) is not None:
-        lines[f"{look.size}:"] = values
-    lines["file:"] = analysis.items.column("id")
-    return lines
-
-
-def taken(
-    event: Mapping | None, analysis: AnalysisResults, shown: np.ndarray, drawn: np.ndarray, groups: np.ndarray | None
-):
-    """Item rows a selection on the map takes, ascending: the points it holds, and with them the items that lie inside
-    but were not drawn. groups: int [n] as in the legend; of the items not drawn only those of a group that has a point
-    in the selection count, so that what the legend hides stays out."""
-    hit = np.array(points(event), np.int64)
-    if len(drawn) == len(shown):
-        return hit
-    hidden = np.setdiff1d(shown, drawn, assume_unique=True)
-    hidden = hidden[inside(event, analysis.xy[hidden])]
-    if groups is not None:
-        hidden = hidden[np.isin(groups[hidden], np.unique(groups[hit]))]
-    return np.union1d(hit, hidden)
-
-
-def show_selected(figure: go.Figure, selected: np.ndarray) -> None:
-    """Let a fresh figure show what is selected as if it had been drawn around: the others are faint."""
-    if len(selected):
-        for trace in figure.data:
-            trace.selectedpoints = np.flatnonzero(np.isin(trace.customdata[:, 0], selected)).astype(np.int32)
+def splits(analysis: AnalysisResults) -> dict[str, np.ndarray]:
+    """The items of every split: name -> bool [n]."""
+    column = analysis.items.column("split")
+    return {name: column == name for name in SPLITS}
 
 
 def ordered(analysis: AnalysisResults, rows: np.ndarray, order: str, size: str) -> np.ndarray:
@@ -277,7 +128,7 @@ def _by_class(classes: tuple[str, ...], codes: np.ndarray, look: Look, none: str
     for name in look.classes:
         if name in classes:
             counts[classes.index(name)] = np.inf
-    return Categories(classes, codes, colour_map(classes, counts), none)
+    return Categories(classes, codes, class_colours(classes, counts), none)
 
 
 def _by_flag(analysis: AnalysisResults) -> Categories:
@@ -289,7 +140,3 @@ def _by_flag(analysis: AnalysisResults) -> Categories:
     names = (*kinds.values(), "not flagged")
     colours = dict(zip(names, ("#E97D37", "#BF76FE", "#25A09B", OTHER), strict=True))
     return Categories(names, codes, colours, none="")
-
-
-def _names(classes: tuple[str, ...], codes: np.ndarray, none: str) -> np.ndarray:
-    return np.array([*classes, none], object)[codes]  # -1 is the last

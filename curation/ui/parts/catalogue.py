@@ -1,4 +1,4 @@
-"""The catalogue of methods as text and HTML, drawn from the registry alone. No streamlit here."""
+"""The catalogue of methods as text and HTML, drawn from the registry alone."""
 
 from __future__ import annotations
 

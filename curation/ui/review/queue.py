@@ -1,6 +1,6 @@
 """The review queue: which items, in which order, what comes next, and how good the flags turned out to be.
 
-Pure functions of findings and of what is decided; no streamlit.
+Pure functions of the analysis and of what is decided.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from curation.ui.parts import actions, item_card, theme, thumbnails
+from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
 from curation.ui.parts.theme import escaped, plain
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
@@ -66,11 +66,18 @@ class _Desk:
         decided[self.at] = True
         self._go(queue.next_open(self.rows, decided, self.at))
 
-    def other(self, key: str) -> None:
+    def give(self, label: str) -> None:
+        """Relabel the item, or confirm the label it has."""
+        if label == self.label:
+            self.decide("confirm")
+        else:
+            self.decide("relabel", label)
+
+    def typed(self, key: str) -> None:
         label = (st.session_state.get(key) or "").strip()
         st.session_state[key] = None
         if label:
-            self.decide("confirm" if label == self.label else "relabel", label if label != self.label else None)
+            self.give(label)
 
     def undo(self) -> None:
         undone = self.project.undo()
@@ -139,30 +146,12 @@ def _other_labels(desk: _Desk) -> None:
     """Another label: up to ten by number, any by name."""
     classes = desk.state.classes
     if len(classes) <= 10:
-        digits = numbered(classes)
-        own = all(name == digit for name, digit in digits.items())  # the name says the key already
-        with st.container(horizontal=True, gap="xxsmall", key=f"review_numbers{'_own' if own else ''}"):
-            for name, digit in digits.items():
-                action = ("relabel", name) if name != desk.label else ("confirm",)
-                st.button(
-                    plain(name), key=f"review_to_{digit}", shortcut=digit, on_click=desk.decide, args=action,
-                    width="content",
-                )  # fmt: skip
+        number_keys.draw(classes, desk.give, key="review")
     key = "review_other"
     st.selectbox(
         "Another label", classes, index=None, key=key, placeholder="Another label, or type a new one",
-        accept_new_options=True, on_change=desk.other, args=(key,), label_visibility="collapsed",
+        accept_new_options=True, on_change=desk.typed, args=(key,), label_visibility="collapsed",
     )  # fmt: skip
-
-
-def numbered(classes: tuple[str, ...]) -> dict[str, str]:
-    """The digit that stands for each of up to ten classes: its own where all are digits, else 1 to 9 and 0.
-
-    >>> numbered(("0", "7")), numbered(("cat", "dog"))
-    ({'0': '0', '7': '7'}, {'cat': '1', 'dog': '2'})
-    """
-    own = all(len(name) == 1 and name in "0123456789" for name in classes)
-    return {name: name if own else str((i + 1) % 10) for i, name in enumerate(classes)}
 
 
 def _labels(desk: _Desk) -> str:
@@ -214,7 +203,9 @@ def finished(project: Project, analysis: AnalysisResults, rows: Sequence[int], t
     actions.stale_line(project, analysis.known, key="review")
 
 
-CSS = """
+CSS = (
+    number_keys.CSS
+    + """
 .wn-labels { display: flex; align-items: center; gap: 1rem; }
 .wn-labels div { min-width: 0; } .wn-labels i { opacity: 0.5; font-style: normal; }
 .wn-labels small { display: block; font-size: 0.8rem; opacity: 0.65; }
@@ -222,7 +213,7 @@ CSS = """
 .wn-labels.wn-long b { font-size: 1.1rem; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-review_scroll) { max-height: max(400px, calc(100vh - 12.5rem)); }
 .st-key-review_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
-.st-key-review_numbers_own kbd { display: none; }
 .st-key-review_picture img { width: 100%; max-height: calc(100vh - 13.5rem); object-fit: contain;
   object-position: left top; }
 """
+)

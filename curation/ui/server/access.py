@@ -2,7 +2,7 @@
 
 Without `[auth]` in secrets.toml nobody logs in: the app answers to this machine and all projects are one person's.
 With it, every page and every address that holds data asks for a login by OpenID Connect, and each person has a home of
-their own (`home.home`): what is another's is neither listed nor opened, by its address neither.
+their own (`home`): what is another's is neither listed nor opened, by its address neither.
 WINNOW_USERS narrows who may come in: e-mail addresses and domains (`@lab.example`), separated by commas.
 
 `Guard` stands before all HTTP routes. Streamlit checks the name of the host for its websocket only, and no login for
@@ -29,6 +29,7 @@ from streamlit.runtime.secrets import secrets_singleton
 from streamlit.web.server.starlette import starlette_server_config as names
 from streamlit.web.server.starlette import starlette_websocket as sockets
 
+from curation import packages
 from curation.errors import AccessError
 
 # What may be loaded before the login, of what lies under _stcore/: how the page finds its server, and no data.
@@ -95,7 +96,7 @@ def users() -> list[str]:
 def providers() -> list[str | None]:
     """Names of the ways to log in; None is the one that stands in [auth] itself. Raises AccessError when none works."""
     if not auth_util.is_authlib_installed():
-        raise AccessError("logging in needs the package Authlib: pip install Authlib httpx2")
+        raise AccessError(packages.needs("logging in", ["Authlib", "httpx2"]))
     section = secrets_singleton.to_dict().get("auth", {})
     named = [name for name, part in section.items() if isinstance(part, Mapping) and "client_id" in part]
     return [None] * ("client_id" in section) + named

@@ -23,7 +23,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from curation.errors import SourceError
-from curation.ui.server import projects
+from curation.ui.server.projects import project_folder
+from curation.ui.server.uploads import upload_folder
 
 MAX_UPLOAD = int(os.environ.get("WINNOW_MAX_UPLOAD_MB", "20000")) * 1_000_000  # bytes in one file
 BLOCK = 1_000_000  # bytes of an upload held before they are written
@@ -34,7 +35,7 @@ async def upload(request: Request) -> Response:
     if problem := _cross_site(request):
         return JSONResponse({"error": problem}, 403)
     try:
-        folder = projects.upload_folder(request.path_params["token"])
+        folder = upload_folder(request.path_params["token"])
         target = folder / _inside(request.path_params["path"])
     except SourceError as error:
         return JSONResponse({"error": str(error)}, 400)
@@ -70,7 +71,7 @@ async def download(request: Request) -> Response:
     """One file an export wrote, by its number on the export's card; never a path from the address."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return Response("downloads start from the app's own pages", 403)
-    folder = projects.project_folder(request.path_params["project"])
+    folder = project_folder(request.path_params["project"])
     key = request.path_params["key"]
     card = folder / "export" / key / "card.json" if folder and key.isalnum() else None
     if card is None or not card.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import humanize
 import numpy as np
 import streamlit as st
 
@@ -10,7 +11,7 @@ from curation.errors import InputError
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form
 from curation.ui.review.queue import caught
-from curation.ui.server import projects
+from curation.ui.server.allowed_paths import check_paths
 from curation.ui.start import overview, presets
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState
@@ -97,7 +98,7 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
         start = next((i for i, m in enumerate(places) if m.id == (recipe.map.use if recipe.map else presets.MAP)), 0)
         place = st.selectbox("Map", places, start, format_func=lambda m: m.card.title, key="place")
     device = gpu or "no GPU found, so this machine's processor"
-    cost = presets.roughly(presets.seconds(chosen or "", facts.usable, bool(gpu)))
+    cost = humanize.naturaldelta(presets.seconds(chosen or "", facts.usable, bool(gpu)))
     st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them to train on · {device} · roughly {cost}"))
     word = f"Analyse {facts.usable:,} {'images' if have.has_images else 'items'}"
     blocked = not chosen or params is None or project.jobs.current() is not None
@@ -114,7 +115,7 @@ def _several(label: str, kind: str, start: list[str] | tuple[str, ...]) -> list[
 
 def _start(project: Project, use: str, params: dict, scores: list[str], flags: list[str], place: str | None) -> None:
     try:
-        projects.check_paths(params)
+        check_paths(params)
         asked = presets.with_analysis(
             project.recipe, encode={"use": use, **params}, scores=scores, flags=flags, place=place
         )

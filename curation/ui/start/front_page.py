@@ -11,15 +11,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import humanize
 import streamlit as st
 
+from curation import packages
 from curation.data.reading.tables import columns_of
 from curation.engine import registry
 from curation.errors import InputError, SourceError
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form, humanised
-from curation.ui.server import projects
-from curation.ui.start import overview, presets
+from curation.ui.server import allowed_paths, projects
+from curation.ui.server.home import home
+from curation.ui.start import overview, presets, source_kind
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
@@ -124,8 +127,8 @@ def _path() -> None:
     if not text.strip():
         st.caption("Read where it lies; nothing is copied or changed. Allowed: " + _roots())
         return
-    path = projects.allowed(text)
-    kind = projects.kind_of(path)
+    path = allowed_paths.allowed(text)
+    kind = source_kind.kind_of(path)
     tables = _tables_in(path) if kind == "folder" else []
     if len(tables) == 1:
         how = {"folder": "Class folders", "table": tables[0].name}
@@ -140,12 +143,12 @@ def _path() -> None:
         kind, path = (said, tables[0]) if said == "table" else (kind, path)
     if kind == "table":
         if source := _columns(path, "own_path"):
-            begin(projects.title_of(path), source)
+            begin(source_kind.title_of(path), source)
         return
     title = registry.get("sources", kind).card.title
     st.caption(theme.plain(f"{title}: {path}"))
     if st.button("Read it", key="own_path_read", icon=":material/arrow_forward:"):
-        begin(projects.title_of(path), {"use": kind, "path": str(path)})
+        begin(source_kind.title_of(path), {"use": kind, "path": str(path)})
 
 
 def _columns(path: Path, key: str) -> dict[str, Any] | None:
@@ -171,7 +174,7 @@ def _named() -> None:
     )
     method = named[name]
     if missing := method.missing():
-        st.warning(theme.plain(f"{method.card.title} needs {', '.join(missing)}: pip install {' '.join(missing)}"))
+        st.warning(theme.plain(packages.needs(method.card.title, missing)))
         return
     fields = method.params.model_fields
     fixed = {"root": fields["root"].default} if "root" in fields else {}
@@ -184,7 +187,7 @@ def _named() -> None:
     if all(typed.values()):
         params = form(method, {**fixed, **typed}, key="own_named_form", exclude=[*fixed, *typed])
     if st.button("Get it", key="own_named_read", icon=":material/download:", disabled=params is None):
-        projects.check_paths({key: value for key, value in params.items() if key not in fixed})
+        allowed_paths.check_paths({key: value for key, value in params.items() if key not in fixed})
         title = str(params.get("dataset") or params.get("name") or name)
         begin(title.rstrip("/").rpartition("/")[2], {"use": name, **_given(params)})
 
@@ -204,11 +207,11 @@ def _guess(columns: Sequence[str], names: Sequence[str]) -> int | None:
 
 
 def _tables_in(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(projects.TABLES)]
+    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(source_kind.TABLES)]
 
 
 def _roots() -> str:
-    return ", ".join(theme.plain(root) for root in projects.roots())
+    return ", ".join(theme.plain(root) for root in allowed_paths.roots())
 
 
 # -- recent projects -------------------------------------------------------------------------------------------
@@ -220,15 +223,16 @@ def _recent(recent: Sequence[projects.ProjectInfo]) -> None:
         for info in recent[:RECENT]:
             name, items, when, open_, delete = st.columns([6, 2, 2, 1.2, 1.2], vertical_alignment="center")
             name.markdown(theme.plain(info.name))
-            items.caption(f"{info.items:,} items" if info.items is not None else "not read yet")
-            when.caption(overview.ago_words(time.time() - info.opened))
+            count = projects.item_count(info.folder)
+            items.caption(f"{count:,} items" if count is not None else "not read yet")
+            when.caption(humanize.naturaltime(time.time() - info.changed))
             if open_.button("Open", key=f"recent_open_{info.name}", width="stretch"):
                 set_open(info.name)
                 st.rerun()
             if delete.button("Delete", key=f"recent_delete_{info.name}", type="tertiary", width="stretch"):
                 confirm_delete(info.name)
     if len(recent) > RECENT:
-        st.caption(f"{len(recent) - RECENT} older ones lie in {theme.plain(projects.home())}")
+        st.caption(f"{len(recent) - RECENT} older ones lie in {theme.plain(home())}")
 
 
 @st.dialog("Delete this project?")

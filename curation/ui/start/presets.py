@@ -1,4 +1,4 @@
-"""What a new project starts with, and which encoder suits the data, with the reason in words. No streamlit here."""
+"""What a new project starts with, and which encoder suits the data, with the reason in words."""
 
 from __future__ import annotations
 
@@ -143,19 +143,3 @@ def seconds(encoder: str, n: int, gpu: bool) -> float:
     """How long an analysis of n images will roughly take."""
     pace = PACE.get(encoder, (0.001, 0.001))[1 if gpu and encoder in NETWORKS else 0]
     return n * pace + AFTER[0] + n * AFTER[1]
-
-
-def roughly(duration: float) -> str:
-    """Seconds with as few digits as an estimate deserves.
-
-    >>> roughly(31), roughly(130), roughly(5000), roughly(40000)
-    ('half a minute', '2 minutes', '1.5 hours', '11 hours')
-    """
-    if duration < 45:
-        return "half a minute"
-    if duration < 90:
-        return "a minute"
-    if duration < 3600:
-        return f"{round(duration / 60)} minutes"
-    hours = round(duration / 1800) / 2
-    return f"{hours:g} hours" if hours < 4 else f"{round(hours)} hours"

@@ -1,6 +1,6 @@
 """What every item is at this moment: its label in force and what was decided about it, as arrays over all items.
 
-The analysis may be older than the last decisions; this never is. No streamlit here.
+The analysis may be older than the last decisions; this never is.
 """
 
 from __future__ import annotations

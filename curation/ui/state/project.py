@@ -26,7 +26,7 @@ from curation.engine.jobs import Job, Jobs
 from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Recipe, load_recipe, parse_recipe
 from curation.engine.results_reader import ResultReader
-from curation.ui.server import projects
+from curation.ui.server import allowed_paths, projects
 
 ANALYSIS = ("source", "encode", "evidence", "score", "flag", "map")  # what pages show; renewed by relabelling
 
@@ -59,7 +59,7 @@ class Project:
 
     def run(self, recipe: Recipe, title: str, until: str | None = None) -> Job:
         """Run any recipe in this project. Raises InputError where the visitor may not."""
-        projects.check_recipe(recipe)
+        allowed_paths.check_recipe(recipe)
         return self.jobs.start(recipe, title, until)
 
     # -- plan and results ----------------------------------------------------------------------------------
@@ -274,9 +274,10 @@ def _cached_plan(folder: str, toml: str, stamp: str, _effective: EffectiveDecisi
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _store(folder: Path, source_key: str, stamp: str, _effective: EffectiveDecisions) -> ResultReader:
-    return ResultReader(Workspace(folder, make=False), source_key, _effective, items=_items(folder, source_key))
+    return ResultReader(Workspace(folder, make=False), source_key, _effective, items=read_items(folder, source_key))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")
-def _items(folder: Path, source_key: str) -> Items:
+def read_items(folder: Path, source_key: str) -> Items:
+    """The items as a source step stored them."""
     return Items.load(folder / "source" / source_key)

@@ -1,4 +1,4 @@
-"""The grid verification trains: which subsets, at which shares, how many trainings. No streamlit here."""
+"""The grid verification trains: which subsets, at which shares, how many trainings."""
 
 from __future__ import annotations
 

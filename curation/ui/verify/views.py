@@ -11,7 +11,7 @@ import streamlit as st
 from curation.engine.plan import FULL, RANDOM
 from curation.maths.fitting import learning_curve
 from curation.maths.fitting.proxy import Correlation, rank_correlation
-from curation.ui.parts import charts, theme
+from curation.ui.parts import chart_style, charts, theme
 from curation.ui.state.project import Project
 from curation.ui.verify import curve_figure, panels, proxy_check, savings
 
@@ -135,7 +135,7 @@ def _ranks_figure(ours: np.ndarray, theirs: np.ndarray, name: str, target: str, 
     """Both rankings as percentiles, as a density: single points of 50,000 would say nothing."""
     share = [100 * values.argsort().argsort() / max(len(values) - 1, 1) for values in (ours, theirs)]
     counts, _, _ = np.histogram2d(*share, bins=25)
-    figure = go.Figure(layout=charts._layout(dark, 420))
+    figure = go.Figure(layout=chart_style.layout(dark, 420))
     scale = [[0, "rgba(0,0,0,0)"], [1, "#3E7CB1" if not dark else "#7FB2DD"]]
     middle = np.arange(2, 100, 4)
     figure.add_heatmap(x=middle, y=middle, z=counts.T, colorscale=scale, showscale=False,
