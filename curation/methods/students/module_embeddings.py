@@ -20,6 +20,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.training import loop, nets, user_module
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -43,6 +44,8 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
+    sampler: Sampler | None = None,
+    watch=None,
     path: Annotated[
         str, Field(max_length=500, description='Module and what to call in it, as in "my_nets.small:Net".')
     ] = "",
@@ -72,6 +75,8 @@ def train(
         batch=batch,
         record=record,
         progress=progress,
+        sampler=sampler,
+        watch=watch,
     )
 
 
