@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from benchmarks import on_paper
+from curation.__main__ import app
 from curation.engine import registry
 from curation.engine.stage import stages
 from curation.ui.parts.catalogue import parameters
@@ -89,10 +91,9 @@ def cli_page() -> str:
 
 
 def _help(words: list[str]) -> str:
-    env = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(HERE.parent)}
-    command = [sys.executable, "-m", "curation", *words, "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=True)
-    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+    env = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    said = CliRunner().invoke(app, [*words, "--help"], env=env, prog_name="python -m curation").output
+    return "\n".join(line.rstrip() for line in said.strip().splitlines())
 
 
 def _read(path: Path) -> str:

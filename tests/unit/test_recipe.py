@@ -102,6 +102,14 @@ def test_two_subsets_need_two_names():
         parse_recipe({"source": {"use": "sample"}, "prune": [prune, prune]})
 
 
+@pytest.mark.parametrize(("name", "use"), [("random", "k_center"), ("full", "k_center"), ("full", "random")])
+def test_a_subset_may_not_be_called_as_verification_calls_its_own_trials(name, use):
+    prune = {"name": name, "use": use, "keep": 0.2}
+    with pytest.raises(RecipeError, match=f"choose another name, such as '{use}-20'"):
+        parse_recipe({"source": {"use": "sample"}, "prune": [prune]})
+    parse_recipe({"source": {"use": "sample"}, "prune": [{"use": "random", "keep": 0.2}]})  # it is what it is called
+
+
 def test_a_name_that_turns_text_around_is_spelt_out_and_read_back():
     name = "a\u202egnp.exe"
     decision = {"id": name, "action": "relabel", "value": f"{name}\u2066"}

@@ -1,4 +1,4 @@
-"""Verify: students trained on each subset, on random ones of the same size and on everything. Is the subset enough?"""
+"""Verify: students trained on each subset, on random ones of the same size and on everything, to see what is enough."""
 
 from __future__ import annotations
 
