@@ -80,11 +80,12 @@ def _chart(project: Project, analysis: AnalysisResults, look: selection.Look) ->
         panel.show(project, rows, opened=rows[0] if len(rows) == 1 else None)
         st.rerun("map_side")
 
+    dark = theme.is_dark()
     with st.container(key="map_box", height=640, border=False):
         point_map(
             "map_points",
             analysis.xy,
-            [Panel(selection.colouring(analysis, state, look, theme.is_dark()), look.colour, clusters=look.colour in CLASSES)],
+            [Panel(selection.colouring(analysis, state, look, dark), look.colour, clusters=look.colour in CLASSES)],
             difficulty=None if values is None else (look.size, values),
             rings=selection.rings(analysis, state),
             labels=Categories(state.classes, state.labels),
@@ -94,7 +95,7 @@ def _chart(project: Project, analysis: AnalysisResults, look: selection.Look) ->
             on_gesture=heard,
             card=card.address(project),
             name=f"{project.name}-map",
-            dark=theme.is_dark(),
+            dark=dark,
         )
     st.caption("Drag to select, Shift-drag to pan, scroll to zoom; click a point to open it")
 
