@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from curation import cli_app
 from curation.errors import WinnowError
 
 app = typer.Typer(
@@ -126,6 +127,10 @@ def show(workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="A 
             card["stage"], card["name"], f"{card['seconds']:.2f}", card["device"], created, card["key"], notes
         )
     out.print(table)
+
+
+app.command()(cli_app.app)
+app.command()(cli_app.quickstart)
 
 
 @app.command(hidden=True)

@@ -118,7 +118,7 @@ class Jobs:
         folder = self.workspace / "jobs"
         make_folder(folder)
         write_text(folder / f"{number}.toml", recipe.toml())
-        command = [sys.executable, "-m", "curation", "job", str(self.workspace.absolute()), str(number)]
+        command = [sys.executable, "-P", "-m", "curation", "job", str(self.workspace.absolute()), str(number)]
         command += ["--device", device, *(["--until", until] if until else [])]
         log = self._log(number).open("w")
         root = Path(__file__).resolve().parents[2]  # the folder that holds the package, wherever we were started
