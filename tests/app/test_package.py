@@ -84,6 +84,24 @@ def test_the_sample_is_opened_and_analysed_in_the_browser_and_every_page_is_ther
     assert sorted(path.name for path in elsewhere.iterdir() if path.is_dir()) == ["workspaces"]
 
 
+def test_what_the_server_was_started_on_is_open_until_it_is_closed(app, project_home, monkeypatch):
+    monkeypatch.setenv("WINNOW_OPEN", "digits")
+    page = app()
+    assert page.session_state["project"] == "digits"
+    page.menu_button("project_menu").click("\0close").run()
+    assert page.session_state["project"] is None
+    assert page.button("try_sample"), "the front page"
+
+
+def test_the_front_page_asks_about_a_table_whose_columns_nobody_can_guess(app, empty_home, tmp_path, monkeypatch):
+    table = tmp_path / "given.csv"
+    table.write_text("a,b\nrose,1.png\n")
+    monkeypatch.setenv("WINNOW_OPEN", str(table))
+    page = app()
+    assert page.text_input("own_path").value == str(table)
+    assert page.selectbox("own_path_image").options == ["a", "b"]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_of_the_package_stands_in_the_checkout_too(page):
     """`streamlit run app.py` finds its pages beside app.py."""
