@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import shutil
 import subprocess
@@ -51,6 +53,13 @@ def around(**more: str) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {"STREAMLIT_SERVER_HEADLESS": "1"} | more
 
 
+def ask(port: int, host: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/", headers={"Host": f"{host}:{port}"})
+        return connection.getresponse().status
+
+
 def checked(command, **rest) -> str:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **rest)
     assert done.returncode == 0, done.stderr[-2000:] or done.stdout[-2000:]
@@ -71,7 +80,10 @@ def test_the_commands_work_in_any_folder(commands, elsewhere):
 def test_the_sample_is_opened_and_analysed_in_the_browser_and_every_page_is_there(commands, elsewhere):
     port = free_port()
     command = [str(commands / "winnow"), "quickstart", "--port", str(port)]
-    with serving(command, port, folder=elsewhere, env=around()) as url, chromium() as browser:
+    names = around(STREAMLIT_SERVER_ALLOWED_HOSTS="winnow.example 127.0.0.1")
+    with serving(command, port, folder=elsewhere, env=names) as url, chromium() as browser:
+        asked = {host: ask(port, host) for host in ("winnow.example", "127.0.0.1", "localhost", "evil.example")}
+        assert asked == {"winnow.example": 200, "127.0.0.1": 200, "localhost": 403, "evil.example": 403}
         visit = Visit(browser, url)
         assert visit.tab.url.endswith("?project=digits")
         visit.tab.get_by_text("train labels were made wrong on purpose").wait_for(timeout=60_000)
