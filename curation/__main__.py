@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from curation import cli_app
 from curation.engine.stage import stages
 from curation.engine.stage import until as stages_until
 from curation.errors import RecipeError, WinnowError
@@ -134,6 +135,10 @@ def show(workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="A 
             card["stage"], card["name"], f"{card['seconds']:.2f}", card["device"], created, card["key"], notes
         )
     out.print(table)
+
+
+app.command()(cli_app.app)
+app.command()(cli_app.quickstart)
 
 
 @app.command(hidden=True)

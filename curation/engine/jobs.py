@@ -132,7 +132,7 @@ class Jobs:
         folder = self.workspace / "jobs"
         make_folder(folder)
         write_text(folder / f"{number}.toml", recipe.toml())
-        command = [sys.executable, "-m", "curation", "job", str(self.workspace.absolute()), str(number)]
+        command = [sys.executable, "-P", "-m", "curation", "job", str(self.workspace.absolute()), str(number)]
         log = self._log(number).open("w")
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         with log:

@@ -28,6 +28,10 @@ def kind_of(path: Path) -> str:
     )
 
 
+def tables_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(TABLES)]
+
+
 def title_of(path: Path) -> str:
     """A project's title out of a path: its last part, without the ending that told its kind.
 

@@ -6,6 +6,7 @@ module reads it and caches what is large; session state holds only the name of t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -241,8 +242,9 @@ class Project:
 
 
 def open_project() -> Project | None:
-    """The project named in the address, else the one this session had open; None when there is none."""
-    name = st.query_params.get("project") or st.session_state.get("project")
+    """The project named in the address, else the one this session had open, else what the server was started with;
+    None when there is none."""
+    name = st.query_params.get("project") or st.session_state.setdefault("project", os.environ.get("WINNOW_OPEN"))
     folder = projects.project_folder(name) if name else None
     if folder is None:
         return None
@@ -254,10 +256,7 @@ def open_project() -> Project | None:
 
 def create_project(title: str, recipe: dict[str, Any]) -> Project:
     """Make a project from a recipe given as nested dicts. Raises RecipeError before anything is written."""
-    checked = parse_recipe(recipe)
-    folder = projects.new_folder(title)
-    Workspace(folder)
-    write_text(folder / "recipe.toml", checked.toml())
+    folder = projects.make_project(title, parse_recipe(recipe))
     set_open(folder.name)
     return Project(folder)
 
@@ -268,7 +267,7 @@ def set_open(name: str) -> None:
 
 
 def close_project() -> None:
-    st.session_state.pop("project", None)
+    st.session_state["project"] = None  # and not what the server was started with
     st.query_params.pop("project", None)
 
 
