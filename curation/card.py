@@ -50,6 +50,11 @@ class Card:
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
     instant: pruners and maps; answers within a blink at 50,000 rows, so a page may ask it without being told to.
     balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.
+    opens: sources only; endings of the files it reads by a `path`, "/" for a folder.
+    pace: encoders only; seconds per image, roughly, on two cores and on one GPU.
+    rank: encoders only; the one of the highest rank that can run here in time is proposed, 0 only for want of others.
+    side: encoders only; proposed before those of rank 1 to 3 for images of up to so many pixels on their longer side.
+    why: encoders only; what speaks for it when it is proposed, as a sentence.
     labelled: queries only; classes that must have a label before it can ask, where it fits no model.
     concept: queries only; looks for one class among all others.
     own_code: students only; runs code of a person's own, by its path. Never for whoever logs in to a server.
@@ -73,6 +78,11 @@ class Card:
     nested: bool = False
     instant: bool = False
     balances: bool = False
+    opens: tuple[str, ...] = ()
+    pace: tuple[float, float] = (0.001, 0.001)
+    rank: int = 0
+    side: int = 0
+    why: str = ""
     labelled: int = 0
     concept: bool = False
     own_code: bool = False

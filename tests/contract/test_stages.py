@@ -97,7 +97,7 @@ from pathlib import Path
 from curation.engine.recipe import load_recipe
 from curation.errors import InputError
 from curation.ui.parts import catalogue
-from curation.ui.server import access, projects
+from curation.ui.server import access, allowed_paths
 from docs import generate
 
 methods, lines = generate.methods_page(), generate.cli_page()
@@ -110,9 +110,9 @@ text = Path("r.toml").read_text().replace('use = "backwards"', 'use = "backwards
 Path("reads.toml").write_text(text)
 access.visitor = lambda: access.Visitor("a" * 20, "ada")
 try:
-    projects.check_recipe(load_recipe("reads.toml"))
+    allowed_paths.check_recipe(load_recipe("reads.toml"))
 except InputError as error:
-    assert "lies outside" in str(error)
+    assert "is outside" in str(error)
 else:
     sys.exit("a new stage may read any file")
 """

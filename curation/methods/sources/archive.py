@@ -26,6 +26,7 @@ CARD = Card(
     blind_to="labels that are not folder names; archives inside the archive",
     tags=("images",),
     version=2,
+    opens=(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"),
 )
 
 

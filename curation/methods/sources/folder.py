@@ -32,6 +32,7 @@ CARD = Card(
     blind_to="labels that are not folder names",
     tags=("images",),
     version=2,
+    opens=("/",),
 )
 
 

@@ -44,6 +44,7 @@ CARD = Card(
     blind_to="columns that are not named, and text: a table needs a column of paths or of image bytes",
     tags=("images",),
     version=2,
+    opens=(".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq"),
 )
 
 
