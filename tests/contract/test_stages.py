@@ -118,15 +118,30 @@ else:
 """
 
 
+# What every process of the test begins with: folders of the test's own join the packages.
+JOINED = """
+import importlib
+from pathlib import Path
+import curation.engine.stages as stages
+import curation.methods as methods
+here = Path(__file__).parent
+stages.__path__.append(str(here / "stages"))
+methods.__path__.append(str(here / "methods"))
+for folder in here.glob("methods/*"):
+    package = importlib.import_module(f"curation.methods.{folder.name}")
+    if str(folder) not in package.__path__:
+        package.__path__.append(str(folder))
+"""
+
+
 @pytest.fixture
 def dropped_in(tmp_path):
-    """`python(*words)`: another process that finds one more stage and one more folder of methods."""
+    """`python(*words)`: another process that finds one more stage, one more folder of methods, and what is added."""
     for path, text in {
         "stages/mix.py": STAGE,
         "methods/mixers/__init__.py": KIND,
         "methods/mixers/backwards.py": METHOD,
-        "sitecustomize.py": f"import curation.engine.stages as s, curation.methods as m\n"
-        f"s.__path__.append({str(tmp_path / 'stages')!r})\nm.__path__.append({str(tmp_path / 'methods')!r})\n",
+        "sitecustomize.py": JOINED,
         "r.toml": '[source]\nuse = "arrays"\npath = "d.npz"\n[encode]\nuse = "precomputed"\n'
         '[[prune]]\nname = "half"\nuse = "k_center"\nkeep = 0.5\n[mix]\nuse = "backwards"\nstep = 2\n',
     }.items():
@@ -175,6 +190,110 @@ def test_what_is_wrong_in_a_stage_that_was_dropped_in_is_said_as_everywhere(drop
         (tmp_path / "bad.toml").write_text(text.replace("step = 2", change))
         done = dropped_in("-m", "curation", "run", "bad.toml", "-w", "w")
         assert (done.returncode, done.stderr.strip()) == (2, sentence)
+
+
+# -- one file of every kind ------------------------------------------------------------------------------------
+
+HEAD = '''"""{title}: made for a test.
+
+Blind to everything.
+"""
+
+import numpy as np
+
+from curation.card import Card
+{imports}
+
+CARD = Card(title="{title}", cost="m time", blind_to="everything", stochastic=False{card})
+
+
+def {signature}:
+    """As its kind returns."""
+    {body}
+'''
+
+# kind -> (imports, further fields of the card, signature, body)
+ONE_FILE = {
+    "sources": (
+        "from curation.data.items import make_items",
+        "",
+        "read()",
+        """labels = [str(row % 2) for row in range(40)]
+    x = np.arange(40) % 2 * 5.0 + np.arange(40) / 40
+    return make_items(ids=[f"i{row}" for row in range(40)], labels=labels[:36] + [None] * 4,
+                      splits=["train"] * 20 + ["test"] * 16 + ["unlabeled"] * 4,
+                      features=np.stack([x, x * x], axis=1))""",
+    ),
+    "encoders": ("", ', needs=("features",)', "encode(view)", "return np.asarray(view.features, np.float32)"),
+    "evidence": ("", ', needs=("embeddings",)', "gather(view)", "return np.linalg.norm(view.embeddings, axis=1)"),
+    "scores": ("", ', needs=("own",)', "score(view)", 'return np.asarray(view.evidence("own"), np.float64)'),
+    "flags": (
+        "from curation.data.results import Flags",
+        ', needs=("own",), tags=("outlier",)',
+        "flag(view)",
+        'return Flags(view.evidence("own") / 99, view.evidence("own") > 35)',
+    ),
+    "maps": ("", ', needs=("embeddings",)', "place(view)", "return view.embeddings[:, :2]"),
+    "pruners": ("", ', needs=("own",)', "select(view, budget)", 'return np.argsort(view.evidence("own"))[:budget]'),
+    "students": (
+        "from curation.training.student import Predictor",
+        ', needs=("embeddings", "labels")',
+        "train(view)",
+        """means = np.stack([view.embeddings[view.labels == code].mean(axis=0) for code in (0, 1)])
+    near = lambda of: -np.linalg.norm(of.embeddings[:, None] - means, axis=2)
+    return Predictor(near, near, len(view))""",
+    ),
+    "queries": ("", ', needs=("known",)', "query(view, budget)", "return np.flatnonzero(view.known < 0)[:budget]"),
+    "exporters": (
+        "from pathlib import Path\nfrom typing import Annotated\nfrom pydantic import Field",
+        ', ending=".txt"',
+        'write(table, *, path: Annotated[Path, Field(description="The file.")])',
+        """path.write_text(" ".join(table.filter(table["kept"])["id"].to_pylist()))
+    return [path]""",
+    ),
+}
+OWN = """
+[source]
+use = "own"
+[encode]
+use = "own"
+[evidence.own]
+[[score]]
+use = "own"
+[[flag]]
+use = "own"
+[map]
+use = "own"
+[[prune]]
+use = "own"
+keep = 0.5
+[verify]
+use = "own"
+seeds = 1
+[grow]
+use = "own"
+student = "own"
+[[export]]
+use = "own"
+path = "kept.txt"
+"""
+
+
+def test_one_file_is_a_method_of_any_kind(dropped_in, tmp_path):
+    assert set(ONE_FILE) <= set(registry.kinds())
+    for kind, (imports, card, signature, body) in ONE_FILE.items():
+        text = HEAD.format(title=f"Own {kind}", imports=imports, card=card, signature=signature, body=body)
+        (tmp_path / "methods" / kind).mkdir()
+        (tmp_path / "methods" / kind / "own.py").write_text(text)
+    (tmp_path / "own.toml").write_text(OWN)
+    done = dropped_in("-m", "curation", "run", "own.toml", "-w", "w", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    own = {step["stage"] for step in answer["steps"] if step["use"] == "own"}
+    assert own == set(stages()) - {"growth"}  # which plays the strategy of [grow] where [grow.simulate] asks for it
+    kept = (tmp_path / "kept.txt").read_text().split()
+    assert len([id_ for id_ in kept if int(id_[1:]) < 20]) == 10
+    assert {row["accuracy"] for row in answer["verify"] if row["method"] == "full"} == {1.0}
 
 
 # -- every stage ----------------------------------------------------------------------------------------------
