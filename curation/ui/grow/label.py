@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
+from curation.maths.similarity.index import Exact
 from curation.ui.grow.batch_grid import grid
 from curation.ui.grow.batches import Batch, offered, progress, waiting
 from curation.ui.grow.current_item import Desk, tiles
@@ -134,10 +135,7 @@ def alike(vectors: tuple[np.ndarray, np.ndarray] | None, state: ItemState, at: i
     rows, x = vectors
     known = np.flatnonzero((state.labels[rows] >= 0) & ~state.dropped[rows] & (rows != at))
     known = known[:: max(len(known) // LOOKED_AT, 1)]
-    part = np.asarray(x[known], np.float32)
-    length = np.maximum(np.sqrt(np.einsum("ij,ij->i", part, part)), 1e-12)
-    near = np.argsort(-(part @ np.asarray(x[place], np.float32)) / length, kind="stable")[:k]
-    return rows[known[near]]
+    return rows[known[Exact(x, known).search(x[place : place + 1], k)[0]]]
 
 
 def _finished(desk: Desk, more: Callable) -> None:

@@ -23,6 +23,7 @@ from curation.engine.active_learning import OTHERS
 from curation.engine.plan import Plan
 from curation.engine.registry import Method
 from curation.errors import SourceError, WinnowError
+from curation.maths.similarity.index import Exact
 from curation.ui.grow.batches import WHY, waiting
 from curation.ui.parts import actions, item_card, theme
 from curation.ui.parts.gallery import Tile, gallery
@@ -32,7 +33,6 @@ from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
 
 SHOWN = 60  # items found
-BLOCK = 1 << 16  # items compared at once, so that a pool on disk stays there
 NEGATIVES = 20  # random items to answer "any other" with, by default
 WAYS = {"words": "Words", "image": "An image", "items": "Like these items", "chance": "By chance"}
 
@@ -82,16 +82,8 @@ def nearest(
     >>> nearest(x, np.arange(3), np.array([1, 2]), np.array([2.0, 0.1]), 1)[0].tolist()
     [2]
     """
-    at = np.searchsorted(rows, candidates)
-    unit = np.asarray(query, np.float32) / max(float(np.linalg.norm(query)), 1e-12)
-    score = np.empty(len(at), np.float32)
-    for start in range(0, len(at), BLOCK):
-        part = np.asarray(x[at[start : start + BLOCK]], np.float32)
-        length = np.maximum(np.sqrt(np.einsum("ij,ij->i", part, part)), 1e-12)
-        score[start : start + BLOCK] = (part @ unit) / length
-    best = np.argpartition(-score, min(k, len(score)) - 1)[:k] if len(score) else np.empty(0, np.int64)
-    best = best[np.argsort(-score[best], kind="stable")]
-    return candidates[best], score[best]
+    found, alike = Exact(x, np.searchsorted(rows, candidates)).compare(np.asarray(query)[None], k)
+    return candidates[found[0]], alike[0]
 
 
 # -- what is searched for --------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import streamlit as st
 
 from curation.data.items import TRAIN, Items
 from curation.data.writing.manifest import Flagged
+from curation.maths.similarity.index import Exact
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import ANALYSIS, Project
 
@@ -167,10 +168,7 @@ def nearest_of_class(analysis: AnalysisResults, state: ItemState, row: int, name
         return np.empty(0, np.int64)
     wanted = (state.labels[rows] == state.classes.index(name)) & ~state.dropped[rows] & (rows != row)
     candidates = np.flatnonzero(wanted & (analysis.items.column("split")[rows] == TRAIN))
-    part = np.asarray(x[candidates], dtype=np.float32)
-    length = np.sqrt(np.einsum("ij,ij->i", part, part))
-    alike = part @ np.asarray(x[at], dtype=np.float32) / np.maximum(length, 1e-12)
-    return rows[candidates[np.argsort(-alike, kind="stable")[:k]]]
+    return rows[candidates[Exact(x, candidates).search(x[at : at + 1], k)[0]]]
 
 
 def nearest(analysis: AnalysisResults, row: int, k: int = 12) -> tuple[np.ndarray, np.ndarray]:
