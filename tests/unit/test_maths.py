@@ -147,6 +147,13 @@ def test_farthest_first_takes_the_same_through_pools_within_pools(monkeypatch, s
     assert straight[:100].tolist() == plain_farthest_first(x, 100, 0)
 
 
+def test_farthest_first_sees_the_gaps_inside_tight_groups_that_lie_far_apart():
+    rng = np.random.default_rng(3)
+    group = rng.integers(0, 30, 400)
+    x = (100 + 10 * rng.normal(size=(30, 8))[group] + 1e-3 * rng.normal(size=(400, 8))).astype(np.float32)
+    assert farthest_first(x, 100, 0).tolist() == plain_farthest_first(x, 100, 0)
+
+
 def test_farthest_first_takes_every_row_once_even_when_all_are_copies():
     x = np.repeat(np.array([[0.0], [1.0]], np.float32), 400, axis=0)
     picks = farthest_first(x, 800, 5)
