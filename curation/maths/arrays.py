@@ -8,7 +8,7 @@ import numpy as np
 def argsort_random_ties(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """int64 [n]: positions from the smallest value to the largest; equal values in an order drawn from rng.
 
-    >>> ascending(np.array([2.0, 1.0, 3.0]), np.random.default_rng(0))
+    >>> argsort_random_ties(np.array([2.0, 1.0, 3.0]), np.random.default_rng(0))
     array([1, 0, 2])
     """
     return np.lexsort((rng.permutation(len(values)), values))
@@ -17,7 +17,7 @@ def argsort_random_ties(values: np.ndarray, rng: np.random.Generator) -> np.ndar
 def minmax(values: np.ndarray) -> np.ndarray:
     """float64 [n], moved and scaled to 0..1; all 0 where they are all equal.
 
-    >>> unit_range(np.array([2.0, 4.0, 3.0])).tolist()
+    >>> minmax(np.array([2.0, 4.0, 3.0])).tolist()
     [0.0, 1.0, 0.5]
     """
     values = np.asarray(values, np.float64)
@@ -30,7 +30,7 @@ def per_class_zscore(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
     A class whose values differ by no more than rounding, or that has one item, gets 0.
 
-    >>> standardised(np.array([1.0, 3.0, 7.0, 5.0, 5.0]), np.array([0, 0, 1, 2, 2]))
+    >>> per_class_zscore(np.array([1.0, 3.0, 7.0, 5.0, 5.0]), np.array([0, 0, 1, 2, 2]))
     array([-1.,  1.,  0.,  0.,  0.])
     """
     values = np.asarray(values, dtype=np.float64)
@@ -49,7 +49,7 @@ def pca(x: np.ndarray, k: int = 2) -> np.ndarray:
     The sign of an axis is free; it is fixed so that the coefficient largest in size is positive. Columns beyond
     the rank of x are zero. Time n * d^2, memory one [d, d] matrix and a centred copy of x.
 
-    >>> principal(np.array([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]]), k=1).ravel().tolist()
+    >>> pca(np.array([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]]), k=1).ravel().tolist()
     [-2.0, 0.0, 2.0]
     """
     x = np.asarray(x, np.float32) - x.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -70,9 +70,9 @@ def apportioned_order(group: np.ndarray, priority: np.ndarray, share: np.ndarray
     smallest (taken + 1/2) / share, Sainte-Lague's rule, so a group that runs out leaves its part to the others. Rows
     of equal standing go by priority, then by number.
 
-    >>> in_turn(np.array([0, 0, 0, 1]), np.array([0.3, 0.1, 0.2, 0.9])).tolist()
+    >>> apportioned_order(np.array([0, 0, 0, 1]), np.array([0.3, 0.1, 0.2, 0.9])).tolist()
     [1, 3, 2, 0]
-    >>> in_turn(np.array([0, 0, 0, 1]), np.array([0.3, 0.1, 0.2, 0.9]), np.array([3.0, 1.0])).tolist()
+    >>> apportioned_order(np.array([0, 0, 0, 1]), np.array([0.3, 0.1, 0.2, 0.9]), np.array([3.0, 1.0])).tolist()
     [1, 2, 3, 0]
     """
     order = np.lexsort((priority, group))

@@ -455,9 +455,7 @@ def test_a_reach_too_small_for_the_batch_is_filled_up_at_random_and_says_so():
 
 
 def test_the_exact_index_finds_what_a_sorted_list_does(monkeypatch):
-    from curation.maths.similarity import index
-
-    monkeypatch.setattr(index, "_BLOCK", 16)  # so that blocks are merged
+    monkeypatch.setattr("curation.maths.similarity.exact._ROWS", 16)  # so that blocks are merged
     x = cloud(70, 6).astype(np.float16)
     cosine = unit(x.astype(np.float64)) @ unit(x.astype(np.float64)).T
     wanted = np.argsort(-cosine[:5], axis=1)[:, :9]

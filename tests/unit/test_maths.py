@@ -5,7 +5,9 @@ from curation.data.results import Neighbours
 from curation.errors import InputError
 from curation.maths.arrays import argsort_random_ties, pca
 from curation.maths.selection.greedy import farthest_first
-from curation.maths.similarity.exact import first, nearest, sorted_and_padded, unit
+from curation.maths.similarity import exact
+from curation.maths.similarity.exact import first, largest_products, nearest, sorted_and_padded, unit
+from curation.maths.similarity.graph import symmetric
 
 
 def test_unit_keeps_zero_rows_and_survives_huge_and_tiny_numbers():
@@ -50,6 +52,49 @@ def test_blocks_do_not_change_neighbours(monkeypatch):
     assert np.array_equal(nearest(x, 5).indices, whole.indices)
     some = nearest(x, 5, rows=np.array([7, 3]))
     assert np.array_equal(some.indices, whole.indices[[7, 3]])
+
+
+@pytest.mark.parametrize("few", [0, 1000], ids=["torch", "numpy"])
+@pytest.mark.parametrize(("rows", "block"), [(1 << 16, 1 << 24), (7, 20), (1, 1)])
+@pytest.mark.parametrize("k", [1, 4, 30])
+def test_the_largest_products_are_those_of_the_whole_matrix_in_any_blocks(monkeypatch, few, rows, block, k):
+    monkeypatch.setattr(exact, "_FEW", few)
+    monkeypatch.setattr(exact, "_ROWS", rows)
+    monkeypatch.setattr(exact, "_BLOCK", block)
+    rng = np.random.default_rng(0)
+    x, scale, offset = rng.normal(size=(30, 5)).astype(np.float16), rng.uniform(size=30), rng.normal(size=30)
+    x[20] = x[3]
+    own, numbers = np.arange(0, 30, 2), rng.integers(0, 3, 30)
+    wanted = (x[own].astype(np.float64) @ x.T.astype(np.float64)) * scale + offset
+    wanted[np.arange(15), own] = -np.inf
+    wanted[numbers[own][:, None] == numbers] = -np.inf
+    index, value = largest_products(
+        x[own].astype(np.float32), x, k, scale=scale.astype(np.float32), offset=offset.astype(np.float32), own=own,
+        apart=(numbers[own], numbers),
+    )  # fmt: skip
+    np.testing.assert_allclose(-np.sort(-value, axis=1), -np.sort(-wanted, axis=1)[:, :k], atol=1e-5)
+    np.testing.assert_allclose(value, np.take_along_axis(wanted, index, axis=1), atol=1e-5)
+    assert all(len(set(line)) == k for line in index.tolist())
+
+
+@pytest.mark.parametrize("few", [0, 1000], ids=["torch", "numpy"])
+def test_of_equal_products_the_lowest_row_is_found(monkeypatch, few):
+    monkeypatch.setattr(exact, "_FEW", few)
+    monkeypatch.setattr(exact, "_ROWS", 4)
+    assert largest_products(np.ones((2, 3), np.float32), np.ones((9, 3)), 1)[0].tolist() == [[0], [0]]
+    assert [part.shape for part in largest_products(np.ones((2, 3), np.float32), np.ones((0, 3)), 4)] == [(2, 0)] * 2
+
+
+def test_lists_of_neighbours_become_a_graph_without_directions():
+    rng = np.random.default_rng(0)
+    indices = np.array([rng.choice(40, 5, replace=False) for _ in range(40)])
+    indices[rng.random((40, 5)) < 0.2] = -1
+    distances = np.abs(indices - np.arange(40)[:, None]).astype(np.float32)  # some are 0
+    start, column, distance = symmetric(indices, distances)
+    for i in range(40):
+        wanted = sorted({j for j in range(40) if i in indices[j] or j in indices[i]})
+        assert column[start[i] : start[i + 1]].tolist() == wanted
+        assert distance[start[i] : start[i + 1]].tolist() == [abs(i - j) for j in wanted]
 
 
 def test_what_was_not_found_goes_last_and_ties_go_to_the_lower_number():
@@ -100,6 +145,13 @@ def test_farthest_first_takes_the_same_through_pools_within_pools(monkeypatch, s
     monkeypatch.setattr("curation.maths.selection.greedy._BLOCK_BYTES", 1000)
     assert farthest_first(x, 600, 0)[:500].tolist() == straight[:500].tolist()
     assert straight[:100].tolist() == plain_farthest_first(x, 100, 0)
+
+
+def test_farthest_first_sees_the_gaps_inside_tight_groups_that_lie_far_apart():
+    rng = np.random.default_rng(3)
+    group = rng.integers(0, 30, 400)
+    x = (100 + 10 * rng.normal(size=(30, 8))[group] + 1e-3 * rng.normal(size=(400, 8))).astype(np.float32)
+    assert farthest_first(x, 100, 0).tolist() == plain_farthest_first(x, 100, 0)
 
 
 def test_farthest_first_takes_every_row_once_even_when_all_are_copies():
