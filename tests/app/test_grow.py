@@ -153,7 +153,7 @@ def test_the_batch_is_on_the_desk_with_the_models_guess(app, home):
     assert progress(page) == "0 of 12 labelled · 1,388 of all items have no label yet"
     assert labels(page)["grow_accept"].startswith("Accept “")
     assert "Most alike among the labelled" in said(page)
-    assert "Blind to likeness within a batch, and noise." in said(page)
+    assert "Blind to redundancy within a batch, and noise." in said(page)
 
 
 def test_every_answer_is_on_the_disk_and_moves_on(app, home):

@@ -69,7 +69,9 @@ def encode(
     ] = None,
     prompts: Annotated[
         tuple[Prompt, ...],
-        Field(description="Sentences the class name {} is set into, averaged; empty: class names are not encoded."),
+        Field(
+            description="Prompts for class names, averaged; {} stands for the name; empty: class names are not encoded."
+        ),
     ] = PROMPTS,
     batch: Annotated[
         int, Field(ge=1, le=4096, description="Images per forward pass; halved when memory runs out.")

@@ -26,7 +26,7 @@ from curation.errors import InputError
 CARD = Card(
     title="Class folders",
     cost="one file per kept item",
-    blind_to="ranks, weights and reasons, which stand in the manifest only",
+    blind_to="ranks, weights and reasons, which are in the manifest only",
     tags=("images",),
     stochastic=False,
 )
@@ -38,9 +38,7 @@ def write(
     path: Annotated[Path, Field(description="The folder to write; new, empty, or an earlier export.")],
     how: Annotated[
         Literal["copy", "link"],
-        Field(
-            description="link takes no space: hard links, on the same disk only; changing a file changes the original."
-        ),
+        Field(description="Copies, or hard links, which need the same disk and share changes with the original."),
     ] = "copy",
     items: Items,
 ) -> list[Path]:

@@ -44,7 +44,7 @@ def select(
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
     start: Annotated[
-        Literal["centre", "random"], Field(description="The first pick: the item nearest the mean, or any.")
+        Literal["centre", "random"], Field(description="The first pick: the item nearest the mean, or a random one.")
     ] = "centre",
     trim: Annotated[
         float, Field(ge=0, le=0.2, description="Share of the most isolated items that is taken last; often noise.")

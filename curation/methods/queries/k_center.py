@@ -21,7 +21,7 @@ from curation.maths.selection.greedy import farthest_first
 CARD = Card(
     title="k-center greedy",
     cost="(labels + budget) * n * d time, n * d * 8 bytes",
-    blind_to="classes, doubt and density; asks for outliers early",
+    blind_to="classes, uncertainty and density; picks outliers early",
     needs=("known", "embeddings"),
     paper="https://arxiv.org/abs/1708.00489",
     tags=("geometry", "coverage", "cold start"),

@@ -109,7 +109,7 @@ def schedule(
     *,
     seed: int,
     clusters: Annotated[
-        int, Field(ge=0, le=100_000, description="Groups to look for; 0 takes the root of n, at most 1,000.")
+        int, Field(ge=0, le=100_000, description="Number of clusters; 0 means the square root of n, at most 1,000.")
     ] = 0,
     period: Annotated[int, Field(ge=1, le=1000, description="Epochs from one probe to the next.")] = 5,
 ) -> Rule:

@@ -80,7 +80,7 @@ def schedule(
     keep: float,
     *,
     seed: int,
-    k: Annotated[int, Field(ge=1, le=200, description="Neighbours that are asked about a label.")] = 10,
+    k: Annotated[int, Field(ge=1, le=200, description="Number of neighbours that vote on a label.")] = 10,
     trust: Annotated[
         float, Field(ge=0, le=1, description="Share of the neighbours below which a label is doubted.")
     ] = 0.25,

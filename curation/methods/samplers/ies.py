@@ -24,7 +24,7 @@ from curation.training.rule import Choice, Rule
 CARD = Card(
     title="Instance-dependent early stopping",
     cost="n time an epoch and a forward pass for every item at rest, 22 n bytes",
-    blind_to="wrong labels that were learnt by heart",
+    blind_to="wrong labels that were memorised",
     paper="https://arxiv.org/abs/2502.07547",
     tags=("losses", "forward"),
 )
@@ -76,7 +76,7 @@ def schedule(
         float, Field(ge=0, le=10, description="Mean second difference of the losses below which an item rests.")
     ] = 1e-3,
     quantile: Annotated[
-        float, Field(ge=0, lt=1, description="Share of the items that rest at least; 0 goes by theta alone.")
+        float, Field(ge=0, lt=1, description="Smallest share of items that rest; 0 uses theta alone.")
     ] = 0.3,
 ) -> Rule:
     """A rule that takes everything until six losses are known, then what does not rest.

@@ -72,7 +72,7 @@ def schedule(
         float, Field(ge=0, le=1, description="Share of the passes after which epochs take everything.")
     ] = 0.875,
     forced: Annotated[
-        bool, Field(description="Leave out as many easy items as the budget asks for, whatever r says.")
+        bool, Field(description="Leave out as many easy items as the budget asks for, whatever r is.")
     ] = False,
 ) -> Rule:
     """A rule that takes the hard items and some of the easy ones, with weights that add up to n.

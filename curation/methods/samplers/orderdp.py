@@ -54,7 +54,7 @@ def schedule(
     *,
     seed: int,
     pool: Annotated[
-        float, Field(ge=0, le=1, description="Share of the items drawn as candidates; 0 takes the root of keep.")
+        float, Field(ge=0, le=1, description="Share of the items drawn as candidates; 0 means the square root of keep.")
     ] = 0.0,
 ) -> Rule:
     """A rule that takes keep * n items an epoch.

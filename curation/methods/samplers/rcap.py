@@ -66,7 +66,7 @@ def schedule(
     *,
     seed: int,
     beta: Annotated[
-        float, Field(gt=0, le=100, description="Temperature of the losses; smaller keeps closer to the hardest.")
+        float, Field(gt=0, le=100, description="Temperature of the losses; smaller values keep closer to the hardest.")
     ] = 1.0,
 ) -> Rule:
     """A rule that takes keep * n items an epoch.

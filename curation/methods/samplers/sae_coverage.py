@@ -65,7 +65,7 @@ def schedule(
     keep: float,
     *,
     seed: int,
-    beta: Annotated[float, Field(ge=0, le=100, description="How much an item that was used gives way.")] = 2.0,
+    beta: Annotated[float, Field(ge=0, le=100, description="How much an item loses priority after it was used.")] = 2.0,
     tau: Annotated[float, Field(ge=0, le=10, description="Noise on the scores; 0 for none.")] = 0.05,
     anneal: Annotated[
         float, Field(ge=0, le=1, description="Share of the passes, at the end, whose epochs take everything.")

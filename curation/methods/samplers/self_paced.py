@@ -54,7 +54,7 @@ def schedule(
     keep: float,
     *,
     seed: int,
-    start: Annotated[float, Field(gt=0, le=1, description="Share of the items that takes part at first.")] = 0.5,
+    start: Annotated[float, Field(gt=0, le=1, description="Share of the items that takes part at the start.")] = 0.5,
     until: Annotated[float, Field(gt=0, le=1, description="Share of the passes after which all take part.")] = 0.7,
 ) -> Rule:
     """A rule that takes the easiest items, ever more of them.

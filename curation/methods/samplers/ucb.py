@@ -56,7 +56,7 @@ def schedule(
     keep: float,
     *,
     seed: int,
-    a: Annotated[float, Field(gt=0, le=1, description="Part of the newest loss in the running mean.")] = 0.8,
+    a: Annotated[float, Field(gt=0, le=1, description="Weight of the newest loss in the running mean.")] = 0.8,
     c: Annotated[float, Field(ge=0, le=100, description="Bonus for an item whose loss moves.")] = 1.0,
 ) -> Rule:
     """A rule that takes keep * n items an epoch.

@@ -34,10 +34,10 @@ def read(
     *,
     path: Annotated[Path, Field(description="The archive: .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz.")],
     max_files: Annotated[
-        int, Field(ge=1, description="Refuse archives with more members; guards against hostile ones.")
+        int, Field(ge=1, description="Largest number of members; a limit against hostile archives.")
     ] = MAX_FILES,
     max_gigabytes: Annotated[
-        float, Field(gt=0, description="Refuse archives that unpack to more; guards against hostile ones.")
+        float, Field(gt=0, description="Largest unpacked size; a limit against hostile archives.")
     ] = MAX_TOTAL / 1e9,
     layout: Annotated[
         str, Field(description='What each level of folders is, such as "split/*/class"; by default it is guessed.')

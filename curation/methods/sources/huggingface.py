@@ -44,7 +44,7 @@ def read(
     *,
     name: Annotated[str, Field(min_length=1, description="Name on the hub, or a folder on this machine.")],
     config: Annotated[str | None, Field(description="Configuration, where the data set has several.")] = None,
-    revision: Annotated[str | None, Field(description="Branch, tag or commit; fixes the data for ever.")] = None,
+    revision: Annotated[str | None, Field(description="Branch, tag or commit; a commit pins the data.")] = None,
     image: Annotated[str, Field(description="Column with the image.")] = "image",
     label: Annotated[str, Field(description="Column with the label.")] = "label",
     group: str = "",

@@ -51,14 +51,16 @@ def train(
         int, Field(ge=0, le=8192, description="Units of the hidden layer; 0 is softmax regression without one.")
     ] = 0,
     epochs: Annotated[
-        int, Field(ge=1, le=1000, description="Times every item is seen; sets of a few batches are seen more often.")
+        int, Field(ge=1, le=1000, description="Passes over the training items; sets of only a few batches get more.")
     ] = 20,
     steps: Annotated[
-        int, Field(ge=0, le=10_000_000, description="Updates, the same for every subset; 0 goes by epochs instead.")
+        int,
+        Field(ge=0, le=10_000_000, description="Number of updates, the same for every subset; 0 uses epochs instead."),
     ] = 0,
     lr: Annotated[float, Field(gt=0, le=10, description="Adam's peak learning rate.")] = 0.01,
     l2: Annotated[
-        float, Field(ge=0, le=1e6, description="Weight penalty, as 1 / C of a logistic regression; less = freer.")
+        float,
+        Field(ge=0, le=1e6, description="Weight penalty, 1 / C of a logistic regression; smaller = less regularised."),
     ] = 1.0,
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.

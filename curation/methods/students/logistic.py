@@ -41,10 +41,12 @@ def train(
     view: View,
     *,
     record: Record | None = None,
-    c: Annotated[float, Field(gt=0, le=1e6, description="Freedom of the weights: 1 / the weight penalty.")] = 1.0,
-    balanced: Annotated[bool, Field(description="Every class counts the same, however few its rows.")] = False,
+    c: Annotated[
+        float, Field(gt=0, le=1e6, description="Inverse regularisation strength: 1 / the weight penalty.")
+    ] = 1.0,
+    balanced: Annotated[bool, Field(description="Weight all classes equally, whatever their size.")] = False,
     iterations: Annotated[
-        int, Field(ge=1, le=10_000, description="Most Newton steps; the optimum takes about ten.")
+        int, Field(ge=1, le=10_000, description="Largest number of Newton steps; the optimum takes about ten.")
     ] = 300,
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
