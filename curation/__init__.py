@@ -1,6 +1,6 @@
 """Winnow: see a labelled dataset, find what is wrong with it, keep the part worth training on, prove it is enough.
 
-The app is `streamlit run app.py`, the command line `python -m curation`; both drive the same engine:
+The app is `winnow app`, the command line `winnow`; both drive the same engine:
 
     from curation.engine.recipe import load_recipe
     from curation.engine.run import run

@@ -50,6 +50,9 @@ def quickstart(port: Port = None) -> None:
 def _check() -> None:
     if lacking := packages.missing(["streamlit", "torch"]):
         raise UnavailableError(packages.needs("the app", lacking))
+    from streamlit.logger import set_log_level
+
+    set_log_level("ERROR")  # it would warn that no page is being drawn, and none is until the server runs
 
 
 def _serve(port: int | None, around: Mapping[str, str]) -> None:

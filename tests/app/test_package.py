@@ -12,6 +12,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.app.browser import ROOT, Visit, chromium, free_port, serving
@@ -41,9 +42,11 @@ def commands(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def elsewhere(tmp_path) -> Path:
-    """A folder that is nobody's checkout, with files in it that no command may import."""
+    """A folder that is nobody's checkout, with files in it that no command may import and settings it may not heed."""
     for name in ("typer", "streamlit", "curation", "numpy"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the folder somebody stood in')")
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit/config.toml").write_text('[server]\naddress = "0.0.0.0"\nallowedHosts = ["evil.example"]\n')
     return tmp_path
 
 
@@ -82,6 +85,8 @@ def test_the_sample_is_opened_and_analysed_in_the_browser_and_every_page_is_ther
     command = [str(commands / "winnow"), "quickstart", "--port", str(port)]
     names = around(STREAMLIT_SERVER_ALLOWED_HOSTS="winnow.example 127.0.0.1")
     with serving(command, port, folder=elsewhere, env=names) as url, chromium() as browser:
+        heard = {c.laddr.ip for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port}
+        assert heard == {"127.0.0.1"}
         asked = {host: ask(port, host) for host in ("winnow.example", "127.0.0.1", "localhost", "evil.example")}
         assert asked == {"winnow.example": 200, "127.0.0.1": 200, "localhost": 403, "evil.example": 403}
         visit = Visit(browser, url)
@@ -93,7 +98,7 @@ def test_the_sample_is_opened_and_analysed_in_the_browser_and_every_page_is_ther
             visit.settle()
             visit.quiet()
             assert visit.tab.locator("h1, h2, h3").first.inner_text(), page
-    assert sorted(path.name for path in elsewhere.iterdir() if path.is_dir()) == ["workspaces"]
+    assert sorted(path.name for path in elsewhere.iterdir() if path.is_dir()) == [".streamlit", "workspaces"]
 
 
 def test_what_the_server_was_started_on_is_open_until_it_is_closed(app, project_home, monkeypatch):
