@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.__main__ import machine
-from curation.engine.plan import FULL, RANDOM
 from curation.engine.recipe import parse_recipe
 from curation.engine.registry import methods
 from curation.engine.run import run
+from curation.engine.trials import FULL, RANDOM
 
 HYBRID = "trusted_coverage"
 # Beside every pruner with its defaults and the same share of every class: forms that are methods of their own.

@@ -97,7 +97,7 @@ def test_relabelling_says_that_the_scores_and_the_drawn_map_do_not_know_it(app, 
     page.button(key="map_relabel").click().run()
     assert not page.exception
     assert decided(project_home).labels == {"digit-0003": "0", "digit-0005": "0"}
-    assert "2 items relabelled, not in the scores yet" in said(page)
+    assert "2 items relabelled since the scores were computed" in said(page)
     assert {"map_update", "map_redraw"} <= set(labels(page))
     page.button(key="map_redraw").click().run()
     assert not page.exception

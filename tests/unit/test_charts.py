@@ -153,7 +153,7 @@ def test_accuracy_shows_mean_and_spread_beside_random_and_everything():
     assert ccs.y[0] == pytest.approx(0.9)
     assert ccs.error_y.array[0] == pytest.approx(0.1)
     assert random.line.dash == "dash"
-    assert [a.text for a in figure.layout.annotations] == ["everything: 90.0%"]
+    assert [a.text for a in figure.layout.annotations] == ["full data: 90.0%"]
     assert ccs.customdata[0][0] == random.customdata[0][0] == 0.5
 
 

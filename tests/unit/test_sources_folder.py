@@ -1,7 +1,6 @@
 """The source `folder`: which folder names mean what, and which files are problems."""
 
 import io
-import os
 import unicodedata
 
 import pytest
@@ -135,15 +134,6 @@ def test_links_that_lead_out_are_problems_and_links_that_stay_inside_are_read(tm
     assert "cannot be read" in said["a/round.png"]
     assert len(said) == 4
     assert any("1 linked folders were not followed, such as b" in note for note in items.notes)
-
-
-def test_a_name_that_is_not_utf8_is_a_problem_not_a_crash(tmp_path):
-    make(tmp_path, "a/1.png")
-    with open(os.fsencode(tmp_path) + b"/a/\xff.png", "wb") as out:  # noqa: PTH123 - a Path holds no such name
-        out.write(png())
-    items = read(tmp_path)
-    assert dict(rows(items, "id", "status"))["a/\\xff.png"] == "its name is not valid UTF-8; rename it"
-    items.save(tmp_path)
 
 
 def test_a_label_is_the_same_in_whatever_unicode_form_its_folder_is_written(tmp_path):

@@ -97,7 +97,7 @@ def nearest_other(
     apart: numbers [m] and [n]; a row is never matched with one of equal number. Where nothing is left: -1, inf.
     Equal distances go to the lower index. A zero row is at distance 1 from everything. Time m * n * d on `device`.
 
-    >>> index, distance = closest(np.array([[1.0, 0.1]]), np.array([[0.0, 1.0], [2.0, 0.0]]))
+    >>> index, distance = nearest_other(np.array([[1.0, 0.1]]), np.array([[0.0, 1.0], [2.0, 0.0]]))
     >>> index.tolist(), distance.round(3).tolist()
     ([1], [0.004999999888241291])
     """
@@ -132,7 +132,7 @@ def mean_knn_distance(
     A copy of a row is at distance 0 of it. A single row has all the room there is, 0. Time n^2 * d on `device`, memory
     a copy of x and one block.
 
-    >>> room(np.array([[0.0], [1.0], [3.0]]), k=1).tolist()
+    >>> mean_knn_distance(np.array([[0.0], [1.0], [3.0]]), k=1).tolist()
     [1.0, 1.0, 2.0]
     """
     import torch
@@ -153,3 +153,34 @@ def mean_knn_distance(
             found[own.cpu().numpy()] = (2 * nearest.clamp(min=0)).sqrt().double().mean(dim=1).cpu().numpy()
             progress(int(own[-1]) + 1, n)
     return found
+
+
+def cosines(x: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """float32 [n]: cosine of every row of x [n, d] with one vector [d]; 0 for zero rows. Memory one block.
+
+    >>> cosines(np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), np.array([1.0, 0.0])).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    found, towards = np.empty(len(x), np.float32), unit(np.asarray(query)[None])[0]
+    step = max(1, _BLOCK // max(x.shape[1], 1))
+    for at in range(0, len(x), step):
+        part = np.asarray(x[at : at + step], np.float32)
+        length = np.sqrt(np.einsum("ij,ij->i", part, part))
+        found[at : at + step] = np.divide(part @ towards, length, out=np.zeros(len(part), np.float32), where=length > 0)
+    return found
+
+
+def most_similar(x: np.ndarray, query: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(positions, cosines) of the k rows of x [n, d] most like one vector [d]: most alike first, ties by position.
+
+    candidates: positions in x that are compared, ascending.
+
+    >>> x = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    >>> most_similar(x, np.array([2.0, 0.1]), np.array([1, 2]), k=1)[0].tolist()
+    [2]
+    """
+    step, parts = max(1, _BLOCK // max(x.shape[1], 1)), [np.empty(0, np.float32)]
+    parts += [cosines(x[candidates[at : at + step]], query) for at in range(0, len(candidates), step)]
+    found = np.concatenate(parts)
+    best = np.argsort(-found, kind="stable")[:k]
+    return candidates[best], found[best]

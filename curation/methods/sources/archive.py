@@ -25,6 +25,7 @@ CARD = Card(
     cost="the images are written to the workspace once; each is decoded once, in worker processes",
     blind_to="labels that are not folder names; archives inside the archive",
     tags=("images",),
+    version=2,
 )
 
 
@@ -37,6 +38,9 @@ def read(
     max_gigabytes: Annotated[
         float, Field(gt=0, description="Refuse archives that unpack to more; guards against hostile ones.")
     ] = MAX_TOTAL / 1e9,
+    layout: Annotated[
+        str, Field(description='What each level of folders is, such as "split/*/class"; by default it is guessed.')
+    ] = "",
     into: Path,
     progress: Callable[..., None],
 ) -> Items:
@@ -73,6 +77,7 @@ def read(
         found.paths,
         where=f"the archive {path}",
         progress=progress,
+        layout=layout,
         problems=found.problems,
         ignored=sorted(found.shown),
         notes=notes,

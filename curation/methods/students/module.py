@@ -29,7 +29,8 @@ CARD = Card(
     blind_to="whatever your network is blind to",
     needs=("pixels", "labels"),
     paper="https://arxiv.org/abs/1711.05101",
-    tags=("network", "own"),
+    tags=("network",),
+    own_code=True,
     requires=("torch",),
 )
 

@@ -1,4 +1,4 @@
-"""What a new project starts with, and which encoder suits the data, with the reason in words."""
+"""What a new project starts with, and which encoder suits the data and why."""
 
 from __future__ import annotations
 
@@ -90,15 +90,15 @@ def options(kind: str) -> list[Option]:
 
 
 def suited(encoders: Sequence[Option], *, images: bool, features: bool) -> list[Option]:
-    """The encoders again, each with what it needs that this source does not bring as its problem."""
+    """The encoders again, each with what it needs and this source does not have as its problem."""
     found = []
     for option in encoders:
         needs = registry.get("encoders", option.id).card.needs
         problem = option.problem
         if "features" in needs:
-            problem = problem or ("" if features else "this source brings no features of its own")
+            problem = problem or ("" if features else "this source has no features of its own")
         elif not images:
-            problem = "this source brings no images"
+            problem = "this source has no images"
         found.append(Option(option.id, option.title, problem))
     return found
 
@@ -110,17 +110,17 @@ def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool) -> tuple
     """
     there = {option.id for option in encoders if not option.problem}
     if "precomputed" in there:
-        return "precomputed", "The source brings features of its own."
+        return "precomputed", "The source has features of its own."
     if "pixels" in there and side <= TINY:
-        return "pixels", "Images this small are told apart well by their pixels as they are."
+        return "pixels", "Images this small are best compared by their raw pixels."
     if "open_clip" in there and (gpu or n <= MANY):
-        return "open_clip", "Its weights are at hand, and it tells most everyday things apart."
+        return "open_clip", "Its weights are available, and it works well on everyday photographs."
     if "patches" in there and "open_clip" in there:
-        return "patches", f"No GPU was found, and {n:,} images would take a large network hours."
+        return "patches", f"No GPU was found, and a large network would take hours on {n:,} images."
     if "patches" in there:
-        return "patches", "It works offline: it learns from the images themselves, nothing is downloaded."
+        return "patches", "It works offline: it learns from these images, and nothing is downloaded."
     if there:
-        return sorted(there)[0], "It is the only kind that can run here."
+        return sorted(there)[0], "It is the only encoder that can run here."
     return "", "No encoder can run here; see the reasons below."
 
 

@@ -23,9 +23,13 @@ def kind_of(path: Path) -> str:
         if name.endswith(endings):
             return kind
     raise SourceError(
-        f"{path.name!r} is no kind of dataset known here; expected a folder, an archive ({', '.join(ARCHIVES)}), "
+        f"{path.name!r} is not a kind of data Winnow reads: expected a folder, an archive ({', '.join(ARCHIVES)}), "
         f"a table ({', '.join(TABLES)}) or .npz"
     )
+
+
+def tables_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(TABLES)]
 
 
 def title_of(path: Path) -> str:

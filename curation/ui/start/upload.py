@@ -63,7 +63,7 @@ def uploaded(token: str, attempt: str) -> Uploaded:
     """
     folder = upload_folder(token) / attempt
     if not re.fullmatch(r"[0-9a-z]{1,20}", attempt) or not folder.is_dir():
-        raise SourceError("nothing arrived of this upload; reload the page and try again")
+        raise SourceError("the upload did not arrive: reload the page and try again")
     entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
     if len(entries) == 1:
         only = entries[0]
