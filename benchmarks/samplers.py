@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("-w", "--workspace", type=Path, default=Path("workspaces/samplers"))
     given = parser.parse_args()
     if given.what == "scale":
-        return scale()
+        return scale(given.samplers)
     given.workspace.mkdir(parents=True, exist_ok=True)
     with one_torch_thread(), one_blas_thread():
         rows = list(_compare(given))
@@ -244,7 +244,7 @@ def promises(pick, keep: float, forms: list[str]) -> list[str]:
     return [f"- {sentence}: {'yes' if kept() else '**no**'}" for form, sentence, kept in asked if form in forms]
 
 
-def scale(n: int = 1_000_000, k: int = 10) -> None:
+def scale(wanted: list[str] | None, n: int = 1_000_000, k: int = 10) -> None:
     """CPU seconds to choose an epoch and to be told it in 100 batches, and bytes held per item, at keep = 0.5."""
     from sklearn.datasets import make_blobs
 
@@ -260,6 +260,8 @@ def scale(n: int = 1_000_000, k: int = 10) -> None:
     print(_line(["sampler", "making it, s", "an epoch, s", "bytes an item"]))
     print(_line(["---"] * 4))
     for name, method in methods("samplers").items():
+        if wanted and name not in wanted:
+            continue
         begin = time.process_time()
         s = Sampler(method.call(view, 0.5, seed=0, **method.validated({}, name)), 12, name)
         made = time.process_time() - begin

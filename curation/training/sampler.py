@@ -105,7 +105,8 @@ class Sampler:
             else:
                 self._train += len(ids)
                 self._done += len(ids)
-                np.add.at(self._used, ids, 1)
+                once, times = np.unique(ids, return_counts=True)  # np.add.at takes three times as long
+                self._used[once] += times.astype(np.int32)
             if not (finite := np.isfinite(losses)).all():
                 self._set_aside(ids[~finite])
                 ids, losses, logits = ids[finite], losses[finite], None if logits is None else logits[finite]
