@@ -148,7 +148,7 @@ def fingerprint(path: Path, where: str) -> str:
 
 def plan(
     recipe: Recipe,
-    workspace: Workspace,
+    workspace: Workspace | Path | str,
     targets: Sequence[str] | None = None,
     effective: EffectiveDecisions | None = None,
     *,
@@ -161,6 +161,7 @@ def plan(
     effective: what a person decided; by default the recipe's decisions, then those of the workspace.
     look: tells from outside whether a file or folder has changed; see `fingerprint`.
     """
+    workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
     if effective is None:
         effective = fold([*recipe.decision, *DecisionLog(workspace.folder).all()])
     ask = Ask(Plan(recipe, workspace, effective), look)
