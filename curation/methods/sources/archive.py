@@ -25,7 +25,7 @@ CARD = Card(
     cost="the images are written to the workspace once; each is decoded once, in worker processes",
     blind_to="labels that are not folder names; archives inside the archive",
     tags=("images",),
-    version=2,
+    version=3,
     opens=(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"),
 )
 

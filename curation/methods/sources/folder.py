@@ -31,7 +31,7 @@ CARD = Card(
     cost="every file is read and decoded once, in worker processes",
     blind_to="labels that are not folder names",
     tags=("images",),
-    version=2,
+    version=3,
     opens=("/",),
 )
 

@@ -34,6 +34,7 @@ CARD = Card(
     blind_to="columns other than the image and the label",
     paper="https://arxiv.org/abs/2109.02846",
     tags=("images", "download"),
+    version=2,
     requires=("datasets",),
 )
 

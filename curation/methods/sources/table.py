@@ -43,7 +43,7 @@ CARD = Card(
     cost="every image is read and decoded once, in worker processes",
     blind_to="columns that are not named, and text: a table needs a column of paths or of image bytes",
     tags=("images",),
-    version=2,
+    version=3,
     opens=(".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq"),
 )
 
