@@ -117,6 +117,15 @@ def test_principal_axes_have_a_fixed_sign_and_zero_beyond_the_rank():
     assert pca(np.ones((1, 1), np.float32)).tolist() == [[0.0, 0.0]]
 
 
+@pytest.mark.parametrize("shape", [(40, 6), (6, 40), (30, 30)])
+def test_principal_axes_are_those_of_the_singular_values_however_wide_the_rows(shape):
+    x = (np.random.default_rng(0).normal(size=shape) * np.linspace(1, 3, shape[1]) + 50).astype(np.float32)
+    centred = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:3]
+    axes *= np.sign(axes[np.arange(3), np.abs(axes).argmax(axis=1)])[:, None]
+    np.testing.assert_allclose(pca(x, 3), centred @ axes.T, atol=1e-3)
+
+
 def plain_farthest_first(x, budget, start):
     """Every distance from scratch, in float64, for every pick."""
     x, picks = x.astype(np.float64), [start]
