@@ -47,7 +47,7 @@ def pca(x: np.ndarray, k: int = 2) -> np.ndarray:
     """float32 [n, k]: x [n, d] centred and projected on its k axes of largest variance.
 
     The sign of an axis is free; it is fixed so that the coefficient largest in size is positive. Columns beyond
-    the rank of x are zero. Time n * d * min(n, d), memory one matrix of min(n, d) rows and columns and a centred copy of
+    the rank of x are zero. Time n * d * min(n, d), memory one square matrix of min(n, d) rows and a centred copy of
     x. Not scikit-learn's PCA: beside a large mean its solver of this speed rounds 200 times as much.
 
     >>> pca(np.array([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]]), k=1).ravel().tolist()
