@@ -15,6 +15,7 @@ from curation.engine.compute import Call, compute
 from curation.engine.plan import Plan, Step
 from curation.engine.recipe import Recipe
 from curation.engine.stages.prune import Prune, apply_budget, prefix_of
+from curation.ui.state.analysis_results import analysis_results
 from curation.ui.state.item_state import item_state
 from curation.ui.state.project import Project
 
@@ -104,7 +105,7 @@ def facts(project: Project, shown: Preview) -> Facts:
     wrong = known_mistakes(project)
     if wrong is not None:
         mistakes = (int((wrong & inside).sum()), int(wrong[rows].sum()))
-    mislabels = [flag.flagged for flag in project.flags().values() if "mislabel" in flag.tags]
+    mislabels = [flag.flagged for flag in analysis_results(project).of_kind("mislabel").values()]
     if mislabels:
         any_ = np.logical_or.reduce(mislabels)
         flagged = (int((any_ & inside).sum()), int(any_[rows].sum()))

@@ -110,7 +110,7 @@ class Project:
 
     # -- plan and results ----------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         """The plan of the analysis pages show."""
         return self.showing(*analysis())
@@ -137,8 +137,11 @@ class Project:
     @property
     def store(self) -> ResultReader | None:
         """Items and results; None until the source has been read."""
-        step = self.plan.find("source")
-        return _store(self.folder, step.key, self._toml, self.shown[1], self) if self.plan.done(step) else None
+        return self._reader if self.plan.done(self.plan.find("source")) else None
+
+    @cached_property
+    def _reader(self) -> ResultReader:
+        return _store(self.folder, self.plan.find("source").key, self._toml, self.shown[1], self)
 
     @cached_property
     def items(self) -> Items | None:
@@ -224,7 +227,7 @@ class Project:
 
     def _forget(self, *names: str) -> None:
         """Read again, when it is asked for, what has changed."""
-        for name in ("shown", "stale", *names):
+        for name in ("shown", "stale", "plan", "_reader", *names):
             self.__dict__.pop(name, None)
 
     # -- the selection: one set of item rows, shared by map, gallery and tables -----------------------------
