@@ -66,9 +66,9 @@ CONFUSED = {
     "head": lambda view: head.train(view, seed=0, device="cpu", steps=60),
     "logistic": logistic.train,
     "cnn": lambda view: cnn.train(view, seed=0, device="cpu", width=4, steps=60),
-    "module": lambda view: module.train(view, seed=0, device="cpu", path="tests.truth.test_weights:OnPixels"),
+    "module": lambda view: module.train(view, seed=0, device="cpu", path="tests.truth.test_weights:OnPixels", steps=60),
     "module_embeddings": lambda view: module_embeddings.train(
-        view, seed=0, device="cpu", path="tests.truth.test_weights:OnEmbeddings"
+        view, seed=0, device="cpu", path="tests.truth.test_weights:OnEmbeddings", steps=60
     ),
 }
 
