@@ -82,10 +82,15 @@ class View:
         return part
 
     def weighted(self, weights: np.ndarray) -> View:
-        """The same rows, of which some count more than others in training: float [m] >= 0, brought to mean 1."""
-        part = self.subset(np.arange(len(self)))
+        """The same rows, each counting `weights` [m] for a student: >= 0 on any scale, finite, one above 0."""
         weights = float_rows(weights)
-        part._cache["weights"] = weights / max(weights.mean(), 1e-12)
+        if weights.shape != (len(self),) or not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+            raise InputError(
+                f"weights of {len(self):,} rows must be as many finite numbers, none below 0 and not all 0; "
+                f"found {weights.shape}, {int((~(weights >= 0)).sum()):,} of them negative or NaN"
+            )
+        part = self.subset(np.arange(len(self)))
+        part._cache["weights"] = weights
         return part
 
     def asking(
@@ -117,8 +122,9 @@ class View:
 
     @property
     def weights(self) -> np.ndarray | None:
-        """float64 [m], how much each row counts in training; None where all count the same. Needs no declaring."""
-        return self._cache.get("weights")
+        """float64 [m] with mean 1, how much each row counts for a student; None = all the same. Needs no declaring."""
+        weights = self._cache.get("weights")
+        return None if weights is None else weights / weights.mean()
 
     def evidence(self, name: str) -> Any:
         """Evidence by what it is called, for kinds that have no property here."""

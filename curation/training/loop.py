@@ -17,7 +17,7 @@ from curation.data.view import View
 from curation.errors import InputError, RunError
 from curation.training import scheduled
 from curation.training.checkpoints import flat
-from curation.training.device import autocast
+from curation.training.device import autocast, gradient_scaler
 from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
@@ -36,6 +36,7 @@ def fit(
     schedule: Callable[[float], float],
     augment: Callable | None = None,
     smoothing: float = 0.0,
+    weights=None,
     record: Record | None = None,
     progress: Callable | None = None,
     sampler: Sampler | None = None,
@@ -46,6 +47,7 @@ def fit(
     optimiser: carries the peak learning rate; schedule: share of the training done (0..1) -> share of that peak.
     batch: the most rows per step; an epoch is split evenly, so no step is left with a handful of rows.
     augment: (rows of inputs, generator) -> the same rows, altered. smoothing: of the labels, see cross_entropy.
+    weights: float [m] with mean 1, how much the loss of each row counts; None = all the same. A sampler has its own.
     sampler: chooses the rows of every epoch until its budget is used up, in place of `epochs`; see scheduled.py.
     watch: called after every epoch.
     Deterministic for a seed on the CPU. Raises RunError when the loss stops being a number.
@@ -55,7 +57,7 @@ def fit(
 
     device = labels.device
     generator = torch.Generator(device).manual_seed(seed)
-    peaks = [group["lr"] for group in optimiser.param_groups]
+    scaler, peaks = gradient_scaler(device), [group["lr"] for group in optimiser.param_groups]
     if sampler is None:
         turns = _everything(len(labels), epochs, batch, generator)
     else:
@@ -74,12 +76,16 @@ def fit(
             if record is not None:  # before the update: what the student knew when it met these rows
                 record.batch(rows.cpu().numpy(), to_numpy(logits))
             if sampler is None:
-                loss = cross_entropy(logits.float(), labels[rows], label_smoothing=smoothing)
+                reduction = "mean" if weights is None else "none"
+                loss = cross_entropy(logits.float(), labels[rows], label_smoothing=smoothing, reduction=reduction)
+                if weights is not None:
+                    loss = (loss * weights[rows]).mean()
             else:
                 loss = scheduled.loss(sampler, rows, logits.float(), labels[rows], smoothing)
             optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+            scaler.scale(loss).backward()
+            scaler.step(optimiser)  # passes over a step whose gradients are too large for fp16
+            scaler.update()
             total += loss.detach()
         if not torch.isfinite(total):  # asked once an epoch: asking every step would make a GPU wait
             raise RunError(
@@ -160,6 +166,11 @@ def checked_labels(view: View) -> np.ndarray:
     if len(view.classes) < 2:
         raise InputError(f"a student needs at least two classes to tell apart; there is {len(view.classes)}")
     return view.labels
+
+
+def item_weights(view: View, device):
+    """float32 [m] on the device, the weights of the view's rows; None where all count the same."""
+    return None if view.weights is None else tensor(view.weights.astype(np.float32), device)
 
 
 def cosine(done: float) -> float:

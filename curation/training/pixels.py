@@ -57,6 +57,7 @@ def train(
         schedule=loop.triangle,
         augment=augmentation(augment),
         smoothing=smoothing,
+        weights=loop.item_weights(view, device),
         record=record,
         progress=progress,
         sampler=sampler,

@@ -133,8 +133,11 @@ def train(
         torch.manual_seed(seed)
         optimiser = torch.optim.AdamW((p for p in net.parameters() if p.requires_grad), lr=lr)
         student = loop.predictor(net, inputs, sampler.planned if sampler is not None else fit["epochs"] * len(codes))
-        after = watch and partial(watch, student)
-        loop.fit(net, x, y, optimiser=optimiser, seed=seed, schedule=loop.triangle, sampler=sampler, watch=after, **fit)
+        after, weights = watch and partial(watch, student), loop.item_weights(view, device)
+        loop.fit(
+            net, x, y, optimiser=optimiser, seed=seed, schedule=loop.triangle, weights=weights, sampler=sampler,
+            watch=after, **fit,
+        )  # fmt: skip
     return student
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +27,8 @@ from curation.engine.trials import FULL, RANDOM
 from curation.errors import RecipeError, StepError, nearest
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
-Select = Callable[[View, int], "np.ndarray | Selection"]
+Select = Callable[..., "np.ndarray | Selection"]  # (view, budget); under balance with `rng` as well
+_BALANCE = 2  # how classes are given their share; raised, as a card's version, when another subset comes of it
 
 
 class Prune(Named):
@@ -68,7 +70,7 @@ def subset(
     """The key of a subset; keep and seed in the place of the section's own."""
     card = registry.get("pruners", section.use).card
     balance = section.balance and not card.balances  # what a pruner does anyway is not asked of the engine
-    extra = {"keep": keep or section.keep, "balance": balance, "without": sorted(section.without)}
+    extra = {"keep": keep or section.keep, "balance": balance and _BALANCE, "without": sorted(section.without)}
     inputs = {f"flag:{name}": ask.result("flag", name) for name in section.without}
     if ask.rows_key:
         inputs["rows"] = ask.rows_key
@@ -123,7 +125,7 @@ def apply_budget(step: Step, store: ResultReader, select: Select, student: Calla
     if wanted:
         view = store.view(step, rows[pool], student)
         if step.extra["balance"]:
-            picked, weights = per_class_selection(view, store.labels[rows[pool]], wanted, select)
+            picked, weights = per_class_selection(view, store.labels[rows[pool]], wanted, select, step.seed)
         else:
             picked, weights = validated_selection(view, wanted, select)
         picked = pool[picked]
@@ -137,7 +139,7 @@ def prefix_of(order: np.ndarray, n: int) -> Select:
     """A pruner that repeats what it said for a larger budget: order, int [k], are the item rows it took, of n."""
     place = np.full(n, len(order))
     place[order] = np.arange(len(order))
-    return lambda view, wanted: np.argsort(place[view.rows], kind="stable")[:wanted]
+    return lambda view, wanted, **_: np.argsort(place[view.rows], kind="stable")[:wanted]
 
 
 def validated_selection(view: View, wanted: int, select: Select) -> tuple[np.ndarray, np.ndarray | None]:
@@ -151,16 +153,17 @@ def validated_selection(view: View, wanted: int, select: Select) -> tuple[np.nda
 
 
 def per_class_selection(
-    view: View, labels: np.ndarray, wanted: int, select: Select
+    view: View, labels: np.ndarray, wanted: int, select: Select, seed: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The same share of every class: quotas by largest remainder, one call per class, orders merged by rank."""
+    """The same share of every class: one call per class, each with random numbers of its own, orders merged by rank."""
     counts = np.bincount(labels)
+    streams = np.random.default_rng(seed).spawn(len(counts))
     parts, weights, ranks = [], [], []
     for code, quota in enumerate(quotas(counts, wanted)):
         if quota == 0:
             continue
         members = np.flatnonzero(labels == code)
-        picked, own = validated_selection(view.subset(members), int(quota), select)
+        picked, own = validated_selection(view.subset(members), int(quota), partial(select, rng=streams[code]))
         parts.append(members[picked])
         weights.append(own)
         ranks.append((np.arange(quota) + 0.5) / quota)  # each class's first come first, its last come last

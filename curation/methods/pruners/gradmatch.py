@@ -38,6 +38,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/2103.00123",
     tags=("gradients", "weights"),
     weights=True,
+    version=2,
 )
 
 

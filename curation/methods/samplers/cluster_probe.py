@@ -28,6 +28,7 @@ CARD = Card(
     blind_to="what tells items of one cluster apart",
     needs=("embeddings", "labels"),
     tags=("losses", "weights", "forward", "ours"),
+    version=2,
 )
 
 _CLUSTERS = 1 << 32  # key of the clusters' generator; those of the epochs are smaller

@@ -31,6 +31,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1512.03385",
     tags=("network", "slow"),
     requires=("torch",),
+    weights=True,
 )
 
 LEAST_STEPS = 200  # a set of 100 items gets this many updates, whatever `epochs` says

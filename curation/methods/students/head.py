@@ -32,6 +32,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1610.01644",
     tags=("linear", "fast"),
     requires=("torch",),
+    weights=True,
 )
 
 BATCH = 512
@@ -95,6 +96,7 @@ def train(
             batch=BATCH,
             seed=seed,
             schedule=loop.cosine,
+            weights=loop.item_weights(view, device),
             record=record,
             progress=progress,
             sampler=sampler,

@@ -32,6 +32,7 @@ CARD = Card(
     tags=("network",),
     own_code=True,
     requires=("torch",),
+    weights=True,
 )
 
 LEAST_STEPS = 200  # a set of 100 items gets this many updates, whatever `epochs` says

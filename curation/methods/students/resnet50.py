@@ -32,6 +32,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1512.03385",
     tags=("network", "slow", "gpu"),
     requires=("torch", "torchvision"),
+    weights=True,
 )
 
 
