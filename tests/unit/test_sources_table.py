@@ -176,7 +176,7 @@ def test_a_table_of_text_says_that_it_cannot_be_read_yet(tmp_path):
         ("t.csv", "path,path,label\na,b,c\n", "has two columns 'path'"),
         ("t.csv", "path,label,split\na/1.png,cat,monday\n", "'monday' is not a split; expected one of: train"),
         ("t.csv", "path,label,id\na/1.png,cat,\n", "row 1 of .* has no id"),
-        ("t.csv", "path,label,id\na/1.png,cat,x\na/2.png,cat,x\n", "the id 'x' stands on more than one row"),
+        ("t.csv", "path,label,id\na/1.png,cat,x\na/2.png,cat,x\n", "the id 'x' appears in more than one row"),
         ("t.jsonl", '{"path": "a"}\n{broken', "line 2 of .* is not JSON"),
         ("t.jsonl", "[1, 2]\n", "line 1 of .* is not a JSON object"),
         ("t.parquet", "text", "cannot be read as a table"),

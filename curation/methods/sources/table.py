@@ -89,7 +89,7 @@ def read(
         raise SourceError(f"the table {path} has no rows")
 
     if group and "group" not in wanted and place.any_stored:
-        raise SourceError(f"group = {group!r}: the images of {path} are no files of their own; name a column instead")
+        raise SourceError(f"group = {group!r}: the images of {path} are not separate files; name a column instead")
     labels = [as_class(cell, names) for cell in cells[label]]
     return make_items(
         ids=_ids(cells[id], path) if id else _unique([row.path or f"row {i + 1}" for i, row in enumerate(rows)]),
@@ -137,11 +137,13 @@ class _Place:
             if self._total > max(RATIO_FROM, MAX_RATIO * self._packed) or self._total > MAX_TOTAL:
                 raise SourceError(
                     f"{self._table} unpacks to more than {MAX_RATIO} times its size or {MAX_TOTAL / 1e9:g} GB of "
-                    "images, as files made to fill a disk do"
+                    "images, like files made to fill a disk"
                 )
             return _Row(store_image(self.files, number, cell), stored=True)
         if not isinstance(cell, str):
-            raise SourceError(f"{where} holds {cell!r}, neither a path nor image bytes; name another with image = ...")
+            raise SourceError(
+                f"{where} holds {cell!r}, neither a path nor image bytes; name another column with image = ..."
+            )
         name = cell.encode("utf-8", "replace").decode().replace("\\", "/").replace("\0", "")
         if len(name) > MAX_PATH:
             return _Row(name[:100] + "...", f"its path has {len(name):,} characters, over the limit of {MAX_PATH:,}")
