@@ -298,3 +298,9 @@ def _alone(numbers: np.ndarray, column: pa.ChunkedArray) -> np.ndarray:
     numbers = numbers.copy()
     numbers[missing] = numbers.max(initial=0) + 1 + np.arange(missing.sum())
     return numbers
+
+
+def test_rows(items: Items) -> np.ndarray:
+    """Item rows to measure on: those of test, else those of val; empty where the source has neither."""
+    rows = items.rows(TEST)
+    return rows if len(rows) else items.rows(VAL)

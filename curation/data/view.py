@@ -81,6 +81,13 @@ class View:
         part.classes, part._cache["labels"] = tuple(classes), np.asarray(labels, np.int64)
         return part
 
+    def weighted(self, weights: np.ndarray) -> View:
+        """The same rows, of which some count more than others in training: float [m] >= 0, brought to mean 1."""
+        part = self.subset(np.arange(len(self)))
+        weights = float_rows(weights)
+        part._cache["weights"] = weights / max(weights.mean(), 1e-12)
+        return part
+
     def asking(
         self,
         known: np.ndarray,
@@ -107,6 +114,15 @@ class View:
         """int64 positions of the train rows, for what sees all rows and may fit on these only. Needs no declaring."""
         provide = self._provide.get("train")  # rows -> positions among them; not cached: a cut renumbers them
         return np.arange(len(self)) if provide is None else provide(self.rows)
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """float64 [m], how much each row counts in training; None where all count the same. Needs no declaring."""
+        return self._cache.get("weights")
+
+    def evidence(self, name: str) -> Any:
+        """Evidence by what it is called, for kinds that have no property here."""
+        return self._get(name)
 
     def _get(self, name: str) -> Any:
         if self._needs is not None and name not in self._needs:

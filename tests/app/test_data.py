@@ -10,6 +10,7 @@ import pytest
 
 from curation.data.items import make_items
 from curation.engine.recipe import load_recipe, parse_recipe
+from curation.engine.stage import analysis
 from curation.errors import RecipeError
 from curation.ui.parts.csv_download import as_csv
 from curation.ui.server import projects
@@ -25,11 +26,11 @@ def texts(elements) -> str:
 
 @pytest.fixture
 def started(monkeypatch):
-    """Jobs that were started, as (workspace, title, until); nothing runs."""
+    """Jobs that were started, as (workspace, title, targets); nothing runs."""
     found = []
 
-    def start(self, recipe, title, until=None, device="auto"):
-        found.append((self.workspace.name, title, until))
+    def start(self, recipe, title, targets=None, device="auto"):
+        found.append((self.workspace.name, title, targets))
 
     monkeypatch.setattr("curation.engine.jobs.Jobs.start", start)
     return found
@@ -45,7 +46,7 @@ def test_one_click_on_the_sample_makes_a_complete_project_and_starts_the_whole_a
     page = app()
     page.button("try_sample").click().run()
     assert not page.exception
-    assert started == [("digits", "Analyse the sample", "map")]
+    assert started == [("digits", "Analyse the sample", analysis())]
     recipe = load_recipe(empty_home / "digits" / "recipe.toml")
     assert recipe.source.params["mistakes"] == 0.05
     assert recipe.encode.use == "pixels"
@@ -82,7 +83,7 @@ def test_a_folder_is_read_where_it_lies_by_a_job_that_ends_with_the_source(empty
     page.text_input("own_path").set_value(str(folder)).run()
     page.button("own_path_read").click().run()
     assert not page.exception
-    assert started == [("flowers", "Read flowers", "source")]
+    assert started == [("flowers", "Read flowers", ["source"])]
     recipe = load_recipe(empty_home / "flowers" / "recipe.toml")
     assert (recipe.source.use, recipe.source.params["path"]) == ("folder", folder)
 
@@ -124,7 +125,7 @@ def test_analysing_in_another_way_stores_the_choice_and_starts_a_job(project_hom
     page.multiselect("choose_scores").set_value(["margin"]).run()
     page.button("analyse").click().run()
     assert not page.exception
-    assert started == [("digits", "Analyse", "map")]
+    assert started == [("digits", "Analyse", analysis())]
     assert [s.use for s in load_recipe(project_home / "digits" / "recipe.toml").score] == ["margin"]
 
 

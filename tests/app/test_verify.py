@@ -6,6 +6,7 @@ from scipy.stats import ttest_1samp
 
 from curation.engine.recipe import load_recipe
 from curation.engine.run import run
+from curation.engine.stage import analysis
 from curation.ui.verify import summary
 
 
@@ -119,7 +120,7 @@ def test_before_there_is_a_result_the_page_says_what_to_do(project_home, app, na
 
 
 def test_methods_chosen_on_the_page_join_the_saved_subsets(project_home, app, monkeypatch):
-    monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda self, recipe, title, until=None: None)
+    monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda self, recipe, title, targets=None: None)
     page = app("verify", project="digits")
     page.multiselect("verify_methods").set_value(["herding"]).run()
     page.multiselect("verify_keeps").set_value([0.1, 0.3]).run()
@@ -133,13 +134,13 @@ def test_methods_chosen_on_the_page_join_the_saved_subsets(project_home, app, mo
 def test_training_saves_the_settings_and_starts_a_job(project_home, app, monkeypatch):
     started = []
     monkeypatch.setattr(
-        "curation.engine.jobs.Jobs.start", lambda self, recipe, title, until=None: started.append(until)
+        "curation.engine.jobs.Jobs.start", lambda self, recipe, title, targets=None: started.append(targets)
     )
     page = app("verify", project="digits")
     page.slider("verify_seeds").set_value(4).run()
     page.button("verify_run").click().run()
     assert not page.exception
-    assert started == ["verify"]
+    assert started == [["verify"]]
     assert load_recipe(project_home / "digits" / "recipe.toml").verify.seeds == 4
 
 
@@ -151,7 +152,7 @@ def test_finished_trainings_are_shown_in_words_chart_and_table(project_home, app
     verify = parse_recipe({"source": {"use": "sample"}, "verify": {"use": "head", "seeds": 2}}).verify
     verify.params["epochs"] = 2
     recipe = recipe.model_copy(update={"verify": verify, "export": []})
-    run(recipe, folder, until="verify", device="cpu")
+    run(recipe, folder, targets=[*analysis(), "verify"], device="cpu")
     page = app("verify", project="digits")
     assert not page.exception
     table = page.dataframe[0].value

@@ -142,7 +142,7 @@ PURE = (
     *("grow/batches", "grow/curves", "map/selection", "parts/catalogue", "parts/chart_style", "parts/charts"),
     *("parts/csv_download", "parts/thumbnails", "parts/tiles", "review/queue", "start/overview", "start/presets"),
     *("start/source_kind", "state/item_state", "verify/accuracy_figure", "verify/curve_figure", "verify/panels"),
-    *("verify/proxy_check", "verify/summary", "verify/trials"),
+    *("verify/proxy_check", "verify/summary", "verify/choices"),
 )
 
 

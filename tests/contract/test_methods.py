@@ -12,10 +12,10 @@ import random
 import numpy as np
 import pytest
 
-from curation.card import EVIDENCE, NEEDS
+from curation.card import NEEDS
 from curation.data.results import Dynamics, Factors, Flags, Neighbours, Probabilities, Selection
 from curation.data.view import View
-from curation.engine.registry import KINDS, all_methods, methods
+from curation.engine.registry import all_methods, evidence, kinds, methods
 from curation.errors import InputError
 from curation.training.checkpoints import Network
 from tests import toy
@@ -108,10 +108,10 @@ def test_has_a_card_and_a_one_line_summary(method):
     assert method.summary.endswith((".", ":")) or ":" in method.summary
     assert len(method.summary) <= 120
     assert len(method.doc.splitlines()) > 2, "the docstring says what the method does and what it is blind to"
-    assert set(card.needs) <= set(NEEDS)
+    assert set(card.needs) <= {*NEEDS, *evidence()}
     assert card.rows in ("train", "pool", "all")
-    assert method.call.__doc__, f"{KINDS[method.kind]}() says what comes back"
-    if method.kind in ("scores", "flags", "maps", "pruners", "queries", "samplers", *EVIDENCE):
+    assert method.call.__doc__, f"{kinds()[method.kind].verb}() says what comes back"
+    if method.kind in ("scores", "flags", "maps", "pruners", "queries", "samplers", "evidence"):
         assert card.cost
         assert card.blind_to
 

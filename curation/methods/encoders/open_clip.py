@@ -34,6 +34,9 @@ CARD = Card(
     requires=("torch", "open_clip"),
     rows="all",
     stochastic=False,
+    pace=(0.08, 0.002),
+    rank=2,
+    why="Its weights are available, and it works well on everyday photographs.",
 )
 
 DEFAULT = ("ViT-B-32", "laion2b_s34b_b79k")

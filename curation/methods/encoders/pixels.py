@@ -31,6 +31,8 @@ CARD = Card(
     requires=("torch",),
     rows="all",
     stochastic=False,
+    side=16,
+    why="Images this small are best compared by their raw pixels.",
 )
 
 

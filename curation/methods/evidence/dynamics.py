@@ -29,6 +29,7 @@ CARD = Card(
     needs=("labels",),
     paper="https://arxiv.org/abs/1812.05159",
     tags=("student",),
+    gives=("network",),
 )
 
 

@@ -30,6 +30,7 @@ CARD = Card(
     needs=("labels", "groups"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("student",),
+    gives=("in_fold",),
 )
 
 

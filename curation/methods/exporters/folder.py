@@ -18,6 +18,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
+from curation.data.safe_open import real_name
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
 from curation.data.writing.export_helpers import encoded, kept_rows, need_images, stored
 from curation.errors import InputError
@@ -81,7 +82,7 @@ def _put(items: Items, row: int, target: Path, how: str) -> None:
             with target.open("wb") as out:
                 shutil.copyfileobj(source, out)
             return
-        path = items.root / items.column("path")[row]
+        path = Path(real_name(items.root, items.column("path")[row]))
         try:
             os.link(path.resolve(), target)
         except OSError as error:

@@ -37,6 +37,7 @@ CARD = Card(
     needs=("embeddings", "labels"),
     paper="https://arxiv.org/abs/2006.03875",
     tags=("geometry", "weights", "small budgets"),
+    weights=True,
 )
 
 _ROWS = 8192

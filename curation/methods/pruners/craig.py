@@ -40,6 +40,7 @@ CARD = Card(
     tags=("gradients", "submodular", "weights"),
     requires=("torch",),
     stochastic=False,
+    weights=True,
 )
 
 

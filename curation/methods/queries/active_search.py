@@ -33,6 +33,8 @@ CARD = Card(
     paper="https://proceedings.mlr.press/v70/jiang17d.html",
     tags=("concept", "search"),
     requires=("torch",),
+    labelled=1,
+    concept=True,
 )
 
 

@@ -25,6 +25,7 @@ CARD = Card(
     needs=("known", "predicted"),
     paper="https://arxiv.org/abs/2007.00077",
     tags=("concept", "search"),
+    concept=True,
 )
 
 

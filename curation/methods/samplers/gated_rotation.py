@@ -6,8 +6,8 @@ suspects, so that the network can clear them. Items weigh alike, the loss orders
 buy more epochs. Blind to wrong labels in places where wrong labels agree with each other, and to rare right ones: a
 lonely item of a rare kind is a suspect until the network has learnt it.
 
-Measured with 12 epochs on features of 10,000 images: 1.9 to 2.3 points above random parts with 20 % wrong labels,
-within 0.1 without (docs/schedule.md). The thresholds were chosen on three of the ten seeds of those runs.
+Measured on digits with 20 % wrong labels: 2.2 points above random parts at half of the passes, 0.6 at 30 %; without
+wrong labels within 0.1 (docs/schedule.md). Its thresholds were chosen on features of CIFAR-10, not on the digits.
 """
 
 from __future__ import annotations

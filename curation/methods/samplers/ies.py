@@ -39,8 +39,8 @@ class IES(Rule):
     def __init__(self, n: int, keep: float, seed: int, theta: float, quantile: float):
         super().__init__(n, keep, seed)
         self.theta, self.quantile = theta, quantile
-        self.last = np.zeros((2, n), np.float32)  # the newest loss and the one before
-        self.bend = np.zeros((3, n), np.float32)  # absolute second differences, newest first
+        self.last = np.zeros((n, 2), np.float32)  # the newest loss and the one before
+        self.bend = np.zeros((n, 3), np.float32)  # absolute second differences, newest first
         self.recorded = np.zeros(n, np.uint8)
         self.rests = np.zeros(n, bool)
 
@@ -52,18 +52,19 @@ class IES(Rule):
         return self.rng(self.epoch).permutation(np.flatnonzero(~self.rests)), None
 
     def update(self, rows: np.ndarray, losses: np.ndarray, logits: np.ndarray | None) -> None:
-        self.bend[1:, rows] = self.bend[:-1, rows]
-        self.bend[0, rows] = np.abs(losses - 2 * self.last[0, rows] + self.last[1, rows])
-        self.last[1, rows] = self.last[0, rows]
-        self.last[0, rows] = losses
+        last, bend = self.last[rows], self.bend[rows]
+        newest = np.abs(losses - 2 * last[:, 0] + last[:, 1])
+        self.bend[rows] = np.stack([newest, bend[:, 0], bend[:, 1]], axis=1)
+        self.last[rows] = np.stack([losses, last[:, 0]], axis=1)
         self.recorded[rows] = np.minimum(self.recorded[rows] + 1, _LOSSES)
 
     def _at_rest(self) -> np.ndarray:
         known = self.recorded == _LOSSES
         if not known.any():
             return np.zeros(self.n, bool)
-        bend = self.bend.mean(axis=0)
-        found = known & (bend < max(self.theta, np.quantile(bend[known], self.quantile)))
+        bend = self.bend.mean(axis=1)
+        place = int(self.quantile * known.sum())
+        found = known & (bend < max(self.theta, np.partition(bend[known], place)[place]))
         return found if not found.all() else np.zeros(self.n, bool)  # nothing moves any more: train on everything
 
 

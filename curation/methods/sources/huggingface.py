@@ -22,8 +22,9 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
-from curation.data.reading.cells import SPLIT_NAMES, as_class, as_label
+from curation.data.reading.cells import as_class, as_label
 from curation.data.reading.image_checks import as_columns, examine, store_image
+from curation.data.reading.split_names import SPLIT_NAMES
 from curation.data.safe_open import open_inside
 from curation.errors import SourceError, UnavailableError
 
@@ -33,6 +34,7 @@ CARD = Card(
     blind_to="columns other than the image and the label",
     paper="https://arxiv.org/abs/2109.02846",
     tags=("images", "download"),
+    version=2,
     requires=("datasets",),
 )
 

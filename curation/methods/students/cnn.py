@@ -20,6 +20,7 @@ from curation.data.view import View
 from curation.maths.threads import one_torch_thread
 from curation.training import loop, nets, pixels
 from curation.training.checkpoints import Network
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -42,6 +43,8 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
+    sampler: Sampler | None = None,
+    watch=None,
     epochs: Annotated[
         int, Field(ge=1, le=1000, description="Passes over the training images; sets of only a few batches get more.")
     ] = 10,
@@ -86,6 +89,8 @@ def train(
             augment=augment,
             record=record,
             progress=progress,
+            sampler=sampler,
+            watch=watch,
         )
 
 

@@ -11,6 +11,7 @@ Kingma & Ba, Adam: A Method for Stochastic Optimization, ICLR 2015.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from curation.data.view import View
 from curation.maths.threads import one_torch_thread
 from curation.training import loop, nets
 from curation.training.checkpoints import Network
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -43,6 +45,8 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
+    sampler: Sampler | None = None,
+    watch=None,
     hidden: Annotated[
         int, Field(ge=0, le=8192, description="Units of the hidden layer; 0 is softmax regression without one.")
     ] = 0,
@@ -78,6 +82,9 @@ def train(
     weights, biases = ([p for p in net.parameters() if (p.ndim > 1) == matrix] for matrix in (True, False))
     groups = [{"params": weights, "weight_decay": l2 / m}, {"params": biases}]
     epochs = loop.epochs_for(m, BATCH, epochs, LEAST_STEPS, steps)
+    student = loop.predictor(
+        net, lambda other: _load(other, device), sampler.planned if sampler is not None else epochs * m
+    )
     with one_torch_thread(BATCH * sum(w.numel() for w in weights) < loop.SMALL):
         loop.fit(
             net,
@@ -90,8 +97,10 @@ def train(
             schedule=loop.cosine,
             record=record,
             progress=progress,
+            sampler=sampler,
+            watch=watch and partial(watch, student),
         )
-    return loop.predictor(net, lambda other: _load(other, device), passes=epochs * m)
+    return student
 
 
 def network(view: View, weights, kept, *, hidden: int = 0, **_) -> Network:

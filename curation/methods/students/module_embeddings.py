@@ -20,6 +20,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.training import loop, nets, user_module
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -28,7 +29,8 @@ CARD = Card(
     blind_to="whatever your network is blind to",
     needs=("embeddings", "labels"),
     paper="https://arxiv.org/abs/1711.05101",
-    tags=("network", "own"),
+    tags=("network",),
+    own_code=True,
     requires=("torch",),
 )
 
@@ -42,6 +44,8 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
+    sampler: Sampler | None = None,
+    watch=None,
     path: Annotated[str, Field(max_length=500, description='Module and callable, as in "my_nets.small:Net".')] = "",
     epochs: Annotated[
         int, Field(ge=1, le=1000, description="Passes over the training items; sets of only a few batches get more.")
@@ -70,6 +74,8 @@ def train(
         batch=batch,
         record=record,
         progress=progress,
+        sampler=sampler,
+        watch=watch,
     )
 
 

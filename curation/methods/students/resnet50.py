@@ -21,6 +21,7 @@ from curation.card import Card
 from curation.data.view import View
 from curation.training import pixels
 from curation.training.checkpoints import Network
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -41,6 +42,8 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
+    sampler: Sampler | None = None,
+    watch=None,
     epochs: Annotated[
         int, Field(ge=1, le=1000, description="Passes over the training images; small sets get more.")
     ] = 30,
@@ -81,6 +84,8 @@ def train(
         device=device,
         record=record,
         progress=progress,
+        sampler=sampler,
+        watch=watch,
         epochs=epochs,
         steps=steps,
         lr=lr,

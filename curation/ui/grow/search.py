@@ -19,11 +19,11 @@ from curation.data.images import open_image
 from curation.data.reading.image_checks import examine
 from curation.data.view import View
 from curation.engine import results
-from curation.engine.active_learning import OTHERS
 from curation.engine.plan import Plan
 from curation.engine.registry import Method
 from curation.errors import SourceError, WinnowError
 from curation.maths.similarity.exact import cosines
+from curation.training.active_learning import OTHERS
 from curation.ui.grow.batches import WHY, waiting
 from curation.ui.parts import actions, item_card, theme
 from curation.ui.parts.gallery import Tile, gallery

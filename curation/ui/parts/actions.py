@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from curation.data.decisions import Decision
+from curation.engine.stage import analysis
 from curation.ui.parts import item_card
 from curation.ui.parts.theme import plain
 from curation.ui.state.project import Project
@@ -151,7 +152,7 @@ def stale_line(project: Project, known: Mapping[str, str], *, key: str, more: Ca
         if stale:
             item_card.note(f"{items(stale)} relabelled since the scores were computed", width="content")
             if st.button("Update", key=f"{key}_update", type="tertiary", help="Run the analysis again"):
-                project.start("Update the analysis", until="map")
+                project.start("Update the analysis", analysis())
                 st.rerun()
         if more is not None:
             more()

@@ -15,6 +15,7 @@ from typing import Any
 
 from curation.engine import registry
 from curation.engine.recipe import Recipe
+from curation.engine.stage import declared
 from curation.errors import InputError, SourceError
 from curation.ui.server import access
 from curation.ui.server.home import everyones, home
@@ -60,22 +61,17 @@ def check_recipe(recipe: Recipe) -> None:
     imported by its path, or a place outside the folders the app may use."""
     if access.visitor() is None:
         return
-    parts = {"sources": [recipe.source], "encoders": [recipe.encode], "scores": recipe.score, "flags": recipe.flag}
-    parts |= {"maps": [recipe.map], "pruners": recipe.prune, "students": [recipe.verify], "queries": [recipe.grow]}
-    own = {name for name, student in registry.methods("students").items() if "own" in student.card.tags}
-    for kind, sections in parts.items():
-        for section in filter(None, sections):
-            method = registry.get(kind, section.use)
-            if own & {str(value) for value in (section.use, getattr(section, "student", ""), *section.params.values())}:
+    own = {name for name, student in registry.methods("students").items() if student.card.own_code}
+    for stage in declared().values():
+        for section in stage.sections(recipe):
+            method = registry.get(stage.kind, section.use)
+            if own & {str(value) for value in (*section.model_dump().values(), *section.params.values())}:
                 raise InputError("your own code runs from the command line only, because people log in to this app")
             defaults = {name: field.default for name, field in method.params.model_fields.items()}
-            check_paths({name: value for name, value in section.params.items() if value != defaults.get(name)})
-    for section in recipe.evidence.values():
-        check_paths(section.params)
-    if recipe.grow and recipe.grow.cost not in ("", "bytes", "pixels"):
-        check_paths({"cost": Path(recipe.grow.cost)})
-    for section in recipe.export:
-        target(str(section.params["path"]))
+            given = {name: value for name, value in section.params.items() if value != defaults.get(name)}
+            if stage.writes:
+                target(str(given.pop("path")))
+            check_paths(given | {str(path): path for path in section.files()})
 
 
 def target(text: str) -> Path:

@@ -6,7 +6,7 @@ import humanize
 import numpy as np
 import streamlit as st
 
-from curation.engine import registry
+from curation.engine import registry, stage
 from curation.errors import InputError
 from curation.ui.parts import theme
 from curation.ui.parts.actions import items
@@ -38,7 +38,7 @@ def analysis_panel(project: Project, analysis: AnalysisResults, state: ItemState
         again, button = st.columns([3, 2], vertical_alignment="center")
         again.caption(f"{items(project.stale)} relabelled since the scores were computed")
         if button.button("Update the analysis", key="update_analysis", width="stretch"):
-            project.start("Update the analysis", until="map")
+            project.start("Update the analysis", stage.analysis())
             st.rerun()
     with st.expander("Change the analysis", key="other_analysis"):
         _choose(project, facts, "secondary")
@@ -124,5 +124,5 @@ def _start(project: Project, use: str, params: dict, scores: list[str], flags: l
         st.error(theme.plain(error), icon=":material/error:")
         return
     project.save(encode=asked.encode, score=asked.score, flag=asked.flag, map=asked.map)
-    project.start("Analyse", until="map")
+    project.start("Analyse", stage.analysis())
     st.rerun()

@@ -17,21 +17,18 @@ import streamlit as st
 from curation import packages
 from curation.data.reading.tables import columns_of
 from curation.engine import registry
+from curation.engine.stage import analysis
 from curation.errors import InputError, SourceError
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form, humanised
 from curation.ui.server import allowed_paths, projects
 from curation.ui.server.home import home
-from curation.ui.start import overview, presets, source_kind
+from curation.ui.start import opening, overview, presets, source_kind
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
 UPLOAD, PATH, NAMED = "Upload", "Path on the server", "Named dataset"
 RECENT = 12
-
-# Column names that say what a column holds, most telling first.
-IMAGES = ("path", "image_path", "image", "img_path", "img", "file_name", "filename", "filepath", "file")
-LABELS = ("label", "class", "category", "target", "labels", "y")
 
 
 def front_door() -> None:
@@ -58,7 +55,7 @@ def begin(title: str, source: Mapping[str, Any]) -> None:
     except InputError as error:
         st.error(theme.plain(error), icon=":material/error:")
         return
-    project.start(f"Read {title}", until="source")
+    project.start(f"Read {title}", ["source"])
     st.rerun()
 
 
@@ -75,7 +72,7 @@ def _sample() -> None:
     )
     if st.button("Try the sample", type="primary", key="try_sample", icon=":material/play_arrow:"):
         project = create_project("Digits", presets.sample())
-        project.start("Analyse the sample", until="map")
+        project.start("Analyse the sample", analysis())
         st.rerun()
 
 
@@ -91,7 +88,8 @@ def _sample_picture() -> str:
 def _own() -> None:
     st.markdown("**Bring your own images**")
     ways = [UPLOAD, PATH, NAMED]
-    way = st.segmented_control("From", ways, default=UPLOAD, required=True, key="own_way", label_visibility="collapsed")
+    first = UPLOAD if opening.given_path() is None else PATH
+    way = st.segmented_control("From", ways, default=first, required=True, key="own_way", label_visibility="collapsed")
     try:
         {UPLOAD: _upload, PATH: _path, NAMED: _named}[way]()
     except InputError as error:
@@ -119,6 +117,7 @@ def _upload() -> None:
 def _path() -> None:
     text = st.text_input(
         "Folder, archive, table or .npz on the machine the app runs on",
+        str(opening.given_path() or ""),
         placeholder="/data/flowers or /data/flowers.zip",
         key="own_path",
         help="A folder with one sub-folder per class, optionally below train and test folders; a zip or tar of such a "
@@ -130,7 +129,7 @@ def _path() -> None:
         return
     path = allowed_paths.allowed(text)
     kind = source_kind.kind_of(path)
-    tables = _tables_in(path) if kind == "folder" else []
+    tables = source_kind.tables_in(path) if kind == "folder" else []
     if len(tables) == 1:
         how = {"folder": "Class folders", "table": tables[0].name}
         said = st.segmented_control(
@@ -156,10 +155,11 @@ def _columns(path: Path, key: str) -> dict[str, Any] | None:
     """Ask which columns hold image and label. Returns the source once that was answered. Raises SourceError."""
     columns = columns_of(path)
     st.caption(theme.plain(f"{path.name}: {len(columns)} columns"))
+    images, labels = opening.guessed(columns)
     image, label = st.columns(2)
     chosen = {
-        "image": image.selectbox("Image", columns, index=_guess(columns, IMAGES), key=f"{key}_image"),
-        "label": label.selectbox("Label", columns, index=_guess(columns, LABELS), key=f"{key}_label"),
+        "image": image.selectbox("Image", columns, index=images, key=f"{key}_image"),
+        "label": label.selectbox("Label", columns, index=labels, key=f"{key}_label"),
     }
     ready = all(chosen.values()) and chosen["image"] != chosen["label"]
     if st.button("Read the data", key=f"{key}_read_table", icon=":material/arrow_forward:", disabled=not ready):
@@ -195,20 +195,6 @@ def _named() -> None:
 
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:
     return {key: str(value) if isinstance(value, Path) else value for key, value in params.items() if value is not None}
-
-
-def _guess(columns: Sequence[str], names: Sequence[str]) -> int | None:
-    """Where the column stands whose name comes first in `names`.
-
-    >>> _guess(["Label", "Path"], IMAGES), _guess(["a", "b"], IMAGES)
-    (1, None)
-    """
-    lower = [column.lower() for column in columns]
-    return next((lower.index(name) for name in names if name in lower), None)
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(source_kind.TABLES)]
 
 
 def _roots() -> str:

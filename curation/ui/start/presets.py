@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from curation.card import Card
 from curation.engine import registry
 from curation.engine.recipe import Recipe, parse_recipe
 
@@ -20,12 +21,7 @@ MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 SAMPLE = {"use": "pixels", "size": 8, "colour": "grey"}  # its images as they are
 
-TINY = 16  # pixels; up to here networks trained on photographs see a blur, and the pixels themselves say it all
-MANY = 10_000  # images; above, a large network without a GPU takes hours
-NETWORKS = ("open_clip", "timm")  # encoders that are worth a GPU
-
-# Seconds per image on two cores and on one GPU, rough; what is not listed costs no more than reading the images.
-PACE = {"open_clip": (0.08, 0.002), "timm": (0.1, 0.003), "patches": (0.012, 0.001)}
+PATIENCE = 800.0  # seconds an encoder may take without a GPU and still be proposed: 10,000 images of a large network
 AFTER = (25.0, 0.004)  # evidence, scores, flags and map: to start with, and per image
 
 
@@ -108,20 +104,17 @@ def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool) -> tuple
 
     Returns ("", why not) when none of them can run.
     """
-    there = {option.id for option in encoders if not option.problem}
-    if "precomputed" in there:
-        return "precomputed", "The source has features of its own."
-    if "pixels" in there and side <= TINY:
-        return "pixels", "Images this small are best compared by their raw pixels."
-    if "open_clip" in there and (gpu or n <= MANY):
-        return "open_clip", "Its weights are available, and it works well on everyday photographs."
-    if "patches" in there and "open_clip" in there:
-        return "patches", f"No GPU was found, and a large network would take hours on {n:,} images."
-    if "patches" in there:
-        return "patches", "It works offline: it learns from these images, and nothing is downloaded."
-    if there:
-        return sorted(there)[0], "It is the only encoder that can run here."
-    return "", "No encoder can run here; see the reasons below."
+    cards = {option.id: registry.get("encoders", option.id).card for option in encoders if not option.problem}
+    if not cards:
+        return "", "No encoder can run here; see the reasons below."
+    ranks = {name: 3 if side <= card.side else card.rank for name, card in cards.items()}
+    in_time = [name for name, card in cards.items() if gpu or n * card.pace[0] <= PATIENCE]
+    name = max(sorted(in_time), key=ranks.get, default=min(cards, key=lambda name: cards[name].pace[0]))
+    if not ranks[name]:
+        return name, "It is the only encoder that can run here."
+    if ranks[name] < max(ranks.values()):
+        return name, f"No GPU was found, and a large network would take hours on {n:,} images."
+    return name, cards[name].why
 
 
 @cache
@@ -141,5 +134,5 @@ def gpu_name() -> str:
 
 def seconds(encoder: str, n: int, gpu: bool) -> float:
     """How long an analysis of n images will roughly take."""
-    pace = PACE.get(encoder, (0.001, 0.001))[1 if gpu and encoder in NETWORKS else 0]
-    return n * pace + AFTER[0] + n * AFTER[1]
+    card = registry.get("encoders", encoder).card if encoder else Card("", "")
+    return n * card.pace[1 if gpu else 0] + AFTER[0] + n * AFTER[1]

@@ -73,7 +73,7 @@ def uploaded(token: str, attempt: str) -> Uploaded:
             except SourceError:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-    tables = [path for path in entries if path.is_file() and path.name.lower().endswith(source_kind.TABLES)]
+    tables = [path for path in entries if path.is_file() and path.name.lower().endswith(source_kind.endings("table"))]
     if len(tables) == 1:
         return Uploaded(tables[0], "table", source_kind.title_of(tables[0]))
     return Uploaded(folder, "folder", "upload")

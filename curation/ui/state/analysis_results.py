@@ -16,7 +16,7 @@ import streamlit as st
 from curation.data.items import Items
 from curation.data.writing.manifest import Flagged
 from curation.ui.state.item_state import ItemState
-from curation.ui.state.project import ANALYSIS, Project
+from curation.ui.state.project import Project
 
 KINDS = ("mislabel", "outlier", "duplicate")  # what flags look for, as their cards tag it
 
@@ -83,12 +83,13 @@ class AnalysisResults:
 
 def analysis_results(project: Project) -> AnalysisResults:
     """The results that pages show. The source must have been read."""
-    keys = tuple(s.key for s in project.plan.steps if s.stage in ANALYSIS and project.plan.done(s))
-    return _gather(str(project.folder), keys, tuple(sorted(project.plan.effective.labels.items())), project)
+    the_plan = project.plan
+    keys = tuple(step.key for step in the_plan.steps if the_plan.done(step))
+    return _gather(str(project.folder), keys, the_plan.labels_key, project)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _gather(folder: str, keys: tuple, labels: tuple, _project: Project) -> AnalysisResults:
+def _gather(folder: str, keys: tuple, labels: str | None, _project: Project) -> AnalysisResults:
     project, n = _project, len(_project.items)
     flags, predictions = project.flags(), project.predictions()
     return AnalysisResults(
@@ -99,7 +100,7 @@ def _gather(folder: str, keys: tuple, labels: tuple, _project: Project) -> Analy
         titles={s.name: s.method.card.title for s in project.plan.of("flag")},
         suspicion=suspicion(flags, n),
         suggested=suggested(flags, n, predictions),
-        known=dict(labels),
+        known=project.shown[0].labels,
         xy=project.xy(),
         predictions=predictions,
         probabilities=project.evidence("probabilities"),

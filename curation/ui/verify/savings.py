@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation.engine.plan import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM
 from curation.maths.accounting.constants import DEVICES, REGIONS, Constants
 from curation.maths.accounting.savings import Amount, Savings, savings
 from curation.ui.parts import theme

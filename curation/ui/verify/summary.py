@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curation.engine.plan import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM
 
 LEVEL = 0.05  # chance of calling any method of a grid better than random that is not
 SAME = 1e-9  # accuracy: gains this close are equal up to rounding

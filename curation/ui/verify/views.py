@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from curation.engine.plan import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM
 from curation.maths.fitting import learning_curve
 from curation.maths.fitting.proxy import Correlation, rank_correlation
 from curation.ui.parts import chart_style, charts, theme
@@ -153,7 +153,7 @@ def figure(project: Project, runs: list[dict], dark: bool) -> None:
     xy, score = project.xy(), next(iter(project.scores()), None)
     cells = {
         f"{s.shown['method']} at {100 * s.shown['keep']:.4g} %": s
-        for s in project.plan.of("verify")
+        for s in project.verification.of("verify")
         if "prune" in s.inputs and s.seed == 0 and project.workspace.done("prune", s.inputs["prune"])
     }
     if xy is None or score is None or len(cells) < 2:
