@@ -71,7 +71,7 @@ class Workspace:
     def check(self) -> None:
         """Raise WorkspaceError when the folder was removed or moved since it was opened."""
         if not (self.folder / "winnow.json").exists():
-            raise WorkspaceError(f"the workspace {self.folder} is gone: it was removed or moved while it was open")
+            raise WorkspaceError(f"the workspace {self.folder} is gone: it was deleted or moved while it was open")
 
     def tidy(self, resumed: Collection[str] = ()) -> None:
         """Remove what killed runs left behind; what another run is at work on stays.
@@ -160,5 +160,5 @@ class Workspace:
 
     def _unwritable(self, error: OSError) -> WorkspaceError:
         if not self.folder.is_dir():
-            return WorkspaceError(f"the workspace {self.folder} is gone: it was removed or moved while it was open")
+            return WorkspaceError(f"the workspace {self.folder} is gone: it was deleted or moved while it was open")
         return WorkspaceError(f"cannot write to the workspace {self.folder}: {(error.strerror or str(error)).lower()}")

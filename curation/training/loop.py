@@ -127,7 +127,7 @@ def predicted(net, inputs) -> np.ndarray:
     logits = forward(net, inputs)
     if broken := int((~np.isfinite(logits)).any(axis=1).sum()):
         raise RunError(
-            f"the student diverged: what it predicts for {broken:,} of {len(logits):,} items is no number; "
+            f"the student diverged: its predictions for {broken:,} of {len(logits):,} items are not numbers; "
             "train it with a lower learning rate (lr)"
         )
     return logits
@@ -164,7 +164,7 @@ def checked_labels(view: View) -> np.ndarray:
     if len(view) == 0:
         raise InputError("there are no rows to train a student on; keep at least one")
     if len(view.classes) < 2:
-        raise InputError(f"a student needs at least two classes to tell apart; there is {len(view.classes)}")
+        raise InputError(f"a student needs at least two classes; there is {len(view.classes)}")
     return view.labels
 
 

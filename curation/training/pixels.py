@@ -84,7 +84,7 @@ def train_resnet(
 
     codes = loop.checked_labels(view)
     if len(codes) < 2:
-        raise RunError("a ResNet is trained on the statistics of a batch and there is one image; keep at least two")
+        raise RunError("a ResNet uses the statistics of a batch, and there is only one image; keep at least two")
     net = _resnet(depth, view, stem, seed).to(device, memory_format=torch.channels_last)
     epochs = loop.epochs_for(len(codes), batch, epochs, LEAST_STEPS, steps)
     rate = lr * min(len(codes), batch) / LR_BATCH

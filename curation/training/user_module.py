@@ -35,14 +35,14 @@ def require(path: str) -> ModuleSpec:
     """
     if not _PATH.fullmatch(path):
         given = f"path = {path!r} is not an import path" if path else "it was not told which network to train"
-        raise UnavailableError(f'module: {given}; give the module and what to call in it: path = "my_nets.small:Net"')
+        raise UnavailableError(f'module: {given}; give the module and the callable: path = "my_nets.small:Net"')
     name = path.partition(":")[0]
     importlib.invalidate_caches()
     spec = _found(name)
     if spec is None:
         raise UnavailableError(
             f"module: path = {path!r}: there is no module {name} in {Path.cwd()} or among the installed packages; "
-            "start in the folder it lies in, or mend the path"
+            "start in its folder, or correct the path"
         )
     return spec
 
@@ -70,7 +70,7 @@ def imported(path: str) -> Callable:
                 spec.loader.exec_module(module)
             except (Exception, SystemExit) as error:
                 sys.modules.pop(spec.name, None)
-                raise InputError(f"module {path}: importing it raised {_said(error)}; mend it and run again") from error
+                raise InputError(f"module {path}: importing it raised {_said(error)}; fix it and run again") from error
         _read[spec.name] = stamp
     found = getattr(module, attribute, None)
     if not callable(found):

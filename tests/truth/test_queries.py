@@ -83,7 +83,7 @@ def test_cost_divides_doubt_and_without_weight_it_is_margin():
 @pytest.mark.parametrize("name", ["most_likely_positive", "active_search"])
 def test_looking_for_one_concept_among_three_classes_is_a_sentence(name):
     view = View.of(known=np.array([0, 1, 2, -1]), predicted=np.full((4, 3), 1 / 3), embeddings=cloud(4), classes="abc")
-    with pytest.raises(InputError, match="there are 3 classes: name one by concept"):
+    with pytest.raises(InputError, match="there are 3 classes: set `concept`"):
         ask(name, view, 1)
 
 

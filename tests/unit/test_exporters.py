@@ -313,7 +313,7 @@ def test_an_image_that_is_gone_is_one_sentence_and_leaves_nothing(files, tmp_pat
 
 def test_features_alone_cannot_become_a_folder(tmp_path):
     items = make_items(ids=["a"], labels=["x"], splits=["train"], features=np.ones((1, 2)))
-    with pytest.raises(InputError, match="writes images and this source brings none; use csv or parquet"):
+    with pytest.raises(InputError, match="writes images and this source has none; use csv or parquet"):
         folder.write(manifest(["a"], ["train"], ["x"], [True], [1]), path=tmp_path / "out", items=items)
 
 

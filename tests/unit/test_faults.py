@@ -211,7 +211,7 @@ def test_a_workspace_removed_during_a_run_is_said_and_does_not_come_back(recipe,
         if progress.label.startswith("flag"):
             shutil.rmtree(folder, ignore_errors=True)
 
-    with pytest.raises(WinnowError, match="is gone: it was removed or moved while it was open"):
+    with pytest.raises(WinnowError, match="is gone: it was deleted or moved while it was open"):
         run(load_recipe(recipe), folder, device="cpu", on_progress=remove)
     assert not folder.exists()
     run(load_recipe(recipe), folder, device="cpu")

@@ -29,7 +29,7 @@ def as_label(cell: Any) -> str | None:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     if isinstance(cell, (list, tuple, dict, set)):
-        raise SourceError(f"a {type(cell).__name__} stands where a single text or number should; name another column")
+        raise SourceError(f"a {type(cell).__name__} is where a single text or number should be; name another column")
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "replace")
     text = str(cell).encode("utf-8", "replace").decode()  # half a surrogate pair, as JSON can hold, fits no table

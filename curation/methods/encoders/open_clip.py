@@ -131,7 +131,7 @@ def preflight(
     """Raises UnavailableError where package or weights are out of reach, RecipeError for names nobody knows."""
     if checkpoint is not None:
         if not checkpoint.is_file():
-            raise SourceError(f"there is no file {checkpoint}; `checkpoint` is the path of a file of weights")
+            raise SourceError(f"there is no file {checkpoint}; `checkpoint` must be the path of a weights file")
         return _known(model, pretrained, checkpoint)
     if (model, pretrained) == DEFAULT:  # answered without loading open_clip and torch: the app only draws a list
         repo, size = DEFAULT_REPO, DEFAULT_SIZE

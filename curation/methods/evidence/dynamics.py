@@ -62,7 +62,7 @@ def gather(
     """
     labels = view.labels
     if len(np.unique(labels)) < 2:
-        raise InputError("a recorded run needs items of at least two classes; there is nothing to tell apart")
+        raise InputError("a recorded run needs items of at least two classes; found one")
     train = view.student(student, epochs=epochs) if epochs else view.student(student)
     run = RunRecord(len(view), len(view.classes), mode)
     finished = train(view, seed=int(rng.integers(2**31)), record=run, progress=progress)

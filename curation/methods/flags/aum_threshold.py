@@ -70,8 +70,8 @@ def flag(
     labels, m, classes = view.labels, len(view), len(view.classes)
     if classes < 2 or m < classes:
         raise InputError(
-            f"aum_threshold takes a class's worth of items as threshold, so it needs at least two classes and an item "
-            f"for each; there are {m:,} items of {classes} classes"
+            f"aum_threshold uses as many threshold items as a class has on average, so it needs at least two classes "
+            f"and an item for each; there are {m:,} items of {classes} classes"
         )
     blocks = rng.permutation(m)[: 2 * (m // classes)].reshape(2, -1)
     score, tally = np.ones(m), np.zeros((m, classes))

@@ -89,7 +89,7 @@ def flag(
         raise InputError("confident learning compares classes, and every item here carries the same label")
     if adjust and quality == "confidence_weighted_entropy":
         raise InputError(
-            "adjust = true does not go with quality = 'confidence_weighted_entropy': "
+            "adjust = true cannot be combined with quality = 'confidence_weighted_entropy': "
             "choose self_confidence or normalized_margin"
         )
     limits = {"frac_noise": frac_noise, "min_examples_per_class": min_examples_per_class}

@@ -83,7 +83,7 @@ def _push(x, logits_of: Callable, steps: int, classes: int) -> tuple[np.ndarray,
     with torch.no_grad():
         likeliest = logits_of(x).argsort(dim=1, descending=True, stable=True)[:, : classes + 1]  # own class first
     if likeliest.shape[1] < 2:
-        raise InputError("deepfool needs a student that tells at least two classes apart; this one knows 1")
+        raise InputError("deepfool needs a student of at least two classes; this one has 1")
     move = torch.zeros_like(x)
     crossed = torch.zeros(len(x), dtype=torch.bool, device=x.device)
     open_ = torch.arange(len(x), device=x.device)  # still moving

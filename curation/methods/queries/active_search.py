@@ -66,12 +66,12 @@ def query(
     known = view.known
     if len(view.classes) > 2:
         raise InputError(
-            f"active_search looks for one concept and there are {len(view.classes)} classes: name one by concept, or "
-            "ask with margin"
+            f"active_search looks for one concept and there are {len(view.classes)} classes: set `concept`, or use "
+            "margin"
         )
     if not (known == 1).any():
         raise InputError(
-            "active_search needs one labelled example of the concept and there is none: label one, or ask with "
+            "active_search needs one labelled example of the concept and there is none: label one, or use "
             "typiclust, probcover or random"
         )
     open_, labelled = np.flatnonzero(known < 0), np.flatnonzero(known >= 0)

@@ -42,7 +42,7 @@ def query(view: View, budget: int, *, rng: np.random.Generator) -> np.ndarray:
     p = view.predicted
     if p.shape[1] != 2:
         raise InputError(
-            f"most_likely_positive looks for one concept and there are {p.shape[1]} classes: name one by concept, or "
-            "ask with margin"
+            f"most_likely_positive looks for one concept and there are {p.shape[1]} classes: set `concept`, or use "
+            "margin"
         )
     return open_[top(value("most_likely_positive", p[open_]), budget, rng)]

@@ -61,7 +61,7 @@ def read(
     >>> read(name="cifar10", image="img", into=into, progress=progress)  # doctest: +SKIP
     """
     if group and column_named(group) is None:
-        raise SourceError(f"group = {group!r}: the images of {name} are no files of their own; name a column instead")
+        raise SourceError(f"group = {group!r}: the images of {name} are not separate files; name a column instead")
     columns = [image, label, *([column_named(group)] if group else [])]
     parts = _load(name, config, revision)
     known = {part: SPLIT_NAMES[part.lower()] for part in parts if part.lower() in SPLIT_NAMES}

@@ -99,7 +99,7 @@ def read(
     if not rows:
         raise SourceError(f"the table {path} has no rows below its header")
     if group and "group" not in roles.columns and images.any_stored:
-        raise SourceError(f"group = {group!r}: the images of {path} are no files of their own; name a column instead")
+        raise SourceError(f"group = {group!r}: the images of {path} are not separate files; name a column instead")
 
     labels = table.read("label", lambda cell: as_class(cell, names)) or [None] * len(rows)
     paths, notes = [row.path for row in rows], [*notes_on(path), *roles.notes, *images.paths.notes()]
@@ -214,7 +214,9 @@ class _Images:
             return _Row(store_image(self.files, number, cell), stored=True)
         if not isinstance(cell, str):
             where = f"the column {column!r} of {self._table}"
-            raise SourceError(f"{where} holds {cell!r}, neither a path nor image bytes; name another with image = ...")
+            raise SourceError(
+                f"{where} holds {cell!r}, no path and no image bytes; name another column with image = ..."
+            )
         return _Row(*self.paths.find(cell))
 
 
