@@ -2,6 +2,9 @@
 VENV   ?= .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
+# The versions that were tested. `make run CONSTRAINTS=` takes the newest allowed ones instead.
+CONSTRAINTS ?= constraints.txt
+PIP    := $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format docs bench clean
@@ -54,8 +57,18 @@ audit: $(VENV)/.dev ## Ask the advisory database about every installed package; 
 	$(BIN)/python -m pip install --quiet pip-audit
 	$(BIN)/python -m tests.audit
 
+.PHONY: upgrade
+upgrade: ## Try the newest versions in an environment of their own (7 GB); when all tests pass there, pin them
+	rm -rf $(VENV)-newest
+	$(MAKE) $(VENV)-newest/.dev VENV=$(VENV)-newest CONSTRAINTS=
+	cp constraints.txt $(VENV)-newest/
+	$(VENV)-newest/bin/python -m tests.pins
+	$(MAKE) test VENV=$(VENV)-newest CONSTRAINTS= || { cp $(VENV)-newest/constraints.txt .; exit 1; }
+	rm -rf $(VENV)-newest
+	git --no-pager diff --stat constraints.txt
+
 clean: ## Remove the environment, caches and workspaces
-	rm -rf $(VENV) workspaces out .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-newest build dist workspaces out .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: browser
@@ -66,10 +79,10 @@ browser: # Chromium from the system's packages; the tests drive it through Playw
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.app: requirements.txt $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+$(VENV)/.app: requirements.txt $(CONSTRAINTS) $(VENV)/bin/python
+	$(PIP) --requirement requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+$(VENV)/.dev: requirements-dev.txt requirements.txt $(CONSTRAINTS) $(VENV)/bin/python
+	$(PIP) --requirement requirements-dev.txt
 	@touch $@ $(VENV)/.app

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.data.results import Dynamics, Neighbours
+from curation.data.results import Dynamics, Factors, Neighbours
 from curation.data.view import View
 from curation.training.checkpoints import Network
 
@@ -35,6 +35,7 @@ def arrays(seed: int = 0) -> dict:
         "ids": np.array([f"item {i}" for i in range(N)], dtype=object),
         "labels": labels,
         "groups": groups,
+        "copies": groups,
         "embeddings": x,
         "features": x.astype(np.float64),
         "pixels": pixels,
@@ -45,7 +46,16 @@ def arrays(seed: int = 0) -> dict:
         "second_opinion": softmax(2.0 * lean),  # surer: its students were taught without the mistakes
         "dynamics": Dynamics(logits, "train", x[:, :4].copy()),
         "network": network(x),
+        "factors": factors(x),
     }
+
+
+def factors(x: np.ndarray) -> Factors:
+    """The two strongest of the axes, of either sign, stand for the factors of every row."""
+    signed = np.maximum(np.concatenate([x, -x], axis=1), 0)
+    indices = np.argsort(-signed, axis=1, kind="stable")[:, :2]
+    values = np.take_along_axis(signed, indices, axis=1)
+    return Factors(indices.astype(np.int16), values.astype(np.float16), signed.shape[1], 0.9)
 
 
 def network(x: np.ndarray) -> Network:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
 from curation.data.safe_open import open_inside
 from curation.errors import SourceError
@@ -39,7 +40,18 @@ SCHEMA = pa.schema(
         ("hash", pa.string()),  # of the stored bytes; equal hash = exact duplicate
         ("status", pa.string()),  # "ok", or why this item cannot be used, in words
         ("truth", pa.string()),  # the right label where the source knows it (planted mistakes); else null
+        # Since format 1 was first written; a workspace without them is read as if they were null.
+        ("kind", pa.string()),  # image, text, pair, chat or box; null where the source brings features only
+        ("group", pa.string()),  # name of what must stay together, such as a patient; null where it stands alone
+        ("parent", pa.string()),  # id of what the item is a part of, such as the image of a box; null where of none
+        ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
+        ("offset", pa.int64()),  # of the item's first byte in the container
+        ("length", pa.int64()),  # bytes
     ]
+)
+REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary
+IN_MEMORY = pa.schema(
+    [(f.name, pa.dictionary(pa.int32(), pa.string()) if f.name in REPEATED else f.type) for f in SCHEMA]
 )
 
 
@@ -65,32 +77,56 @@ class Items:
         return self.table.num_rows
 
     def column(self, name: str) -> np.ndarray:
-        """One column as a numpy array; object dtype for strings, None where missing."""
+        """One column as a numpy array [n]; object dtype for strings, None where missing. Not to be written to."""
+        if name not in self._columns:
+            if name in REPEATED:
+                values, codes = self._coded(name)
+                self._columns[name] = np.array([*values, None], object)[codes]  # -1 is the last: None
+            else:
+                self._columns[name] = self.table[name].to_numpy(zero_copy_only=False)
         return self._columns[name]
 
-    @cached_property
-    def _columns(self) -> dict[str, np.ndarray]:
-        return {name: self.table[name].to_numpy(zero_copy_only=False) for name in self.table.column_names}
+    def set_column(self, name: str, values: Iterable[str | None]) -> pa.Table:
+        """The table with other texts in one column."""
+        at = self.table.schema.get_field_index(name)
+        return self.table.set_column(at, name, pa.array(values, pa.string()).cast(IN_MEMORY.field(name).type))
 
     @cached_property
     def codes(self) -> np.ndarray:
         """Given labels as int64 [n], positions in `classes`; -1 where there is no label."""
-        return encode_labels(self.column("label"), self.classes)
+        values, codes = self._coded("label")
+        return np.append(encode_labels(values, self.classes), -1)[codes]
 
     @cached_property
     def ok(self) -> np.ndarray:
         """bool [n]: rows that can be used."""
-        return self.column("status") == OK
+        return self._holds("status", (OK,))
 
     def rows(self, *splits: str) -> np.ndarray:
         """Usable rows of these splits, ascending. Rows of train, val and test also carry a label."""
-        wanted = self.ok & np.isin(self.column("split").astype(str), splits)
-        return np.flatnonzero(wanted)
+        return np.flatnonzero(self.ok & self._holds("split", splits))
 
     @cached_property
     def row_of(self) -> dict[str, int]:
         """id -> row."""
-        return {id_: row for row, id_ in enumerate(self.column("id"))}
+        return dict(zip(self.column("id").tolist(), range(len(self)), strict=True))
+
+    @cached_property
+    def copies(self) -> np.ndarray:
+        """int64 [n]: equal numbers for items with equal content; a row without a hash has a number of its own."""
+        with_hash = pc.rank(self.table["hash"], sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
+        return _alone(with_hash, self.table["hash"])
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """int64 [n]: equal numbers for items that must stay together: copies, items of one group or of one parent."""
+        linked = [self.copies]
+        if self.table["group"].null_count < len(self):
+            linked.append(_alone(self._coded("group")[1].astype(np.int64), self.table["group"]))
+        if self.table["parent"].null_count < len(self):  # the parent may be an item itself
+            whole = pc.fill_null(self.table["parent"], self.table["id"])
+            linked.append(pc.rank(whole, sort_keys="ascending", tiebreaker="dense").to_numpy())
+        return connected(*linked) if len(linked) > 1 else self.copies
 
     @property
     def has_images(self) -> bool:
@@ -129,15 +165,36 @@ class Items:
 
     @classmethod
     def load(cls, folder: Path) -> Items:
-        table = pq.read_table(folder / "items.parquet")
+        table = pq.read_table(folder / "items.parquet", read_dictionary=list(REPEATED))
         about = json.loads(table.schema.metadata[b"winnow"])
+        for added in IN_MEMORY:
+            if added.name not in table.column_names:
+                table = table.append_column(added, pa.nulls(len(table), added.type))
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("images", "features")
             if (folder / f"{name}.npy").exists()
         }
         root = None if about["root"] is None else folder / about["root"]
+        table = table.select(IN_MEMORY.names).unify_dictionaries()
         return cls(table, tuple(about["classes"]), root=root, notes=tuple(about["notes"]), **arrays)
+
+    # ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        """Columns that were asked for, by name."""
+        return {}
+
+    def _coded(self, name: str) -> tuple[list[str], np.ndarray]:
+        """The different values of a column in `REPEATED`, and int [n] the position of each row's; -1 where missing."""
+        column = self.table[name].unify_dictionaries().combine_chunks()
+        return column.dictionary.to_pylist(), pc.fill_null(column.indices, -1).to_numpy()
+
+    def _holds(self, name: str, wanted: Sequence[str]) -> np.ndarray:
+        """bool [n]: rows that have one of these values in a column in `REPEATED`."""
+        values, codes = self._coded(name)
+        return np.isin(codes, [code for code, value in enumerate(values) if value in wanted])
 
 
 def make_items(
@@ -153,7 +210,9 @@ def make_items(
     hashes: Sequence[str] | None = None,
     status: Sequence[str] | None = None,
     truth: Sequence[str | None] | None = None,
-    **where,
+    groups: Sequence[str | None] | None = None,
+    parents: Sequence[str | None] | None = None,
+    **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
 
@@ -182,22 +241,48 @@ def make_items(
         notes.append(f"{bad:,} of {n:,} items cannot be used; they stay in the table, each with its reason.")
     if len(used) == 1:
         notes.append(f"Every labelled item has the label {min(used)!r}: nothing can be trained on a single class.")
-    table = pa.table(
-        {
-            "id": ids,
-            "path": paths if paths is not None else [None] * n,
-            "label": labels,
-            "split": splits,
-            "width": widths if widths is not None else [None] * n,
-            "height": heights if heights is not None else [None] * n,
-            "bytes": sizes if sizes is not None else [None] * n,
-            "hash": hashes if hashes is not None else [None] * n,
-            "status": status,
-            "truth": truth if truth is not None else [None] * n,
-        },
-        schema=SCHEMA,
-    )
-    return Items(table, tuple(classes), notes=tuple(notes), **where)
+    if groups is not None:
+        notes.append(grouped_note(groups))
+    given = {
+        "id": ids,
+        "path": paths,
+        "label": labels,
+        "split": splits,
+        "width": widths,
+        "height": heights,
+        "bytes": sizes,
+        "hash": hashes,
+        "status": status,
+        "truth": truth,
+        "kind": ["image"] * n
+        if {"images", "root"} & {name for name, part in where.items() if part is not None}
+        else None,
+        "group": groups,
+        "parent": parents,
+    }
+    columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
+    return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)
+
+
+def encode_labels(labels: Sequence[str | None] | np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Labels to int64 codes, -1 for None or a name that is not in `classes`.
+
+    >>> encode_labels(["dog", None, "cow"], ["cat", "dog"]).tolist()
+    [1, -1, -1]
+    """
+    names = pa.array(classes, pa.string())
+    return pc.fill_null(pc.index_in(pa.array(labels, pa.string()), names), -1).to_numpy().astype(np.int64)
+
+
+def natural_order(names: Iterable[str]) -> list[str]:
+    """Sort names; all-integer names by value, so that "10" follows "9".
+
+    >>> natural_order({"10", "9", "1"})
+    ['1', '9', '10']
+    """
+    names = list(names)
+    numeric = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
+    return sorted(names, key=(lambda s: (int(s), s)) if numeric else None)
 
 
 @lru_cache(maxsize=8)
@@ -207,42 +292,15 @@ def unlabelled_ids(folder: Path) -> frozenset[str]:
     return frozenset(table.filter(pc.equal(table["split"], UNLABELED))["id"].to_pylist())
 
 
-def with_holdout(items: Items, share: float, seed: int = 0) -> Items:
-    """Hold out a stratified share of the train rows as test, when the source brings neither test nor val.
-
-    A class keeps at least one train row, so classes of one item are never held out. Says what it did in `notes`.
-    """
-    train = items.rows(TRAIN)
-    if share == 0 or len(train) == 0 or len(items.rows(TEST, VAL)):
-        return items
-    rng = np.random.default_rng(seed)
-    held = []
-    for code in range(len(items.classes)):
-        rows = train[items.codes[train] == code]
-        held.extend(rng.permutation(rows)[: min(round(share * len(rows)), max(len(rows) - 1, 0))])
-    split = items.column("split").copy()
-    split[held] = TEST
-    at = items.table.schema.get_field_index("split")
-    table = items.table.set_column(at, "split", pa.array(split, pa.string()))
-    note = (
-        f"The source has no test split, so {len(held):,} of {len(train):,} items ({share:.0%} of each class, "
-        f"seed {seed}) are held out as test: pruning never sees them, verification measures on them."
-    )
-    return replace(items, table=table, notes=(*items.notes, note))
+def _alone(numbers: np.ndarray, column: pa.ChunkedArray) -> np.ndarray:
+    """The same numbers, with one of its own for every row that `column` says nothing of."""
+    missing = column.is_null().to_numpy()
+    numbers = numbers.copy()
+    numbers[missing] = numbers.max(initial=0) + 1 + np.arange(missing.sum())
+    return numbers
 
 
-def encode_labels(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Labels to int64 codes, -1 for None or a name that is not in `classes`."""
-    code = {name: i for i, name in enumerate(classes)}
-    return np.array([code.get(label, -1) for label in labels], dtype=np.int64)
-
-
-def natural_order(names) -> list[str]:
-    """Sort names; all-integer names by value, so that "10" follows "9".
-
-    >>> natural_order({"10", "9", "1"})
-    ['1', '9', '10']
-    """
-    names = list(names)
-    numeric = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
-    return sorted(names, key=(lambda s: (int(s), s)) if numeric else None)
+def test_rows(items: Items) -> np.ndarray:
+    """Item rows to measure on: those of test, else those of val; empty where the source has neither."""
+    rows = items.rows(TEST)
+    return rows if len(rows) else items.rows(VAL)

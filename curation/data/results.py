@@ -48,11 +48,26 @@ class Probabilities:
 
 
 @dataclass(frozen=True)
+class Factors:
+    """n items, each written as a few of m factors of a dictionary. indices: int16 [n, k] in 0..m-1. values: float16
+    [n, k], 0 where the factor does not fire. r2: share of the embeddings' variance the factors explain."""
+
+    indices: np.ndarray
+    values: np.ndarray
+    m: int
+    r2: float
+
+    def take(self, rows: np.ndarray) -> Factors:
+        """The same of some of the items."""
+        return Factors(self.indices[rows], self.values[rows], self.m, self.r2)
+
+
+@dataclass(frozen=True)
 class Flags:
     """What a flag says of m rows. score: float, higher = more suspicious. flagged: bool.
 
     suggested: int codes of the label that would fit better, -1 where there is none.
-    duplicate_of: int positions of the item that is kept in this one's stead, -1 where there is none.
+    duplicate_of: int positions of the item that is kept instead, itself no copy of another; -1 where there is none.
     """
 
     score: np.ndarray

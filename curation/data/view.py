@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.results import Dynamics, Neighbours
+from curation.data.results import Dynamics, Factors, Neighbours
 from curation.errors import InputError
 
 
@@ -49,7 +49,7 @@ class View:
         """
         logits = arrays.get("dynamics")
         sized = logits.logits[0] if logits is not None else next(iter(arrays.values()), ())
-        m = len(sized.indices if isinstance(sized, Neighbours) else sized)
+        m = len(sized.indices if isinstance(sized, Neighbours | Factors) else sized)
         if classes is None and "labels" in arrays:
             classes = [str(c) for c in range(int(np.max(arrays["labels"], initial=-1)) + 1)]
         table = {name: float_rows(values) for name, values in (scores or {}).items()}
@@ -81,6 +81,13 @@ class View:
         part.classes, part._cache["labels"] = tuple(classes), np.asarray(labels, np.int64)
         return part
 
+    def weighted(self, weights: np.ndarray) -> View:
+        """The same rows, of which some count more than others in training: float [m] >= 0, brought to mean 1."""
+        part = self.subset(np.arange(len(self)))
+        weights = float_rows(weights)
+        part._cache["weights"] = weights / max(weights.mean(), 1e-12)
+        return part
+
     def asking(
         self,
         known: np.ndarray,
@@ -108,6 +115,15 @@ class View:
         provide = self._provide.get("train")  # rows -> positions among them; not cached: a cut renumbers them
         return np.arange(len(self)) if provide is None else provide(self.rows)
 
+    @property
+    def weights(self) -> np.ndarray | None:
+        """float64 [m], how much each row counts in training; None where all count the same. Needs no declaring."""
+        return self._cache.get("weights")
+
+    def evidence(self, name: str) -> Any:
+        """Evidence by what it is called, for kinds that have no property here."""
+        return self._get(name)
+
     def _get(self, name: str) -> Any:
         if self._needs is not None and name not in self._needs:
             raise LookupError(f"this method reads {name!r}, which its card does not name in `needs`")
@@ -129,8 +145,13 @@ class View:
 
     @property
     def groups(self) -> np.ndarray:
-        """int64 [m]; equal numbers = equal content (exact duplicates)."""
+        """int64 [m]; equal numbers = must stay together: exact copies, one patient or video, parts of one image."""
         return self._get("groups")
+
+    @property
+    def copies(self) -> np.ndarray:
+        """int64 [m]; equal numbers = equal content (exact duplicates)."""
+        return self._get("copies")
 
     @property
     def embeddings(self) -> np.ndarray:
@@ -181,6 +202,11 @@ class View:
     def second_opinion(self) -> np.ndarray:
         """float64 [m, C], out-of-fold as well, by students taught without the items whose label is doubtful."""
         return self._get("second_opinion")
+
+    @property
+    def factors(self) -> Factors:
+        """Every item as a few factors of a dictionary fitted on the embeddings."""
+        return self._get("factors")
 
     @property
     def dynamics(self) -> Dynamics:

@@ -9,23 +9,22 @@ a lock; the second finds the result there.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import glob
 import hashlib
 import json
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
+from filelock import FileLock, Timeout
 
+from curation.data.files import make_folder, sync, sync_tree, update_text, write_text
 from curation.errors import WorkspaceError
 
+__all__ = ["Workspace", "key_of", "update_text", "write_text"]
+
 FORMAT = 1  # raised when an older Winnow could not read what a newer one writes
-RESUMED = ("encode",)  # stages that go on where a killed attempt stopped
 
 
 def key_of(**parts: Any) -> str:
@@ -74,12 +73,15 @@ class Workspace:
         if not (self.folder / "winnow.json").exists():
             raise WorkspaceError(f"the workspace {self.folder} is gone: it was removed or moved while it was open")
 
-    def tidy(self) -> None:
-        """Remove what killed runs left behind and none will go on with. What another run is at work on stays."""
+    def tidy(self, resumed: Collection[str] = ()) -> None:
+        """Remove what killed runs left behind; what another run is at work on stays.
+
+        resumed: stages that go on where a killed attempt stopped, whose beginnings stay too.
+        """
         for partial in self.folder.glob("*/.partial-*"):
             stage, key = partial.parent.name, partial.name.removeprefix(".partial-")
-            if stage not in RESUMED:
-                with contextlib.suppress(BlockingIOError), self._locked(stage, key):
+            if stage not in resumed:
+                with contextlib.suppress(Timeout), self._locked(stage, key):
                     shutil.rmtree(partial, ignore_errors=True)
 
     def fail(self, key: str, sentence: str) -> None:
@@ -106,7 +108,7 @@ class Workspace:
             with contextlib.ExitStack() as held:
                 try:
                     held.enter_context(self._locked(stage, key))
-                except BlockingIOError:
+                except Timeout:
                     if waiting and not told:
                         waiting()
                         told = True
@@ -117,16 +119,20 @@ class Workspace:
 
     @contextlib.contextmanager
     def _locked(self, stage: str, key: str) -> Iterator[None]:
-        """The lock now, or BlockingIOError."""
+        """The lock now, or Timeout."""
         folder = self.folder / ".locks"  # never removed: a lock file that vanishes could be locked twice
+        lock = FileLock(folder / f"{stage}-{key}")
         try:
             folder.mkdir(exist_ok=True)
-            handle = (folder / f"{stage}-{key}").open("w")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise
         except OSError as error:
             raise self._unwritable(error) from error
-        with handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
     def write(self, stage: str, key: str, resume: bool = False) -> Iterator[Path]:
@@ -156,50 +162,3 @@ class Workspace:
         if not self.folder.is_dir():
             return WorkspaceError(f"the workspace {self.folder} is gone: it was removed or moved while it was open")
         return WorkspaceError(f"cannot write to the workspace {self.folder}: {(error.strerror or str(error)).lower()}")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a small file as a whole: written beside, synced, renamed. Raises WorkspaceError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        beside.rename(path)
-        sync(path.parent)
-        for other in path.parent.glob(f".{glob.escape(path.name)}.*"):  # of processes that were killed right here
-            pid = other.name.rpartition(".")[2]
-            if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-                other.unlink(missing_ok=True)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise WorkspaceError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
-
-
-def make_folder(folder: Path) -> None:
-    """A folder and those above it, each there for good: an entry is on the disk when the folder it is in is synced."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync(folder.parent)
-
-
-def sync_tree(folder: Path) -> None:
-    """Force a folder's own files to the disk. Files further down are covered by one `sync` of the file system."""
-    files = [entry for entry in folder.iterdir() if entry.is_file()]
-    if any(entry.is_dir() for entry in folder.iterdir()):
-        os.sync()  # extracted images: tens of thousands of single fsyncs would take minutes
-    for path in files:
-        sync(path)
-    sync(folder)
-
-
-def sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

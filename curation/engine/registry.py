@@ -1,14 +1,14 @@
 """Finds every method by listing `curation/methods/`. One file = one method; there is no list to keep.
 
-A method file has a docstring, a `CARD` and one public function named after its folder's verb. Keyword-only
-parameters of that function become a pydantic model: it validates recipes, draws the app's forms and writes the
-documentation. Names in `INJECTED` are handed over by the runner and are not parameters.
+A method file has a docstring, a `CARD` and one public function named after its folder's verb, which the folder's
+`__init__.py` declares as part of its `KIND`. Keyword-only parameters of that function become a pydantic model: it
+validates recipes, draws the app's forms and writes the documentation. Names in `INJECTED` are handed over by the
+runner and are not parameters.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import typing
@@ -20,28 +20,13 @@ from typing import Any
 import pydantic
 
 import curation.methods
-from curation.card import Card, Ref
+from curation import packages
+from curation.card import Card, Kind, Ref
+from curation.engine import stage
 from curation.errors import RecipeError, UnavailableError, nearest
 
-# folder -> verb: the name of the one public function in each of its files
-KINDS = {
-    "sources": "read",
-    "encoders": "encode",
-    "evidence": "gather",
-    "scores": "score",
-    "flags": "flag",
-    "maps": "place",
-    "pruners": "select",
-    "queries": "query",
-    "students": "train",
-    "exporters": "write",
-}
-
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
-INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items"})
-
-# Packages that are installed under another name than they are imported by.
-PIP_NAMES = {"umap": "umap-learn", "sklearn": "scikit-learn", "open_clip": "open_clip_torch"}
+INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items", "group", "sampler", "watch"})
 
 
 @dataclass(frozen=True)
@@ -106,7 +91,7 @@ class Method:
 
     def missing(self) -> list[str]:
         """Packages the card requires that are not installed, as pip knows them."""
-        return [PIP_NAMES.get(n, n) for n in self.card.requires if importlib.util.find_spec(n) is None]
+        return packages.missing(self.card.requires)
 
     def check(self, params: Mapping[str, Any], device: str = "cpu") -> None:
         """Raise UnavailableError, with the command that fixes it, if this cannot run with these parameters."""
@@ -116,10 +101,7 @@ class Method:
 
     def _check_packages(self) -> None:
         if missing := self.missing():
-            raise UnavailableError(
-                f"{self.id} needs the package{'s' if len(missing) > 1 else ''} {', '.join(missing)}: "
-                f"pip install {' '.join(missing)}"
-            )
+            raise UnavailableError(packages.needs(self.id, missing))
 
     def unavailable(self, params: Mapping[str, Any] | None = None) -> str | None:
         """Why this cannot run, in words; None when it can. `params` default to the method's own; a method that
@@ -147,23 +129,39 @@ def explain(error: pydantic.ValidationError) -> str:
 
 
 @lru_cache
+def kinds() -> dict[str, Kind]:
+    """Every kind of method, by its folder, in the order of the stages that use them."""
+    folders = {m.name for m in pkgutil.iter_modules(curation.methods.__path__) if m.ispkg}
+    order = dict.fromkeys(s.kind for s in stage.stages().values() if s.kind in folders)
+    names = [*order, *sorted(folders - order.keys())]
+    return {name: importlib.import_module(f"{curation.methods.__name__}.{name}").KIND for name in names}
+
+
+@lru_cache
 def methods(kind: str) -> dict[str, Method]:
     """All methods of one kind, by id, sorted."""
-    package = importlib.import_module(f"curation.methods.{kind}")
+    package = importlib.import_module(f"{curation.methods.__name__}.{kind}")
     names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
     return {name: load(kind, name) for name in names}
 
 
 def all_methods() -> list[Method]:
-    return [method for kind in KINDS for method in methods(kind).values()]
+    return [method for kind in kinds() for method in methods(kind).values()]
 
 
 def get(kind: str, name: str, where: str = "") -> Method:
     """One method, or a RecipeError that suggests the nearest name."""
     known = methods(kind)
     if name not in known:
-        raise RecipeError(f"{where or kind}: there is no {kind.rstrip('s')} {name!r}; {nearest(name, known)}")
+        raise RecipeError(f"{where or kind}: there is no {kinds()[kind].one} {name!r}; {nearest(name, known)}")
     return known[name]
+
+
+@lru_cache
+def evidence() -> dict[str, str]:
+    """What evidence there is: need -> the file in methods/evidence that gathers it, planned in when asked for."""
+    own = [method for method in methods("evidence").values() if "brought" not in method.card.tags]
+    return {need: method.id for method in own for need in (method.id, *method.card.gives)}
 
 
 def load(kind: str, name: str) -> Method:
@@ -173,7 +171,7 @@ def load(kind: str, name: str) -> Method:
         id=name,
         kind=kind,
         card=module.CARD,
-        call=getattr(module, KINDS[kind]),
+        call=getattr(module, kinds()[kind].verb),
         preflight=getattr(module, "preflight", None),
         network=getattr(module, "network", None),
         files=getattr(module, "files", None),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.results import Dynamics, Flags, Neighbours, Probabilities, Selection
+from curation.data.results import Dynamics, Factors, Flags, Neighbours, Probabilities, Selection
 
 
 def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
@@ -24,6 +24,9 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
     elif isinstance(value, Dynamics):
         arrays |= {"logits": value.logits, "features": value.features, "weights": value.weights, "kept": value.kept}
         about["mode"] = value.mode
+    elif isinstance(value, Factors):
+        arrays |= {"factor_indices": value.indices, "factor_values": value.values}
+        about |= {"factors": value.m, "r2": value.r2}
     elif isinstance(value, Probabilities):
         arrays |= {"value": value.values, "in_fold": value.in_fold}
         about["mode"] = value.mode
@@ -55,6 +58,9 @@ def load_evidence(folder: Path) -> Any:
     if (logits := load(folder, "logits")) is not None:
         mode = json.loads((folder / "card.json").read_text())["mode"]
         return Dynamics(logits, mode, load(folder, "features"), load(folder, "weights"), load(folder, "kept"))
+    if (indices := load(folder, "factor_indices")) is not None:
+        card = json.loads((folder / "card.json").read_text())
+        return Factors(indices, load(folder, "factor_values"), card["factors"], card["r2"])
     return load(folder)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
+from curation import packages
 from curation.errors import InputError
 
 # How the back ends say it, apart from torch.OutOfMemoryError.
@@ -19,8 +20,11 @@ def pick(name: Literal["auto", "cpu", "cuda", "mps"] = "auto") -> str:
     >>> pick("cpu")
     'cpu'
     """
-    if name == "cpu":  # no need to load torch to know this
-        return name
+    # No need to load torch to know this; without torch nothing that runs could use another.
+    if name == "cpu" or (name == "auto" and packages.missing(["torch"])):
+        return "cpu"
+    if packages.missing(["torch"]):
+        raise InputError(packages.needs(f"the device {name}", ["torch"]))
     import torch
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

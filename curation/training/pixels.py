@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from curation.errors import RunError
 from curation.training import loop, nets
 from curation.training.augment import crop_flip
 from curation.training.checkpoints import Network
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 Augment = Literal["none", "crop", "crop_flip"]
@@ -35,11 +37,15 @@ def train(
     smoothing: float = 0.0,
     record: Record | None = None,
     progress: Callable | None = None,
+    sampler: Sampler | None = None,
+    watch: Callable[[Predictor], None] | None = None,
 ) -> Predictor:
     """The finished student. net: on the device already, takes uint8 [b, s, s, 3]. codes: int64 [m], the labels.
 
     The learning rate rises for a quarter of the training and falls to nothing.
     """
+    passes = sampler.planned if sampler is not None else epochs * len(codes)
+    student = loop.predictor(net, lambda other: load(other, device), passes)
     loop.fit(
         net,
         load(view, device),
@@ -53,8 +59,10 @@ def train(
         smoothing=smoothing,
         record=record,
         progress=progress,
+        sampler=sampler,
+        watch=watch and partial(watch, student),
     )
-    return loop.predictor(net, lambda other: load(other, device), passes=epochs * len(codes))
+    return student
 
 
 def train_resnet(
@@ -70,7 +78,7 @@ def train_resnet(
     batch: int,
     **fit,
 ) -> Predictor:
-    """torchvision's ResNet trained from scratch; fit: augment, smoothing, record, progress as in `train`."""
+    """torchvision's ResNet trained from scratch; fit: what else `train` takes, from augment to watch."""
     import torch
 
     codes = loop.checked_labels(view)

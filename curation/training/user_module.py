@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.machinery import ModuleSpec
 from itertools import accumulate
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from curation.data.view import View
 from curation.errors import InputError, RunError, UnavailableError, WinnowError
 from curation.training import loop, nets
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor
 
 _NAME = r"[A-Za-z_]\w*"
@@ -87,6 +89,8 @@ def train(
     device: str,
     seed: int,
     lr: float,
+    sampler: Sampler | None = None,
+    watch: Callable[[Predictor], None] | None = None,
     **fit,
 ) -> Predictor:
     """The trained network. inputs: View -> tensor [m, ...], of which a trailing axis is standardised with
@@ -128,8 +132,10 @@ def train(
     with torch.random.fork_rng(), _torch_errors(path):  # dropout draws from the global generator
         torch.manual_seed(seed)
         optimiser = torch.optim.AdamW((p for p in net.parameters() if p.requires_grad), lr=lr)
-        loop.fit(net, x, y, optimiser=optimiser, seed=seed, schedule=loop.triangle, **fit)
-    return loop.predictor(net, inputs, passes=fit["epochs"] * len(codes))
+        student = loop.predictor(net, inputs, sampler.planned if sampler is not None else fit["epochs"] * len(codes))
+        after = watch and partial(watch, student)
+        loop.fit(net, x, y, optimiser=optimiser, seed=seed, schedule=loop.triangle, sampler=sampler, watch=after, **fit)
+    return student
 
 
 def _found(name: str) -> ModuleSpec | None:

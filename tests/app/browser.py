@@ -22,7 +22,7 @@ import threading
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,10 +47,19 @@ def app(script: Path = ROOT / "app.py", *, env: Mapping[str, str] | None = None,
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     command += ["--server.headless", "true", "--server.fileWatcherType", "none"]
     around = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
+    with serving(command, port, folder=script.parent, env=around, wait=wait) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(
+    command: Sequence[str], port: int, *, folder: Path, env: Mapping[str, str], wait: float = 60
+) -> Iterator[str]:
+    """Run a command that serves the app on a port until the block ends; gives its address. Errors as `app`."""
     with subprocess.Popen(
         command,
-        cwd=script.parent,
-        env=around,
+        cwd=folder,
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

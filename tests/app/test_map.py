@@ -105,7 +105,7 @@ def test_relabelling_says_that_the_scores_do_not_know_it_and_colours_the_map_at_
     page.button(key="map_relabel").click().run()
     assert not page.exception
     assert decided(project_home).labels == {"digit-0003": "0", "digit-0005": "0"}
-    assert "2 items relabelled, not in the scores yet" in said(page)
+    assert "2 items relabelled since the scores were computed" in said(page)
     assert "map_update" in labels(page)
     after = drawn(page)
     assert after["panels"][0]["codes"] != before["panels"][0]["codes"]

@@ -157,7 +157,7 @@ def test_what_arrived_is_recognised_by_its_names(empty_home, files, kind, name, 
 @pytest.mark.parametrize("attempt", ["a2", "..", "../a1", ""])
 def test_an_attempt_that_stored_nothing_is_refused(empty_home, attempt):
     (empty_home / ".uploads" / TOKEN / "a1").mkdir(parents=True)
-    with pytest.raises(SourceError, match="nothing arrived"):
+    with pytest.raises(SourceError, match="the upload did not arrive"):
         uploaded(TOKEN, attempt)
 
 
@@ -217,7 +217,7 @@ def test_what_is_no_dataset_is_one_sentence_and_a_folder_chosen_next_keeps_its_c
     visit.tab.locator("input.pick-files").set_input_files(tmp_path / "letter.docx")
     alert = visit.tab.locator('[data-testid="stAlert"]')
     alert.wait_for()
-    assert "'letter.docx' is no kind of dataset known here" in alert.inner_text()
+    assert "'letter.docx' is not a kind of data Winnow reads" in alert.inner_text()
     assert not list((home / ".uploads").rglob("letter.docx"))
     visit.settle()
     visit.tab.locator("input.pick-folder").set_input_files(classes(tmp_path / "shades"))

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Every room stands on a floor of its own, so that nothing is imported sideways between rooms either.
 FLOORS = ("errors", "card", "data", "maths", "training", "methods", "engine", "ui")
-FLOOR = {room: number for number, room in enumerate(FLOORS)} | {"recorder": FLOORS.index("training")}
+FLOOR = {room: number for number, room in enumerate(FLOORS)} | {"recorder": FLOORS.index("training"), "packages": 0}
 TOP = len(FLOORS)  # app.py, pages, the command line and what `import curation` gives
 HEAVY = {"torch", "torchvision", "sklearn", "umap", "numba", "pynndescent", "cleanlab", "open_clip", "timm", "datasets"}
 FILES = sorted([*ROOT.glob("curation/**/*.py"), *ROOT.glob("pages/*.py"), *ROOT.glob("app.py")])
@@ -135,6 +135,21 @@ def test_only_the_face_imports_streamlit(path):
     me = name_of(path)
     if floor(me) < FLOOR["ui"] or me == "curation.__main__":
         assert all(module.split(".")[0] != "streamlit" for module, _ in imports(path))
+
+
+# Under curation/ui: what is computed, not drawn, so that it can be tested and moved without a page.
+PURE = (
+    *("grow/batches", "grow/curves", "map/selection", "parts/catalogue", "parts/chart_style", "parts/charts"),
+    *("parts/csv_download", "parts/thumbnails", "parts/tiles", "review/queue", "start/overview", "start/presets"),
+    *("start/source_kind", "state/item_state", "verify/accuracy_figure", "verify/curve_figure", "verify/panels"),
+    *("verify/proxy_check", "verify/summary", "verify/choices"),
+)
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_is_computed_for_a_page_imports_no_streamlit(name):
+    path = ROOT / "curation/ui" / f"{name}.py"
+    assert all(module.split(".")[0] != "streamlit" for module, _ in imports(path))
 
 
 @each

@@ -12,16 +12,17 @@ import random
 import numpy as np
 import pytest
 
-from curation.card import EVIDENCE, NEEDS
-from curation.data.results import Dynamics, Flags, Neighbours, Probabilities, Selection
+from curation.card import NEEDS
+from curation.data.results import Dynamics, Factors, Flags, Neighbours, Probabilities, Selection
 from curation.data.view import View
-from curation.engine.registry import KINDS, all_methods, methods
+from curation.engine.registry import all_methods, evidence, kinds, methods
 from curation.errors import InputError
 from curation.training.checkpoints import Network
 from tests import toy
 
 EVERY = all_methods()
 SCORES = tuple(methods("scores"))
+QUICK = {"factors": {"steps": 20}}  # less work, the same promises
 
 
 def is_pure(method) -> bool:
@@ -61,7 +62,7 @@ def run(method, view: View, *, seed: int = 0, budget: int = 30, **params):
     """Call a method as the runner does: full parameters, and what it asks to be handed."""
     offer = {"rng": np.random.default_rng(seed), "seed": seed, "device": "cpu", "progress": lambda *a, **k: None}
     injected = {name: value for name, value in offer.items() if name in method.injected}
-    given = method.validated(params, method.id)
+    given = method.validated(QUICK.get(method.id, {}) | params, method.id)
     if method.kind == "queries":
         view = asking(view, method.card.needs)
         budget = min(budget, int((view._cache["known"] < 0).sum()))
@@ -83,7 +84,7 @@ def parts(result) -> dict[str, np.ndarray]:
     """A result as named arrays."""
     if isinstance(result, Network):
         return {"weights": result.weights, "rows": result.rows}
-    if isinstance(result, Flags | Neighbours | Selection | Dynamics | Probabilities):
+    if isinstance(result, Flags | Neighbours | Selection | Dynamics | Probabilities | Factors):
         return {name: value for name, value in vars(result).items() if isinstance(value, np.ndarray)}
     return {"value": np.asarray(result)}
 
@@ -107,10 +108,10 @@ def test_has_a_card_and_a_one_line_summary(method):
     assert method.summary.endswith((".", ":")) or ":" in method.summary
     assert len(method.summary) <= 120
     assert len(method.doc.splitlines()) > 2, "the docstring says what the method does and what it is blind to"
-    assert set(card.needs) <= set(NEEDS)
+    assert set(card.needs) <= {*NEEDS, *evidence()}
     assert card.rows in ("train", "pool", "all")
-    assert method.call.__doc__, f"{KINDS[method.kind]}() says what comes back"
-    if method.kind in ("scores", "flags", "maps", "pruners", "queries", *EVIDENCE):
+    assert method.call.__doc__, f"{kinds()[method.kind].verb}() says what comes back"
+    if method.kind in ("scores", "flags", "maps", "pruners", "queries", "samplers", "evidence"):
         assert card.cost
         assert card.blind_to
 
@@ -136,7 +137,13 @@ def test_every_parameter_has_a_description_a_plain_type_and_bounds(method):
 COMPUTED = [m for m in EVERY if "brought" not in m.card.tags]
 
 
-@cases([m for m in COMPUTED if m.kind in ("evidence", "scores", "flags", "maps", "pruners", "queries", "students")])
+@cases(
+    [
+        m
+        for m in COMPUTED
+        if m.kind in ("evidence", "scores", "flags", "maps", "pruners", "queries", "students", "samplers")
+    ]
+)
 def test_every_parameter_has_a_default(method):
     assert all(not field.is_required() for field in method.params.model_fields.values())
 
@@ -247,6 +254,7 @@ def awkward() -> dict[str, View]:
             scores=SCORES,
             labels=labels[twice],
             groups=twice,
+            copies=twice,
             embeddings=x[twice],
             neighbours=toy.neighbours(x[twice], toy.K),
             probabilities=whole["probabilities"][twice],
@@ -258,6 +266,7 @@ def awkward() -> dict[str, View]:
             scores=SCORES,
             embeddings=np.ones_like(x),
             groups=np.zeros(toy.N, int),
+            copies=np.zeros(toy.N, int),
             neighbours=toy.neighbours(np.ones_like(x), toy.K),
         ),
         "five rows": toy.view(scores=SCORES).subset(np.arange(5)),

@@ -213,8 +213,10 @@ def test_aum_threshold_needs_an_item_per_class_and_two_classes():
 # -- leaky splits ----------------------------------------------------------------------------------------------
 
 
-def split_view(x, groups, train) -> View:
+def split_view(x, copies, train, groups=None) -> View:
+    groups = copies if groups is None else groups
     given = {
+        "copies": lambda rows: copies[rows],
         "embeddings": lambda rows: x[rows],
         "groups": lambda rows: groups[rows],
         "train": lambda rows: np.flatnonzero(np.isin(rows, train)),
@@ -251,6 +253,15 @@ def test_planted_leaks_are_found_and_point_into_train():
     assert (made.score[train] == 0).all()
     exact = leaky_split.flag(split_view(x, groups, train), within=0)
     assert exact.flagged.nonzero()[0].tolist() == [13]
+
+
+def test_a_group_that_is_in_train_as_well_leaks_and_is_no_copy():
+    x = np.random.default_rng(2).normal(size=(60, 16)).astype(np.float32)
+    patients = np.arange(60) // 3  # 0, 1, 2 are the first patient's
+    made = leaky_split.flag(split_view(x, np.arange(60), np.arange(1, 57), patients))
+    assert made.flagged.nonzero()[0].tolist() == [0]  # the last patient is wholly outside
+    assert made.score[0] == 1
+    assert made.duplicate_of[0] == -1
 
 
 def test_a_test_split_made_of_leaks_alone_does_not_hide_them():

@@ -199,9 +199,8 @@ def test_a_decoder_that_crashes_hangs_or_fills_the_memory_costs_that_file_only(t
 
 
 def test_a_decoder_that_cannot_start_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(decoders, "_idle", [])
-    monkeypatch.setattr(decoders, "START", "raise SystemExit(7)")
-    with pytest.raises(RunError, match="could not be started: its decoder ended with code 7"):
+    monkeypatch.setattr(image_checks, "TASK", "there.is.no.such.module:examine")
+    with pytest.raises(RunError, match="could not be started: its decoder ended with code 1"):
         examine(tmp_path, ["a.png"], lambda *_: None)
 
 

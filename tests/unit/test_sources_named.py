@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from curation.data.items import with_holdout
+from curation.data.holdout import with_holdout
 from curation.errors import SourceError, UnavailableError
 from curation.methods.sources import huggingface, sample, torchvision
 

@@ -1,11 +1,13 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from curation.data.workspace import Workspace, key_of
+from curation.data.workspace import Workspace, key_of, update_text, write_text
+from curation.data.writing.atomic import atomic
 from curation.errors import WorkspaceError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,3 +68,47 @@ def test_a_workspace_under_a_file_says_so(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(WorkspaceError, match="cannot be used"):
         Workspace(tmp_path / "file")
+
+
+# -- small files ------------------------------------------------------------------------------------------------
+
+
+def export(path: Path, text: str) -> None:
+    with atomic(path) as beside:
+        beside.write_text(text)
+
+
+@pytest.mark.parametrize("write", [write_text, export])
+def test_threads_that_replace_one_file_never_fail_and_it_is_whole_at_every_moment(tmp_path, write):
+    path, texts = tmp_path / "recipe.toml", [letter * 20_000 for letter in "abcd"]
+    write(path, texts[0])
+    with ThreadPoolExecutor(5) as threads:
+        writers = [threads.submit(lambda text=text: [write(path, text) for _ in range(20)]) for text in texts]
+        seen = set()
+        while not all(writer.done() for writer in writers):
+            seen.add(path.read_text())
+        for writer in writers:
+            writer.result()
+    assert seen <= set(texts)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["recipe.toml"]
+
+
+def test_changes_made_at_once_by_threads_and_by_another_process_are_all_kept(tmp_path):
+    path = tmp_path / "count"
+    code = (
+        "import sys; from pathlib import Path; from curation.data.workspace import update_text\n"
+        "for _ in range(20): update_text(Path(sys.argv[1]), lambda text: str(int(text or 0) + 1))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=ROOT) as other:
+        with ThreadPoolExecutor(4) as threads:
+            made = list(threads.map(lambda _: update_text(path, lambda text: str(int(text or 0) + 1)), range(40)))
+        assert other.wait() == 0
+    assert path.read_text() == "60"
+    assert len(set(made)) == 40  # everyone was told of a number of their own
+
+
+def test_a_change_that_fails_leaves_the_file_and_lets_the_next_one_in(tmp_path):
+    write_text(tmp_path / "a", "before")
+    with pytest.raises(ZeroDivisionError):
+        update_text(tmp_path / "a", lambda text: str(1 / 0))
+    assert update_text(tmp_path / "a", lambda text: text + ", after") == "before, after"

@@ -16,15 +16,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from curation.errors import RunError
 
 SECONDS = 60  # on one file
 MEMORY = 440 * 10**6  # bytes beside what the interpreter needs: 100 megapixels are decoded to 400 MB
-START = "from curation.data.reading.decoders import _serve; _serve()"
+CHILD = "curation.data.reading.decoder_process"  # by name: it stands for itself, in a fresh Python
 
 
 def cores() -> int:
@@ -41,7 +40,7 @@ def guarded(task: str, root: str, paths: Sequence[str | None], memory: int = 0) 
     """
     found: list[list[Any] | str] = []
     while len(found) < len(paths):
-        decoder = _take()
+        decoder = _take(task.partition(":")[0])
         try:
             decoder.ask([task, root, SECONDS, memory or MEMORY, list(paths[len(found) :])])
             while len(found) < len(paths) and (answer := decoder.answer()) is not None:
@@ -53,17 +52,19 @@ def guarded(task: str, root: str, paths: Sequence[str | None], memory: int = 0) 
             found.append(decoder.end())
         else:
             with _lock:
-                _idle.append(decoder)
+                _idle.setdefault(decoder.module, []).append(decoder)
     return found
 
 
 class _Decoder:
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        """module: imported before the first question is taken."""
+        self.module = module
         paths = os.pathsep.join(dict.fromkeys(os.path.abspath(path) for path in sys.path))  # noqa: PTH100 - "" is here
         quiet = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         quiet["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # the others reserve more than they use
         self.process = subprocess.Popen(
-            [sys.executable, "-c", START],
+            [sys.executable, "-m", CHILD, module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **quiet, "PYTHONPATH": paths},
@@ -100,69 +101,23 @@ class _Decoder:
         self.end()
 
 
-_idle: list[_Decoder] = []
+_idle: dict[str, list[_Decoder]] = {}  # by the module they have imported
 _lock = threading.Lock()
 
 
-def _take() -> _Decoder:
+def _take(module: str) -> _Decoder:
     with _lock:
-        while _idle:
-            if (decoder := _idle.pop()).process.poll() is None:
+        idle = _idle.get(module, [])
+        while idle:
+            if (decoder := idle.pop()).process.poll() is None:
                 return decoder
             decoder.end()
-    return _Decoder()
+    return _Decoder(module)
 
 
 @atexit.register
 def _end_all() -> None:
     with _lock:
-        while _idle:
-            _idle.pop().kill()
-
-
-def _serve() -> None:
-    """The decoder's side: questions on its input, answers on its output, until the input ends with the parent."""
-    # Libraries may print; what they say goes nowhere, and never between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
-    import importlib
-
-    importlib.import_module("curation.data.reading.image_checks")
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
-    alarm: Callable[[float], Any] = lambda seconds: None  # noqa: E731
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the kernel ends this process, wherever it hangs
-        alarm = lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)  # noqa: E731
-    _say(answers, "ready")
-    for line in sys.stdin:
-        task, root, seconds, memory, paths = json.loads(line)
-        module, _, name = task.partition(":")
-        examine = getattr(importlib.import_module(module), name)
-        _limit_memory(memory)
-        for path in paths:
-            alarm(seconds)
-            said = list(examine(Path(root), path))
-            alarm(0)
-            _say(answers, said)
-
-
-def _say(answers: Any, said: Any) -> None:
-    try:
-        answers.write(json.dumps(said) + "\n")
-        answers.flush()
-    except BrokenPipeError:  # the parent is gone
-        os._exit(1)
-
-
-def _limit_memory(memory: int) -> None:
-    """Beside what is taken now. What the system does not limit, the limits of pixels and sizes do."""
-    try:
-        import resource
-
-        status = Path("/proc/self/status").read_text()
-    except (ImportError, OSError):
-        return
-    used = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData"))
-    resource.setrlimit(resource.RLIMIT_DATA, (used + memory, resource.getrlimit(resource.RLIMIT_DATA)[1]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for idle in _idle.values():
+            while idle:
+                idle.pop().kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import re
 import shutil
@@ -11,8 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
+from curation.data.files import replacing, sync
 from curation.errors import InputError
 
 MARKER = ".winnow-export"  # in every folder Winnow exported; lists the files it wrote there
@@ -40,20 +38,10 @@ def atomic(path: Path) -> Iterator[Path]:
     'whole'
     """
     path = Path(path).resolve()
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with _writing(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside:
             yield beside
-            _sync(beside)
-            beside.replace(path)
-            _sync(path.parent)
-            for other in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):  # of runs that were killed
-                pid = other.name.split(".")[-2]
-                if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-                    other.unlink(missing_ok=True)
-        finally:
-            beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -80,7 +68,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             if path.exists():
                 path.rename(before)
             beside.rename(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
             shutil.rmtree(before, ignore_errors=True)
@@ -157,11 +145,3 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,7 +10,6 @@ Cherti, Beaumont, Wightman et al., Reproducible Scaling Laws for Contrastive Lan
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +20,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.errors import RecipeError, SourceError, UnavailableError, nearest
+from curation.errors import RecipeError, SourceError, nearest
 from curation.training import weights
 from curation.training.embed import Encoder
 
@@ -32,9 +31,12 @@ CARD = Card(
     needs=("images",),
     paper="https://arxiv.org/abs/2103.00020",
     tags=("images", "pretrained", "label-free", "text"),
-    requires=("torch",),
+    requires=("torch", "open_clip"),
     rows="all",
     stochastic=False,
+    pace=(0.08, 0.002),
+    rank=2,
+    why="Its weights are available, and it works well on everyday photographs.",
 )
 
 DEFAULT = ("ViT-B-32", "laion2b_s34b_b79k")
@@ -67,7 +69,9 @@ def encode(
     ] = None,
     prompts: Annotated[
         tuple[Prompt, ...],
-        Field(description="Sentences the class name {} is set into, averaged; empty: class names are not encoded."),
+        Field(
+            description="Prompts for class names, averaged; {} stands for the name; empty: class names are not encoded."
+        ),
     ] = PROMPTS,
     batch: Annotated[
         int, Field(ge=1, le=4096, description="Images per forward pass; halved when memory runs out.")
@@ -125,8 +129,6 @@ def preflight(
     batch: int = 256,
 ) -> None:
     """Raises UnavailableError where package or weights are out of reach, RecipeError for names nobody knows."""
-    if importlib.util.find_spec("open_clip") is None:
-        raise UnavailableError("open_clip needs the package open_clip_torch: pip install open_clip_torch")
     if checkpoint is not None:
         if not checkpoint.is_file():
             raise SourceError(f"there is no file {checkpoint}; `checkpoint` is the path of a file of weights")

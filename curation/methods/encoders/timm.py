@@ -34,6 +34,7 @@ CARD = Card(
     requires=("torch", "timm"),
     rows="all",
     stochastic=False,
+    pace=(0.1, 0.003),
 )
 
 DEFAULT = "vit_small_patch14_dinov2.lvd142m"

@@ -35,7 +35,6 @@ CARD = Card(
     needs=("labels",),
     paper="https://arxiv.org/abs/2001.10528",
     tags=("mislabel", "student", "slow"),
-    requires=("scipy",),
 )
 
 
@@ -44,7 +43,7 @@ def flag(
     *,
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
-    student: Annotated[str, Ref("students"), Field(description="Who is trained, twice.")] = "head",
+    student: Annotated[str, Ref("students"), Field(description="Student to train, twice.")] = "head",
     epochs: Annotated[
         int, Field(ge=0, le=1000, description="Epochs to train for; 0 takes the student's own number.")
     ] = 0,

@@ -26,10 +26,9 @@ CARD = Card(
     title="Duplicates",
     cost="n * k time, n memory",
     blind_to="copies the encoder sees as different, such as strong crops",
-    needs=("neighbours", "labels", "groups"),
+    needs=("neighbours", "labels", "copies"),
     paper="https://arxiv.org/abs/2303.09540",
     tags=("duplicate",),
-    requires=("scipy",),
     stochastic=False,
     exceptions=(("row order does not matter", "of copies that agree the first row is kept"),),
 )
@@ -51,19 +50,19 @@ def flag(
 
     >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1], [0], [1]]), np.array([[0.001], [0.001], [0.5]]))
-    >>> flag(View.of(neighbours=graph, labels=np.zeros(3, int), groups=np.arange(3)), share=1).duplicate_of.tolist()
+    >>> flag(View.of(neighbours=graph, labels=np.zeros(3, int), copies=np.arange(3)), share=1).duplicate_of.tolist()
     [-1, 0, -1]
     """
     indices, distances = view.neighbours.indices, view.neighbours.distances
     # How far it usually is to the nearest item that is not a copy of oneself.
-    strange = (indices >= 0) & (view.groups[indices] != view.groups[:, None])
+    strange = (indices >= 0) & (view.copies[indices] != view.copies[:, None])
     nearest = np.where(strange, distances, np.inf).min(axis=1, initial=np.inf)
     usual = float(np.median(nearest[np.isfinite(nearest)])) if np.isfinite(nearest).any() else 0.0
     near = (indices >= 0) & (distances <= min(within, max(share * usual, _ROUNDING)))
     if within == 0:
         near[:] = False
 
-    group = _groups(indices, near, view.groups)
+    group = _groups(indices, near, view.copies)
     size = np.bincount(group)[group]
     kept = _kept(group, view.labels)[group]
     alike = np.exp(-nearest / usual) if usual > 0 else (nearest <= _ROUNDING).astype(np.float64)

@@ -38,7 +38,7 @@ CARD = Card(
     paper="https://doi.org/10.1117/12.702790",
     tags=("outlier", "images", "label-free"),
     version=2,
-    requires=("cleanvision", "scipy"),
+    requires=("cleanvision",),
     stochastic=False,
 )
 
@@ -54,7 +54,7 @@ def flag(
     progress: Callable[..., None] = lambda done, total, message="": None,
     check: Annotated[
         Literal["all", "dark", "bright", "blurred", "blank", "size", "shape"],
-        Field(description="The one measure to go by, or all of them."),
+        Field(description="One measure, or all of them."),
     ] = "all",
     dark: Annotated[
         float, Field(ge=0, le=1, description="Dark: the 99th percentile of brightness is below this; 0 is never.")

@@ -38,7 +38,9 @@ CARD = Card(
     needs=("dynamics", "labels"),
     paper="https://arxiv.org/abs/1906.01827",
     tags=("gradients", "submodular", "weights"),
+    requires=("torch",),
     stochastic=False,
+    weights=True,
 )
 
 
@@ -53,7 +55,7 @@ def select(
         Field(description="Gradients of the logits, as published, or of the whole last layer, which needs features."),
     ] = "logits",
     dense_up_to: Annotated[
-        int, Field(ge=1, le=200_000, description="Classes up to so many items hold all their distances, 4 bytes each.")
+        int, Field(ge=1, le=200_000, description="Largest class whose distances are all kept in memory, 4 bytes each.")
     ] = 15_000,
 ) -> Selection:
     """rows [budget], all classes in turn, and their weights, which add up to the size of every class with a pick.

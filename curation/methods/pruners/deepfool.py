@@ -33,6 +33,7 @@ CARD = Card(
     needs=("network",),
     paper="https://arxiv.org/abs/1802.09841",
     tags=("uncertainty", "gradients"),
+    requires=("torch",),
     nested=True,
 )
 
@@ -46,9 +47,9 @@ def select(
     rng: np.random.Generator,
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
-    steps: Annotated[int, Field(ge=1, le=1000, description="Steps at most; published: 50.")] = 50,
+    steps: Annotated[int, Field(ge=1, le=1000, description="Largest number of steps; published: 50.")] = 50,
     classes: Annotated[int, Field(ge=1, le=10_000, description="Other classes tried, the likeliest ones.")] = 9,
-    batch: Annotated[int, Field(ge=1, le=65_536, description="Inputs moved at once.")] = 256,
+    batch: Annotated[int, Field(ge=1, le=65_536, description="Inputs per batch.")] = 256,
 ) -> np.ndarray:
     """Positions int64 [budget], the smallest move first; equal moves in an order drawn by the seed.
 

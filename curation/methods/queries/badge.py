@@ -23,7 +23,7 @@ from curation.data.view import View
 CARD = Card(
     title="BADGE",
     cost="a fit on the known rows, budget * n * (C + d) time, n * (C + d) memory",
-    blind_to="noise, and what the guess of a poor model hides",
+    blind_to="noise, and the errors of a poor model",
     needs=("known", "predicted", "embeddings"),
     paper="https://arxiv.org/abs/1906.03671",
     tags=("uncertainty", "diversity"),
@@ -37,7 +37,10 @@ def query(
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
     pool: Annotated[
-        int, Field(ge=100, le=10_000_000, description="Rows looked at; of more, a random sample this large.")
+        int,
+        Field(
+            ge=100, le=10_000_000, description="Largest number of items considered; a larger pool is sampled at random."
+        ),
     ] = 50_000,
 ) -> np.ndarray:
     """Positions int64 [budget] of rows that are not labelled yet, in the order to ask for them.

@@ -21,10 +21,11 @@ from curation.maths.acquisition import top, value
 CARD = Card(
     title="Most likely positive",
     cost="a fit on the known rows, n time and memory",
-    blind_to="likeness within a batch, and examples unlike those it knows",
+    blind_to="redundancy within a batch, and positives unlike the labelled ones",
     needs=("known", "predicted"),
     paper="https://arxiv.org/abs/2007.00077",
     tags=("concept", "search"),
+    concept=True,
 )
 
 

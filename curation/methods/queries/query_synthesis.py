@@ -29,6 +29,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1702.07956",
     tags=("synthesis", "geometry"),
     requires=("torch",),
+    labelled=2,
 )
 
 

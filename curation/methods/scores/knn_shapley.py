@@ -37,7 +37,7 @@ CARD = Card(
 def score(
     view: View,
     *,
-    k: Annotated[int, Field(ge=2, le=200, description="Neighbours that vote; the k-th itself is worth nothing.")] = 10,
+    k: Annotated[int, Field(ge=2, le=200, description="Neighbours that vote; the k-th has no weight.")] = 10,
 ) -> np.ndarray:
     """float64 [m], minus the sum of an item's Shapley values. Higher = more harmful.
 

@@ -6,6 +6,7 @@
     split        str [n]: train, val, test or unlabeled; optional, train by default
     ids          int or str [n], unique; optional, the row number by default
     class_names  str [C]; optional; integer labels are positions in it, text labels must be among it
+    any name     int or str [n]; what `group` of [source] names, such as the patient of every item
 
 Big arrays are streamed into the workspace and memory-mapped, never held in memory. Pickled members are refused:
 unpickling runs code of whoever wrote the file.
@@ -22,6 +23,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.grouping import column_named
 from curation.data.images import MAX_PIXELS
 from curation.data.items import Items, make_items
 from curation.data.reading import npz
@@ -34,6 +36,8 @@ CARD = Card(
     cost="the file is copied to the workspace once",
     blind_to="arrays of other names, and anything pickled",
     tags=("images", "features"),
+    version=2,
+    opens=(".npz",),
 )
 
 NAMES = ("images", "features", "labels", "split", "ids", "class_names")
@@ -43,6 +47,7 @@ BLOCK = 64 * 1024**2  # bytes of features looked at together
 def read(
     *,
     path: Annotated[Path, Field(description="The .npz file.")],
+    group: str = "",
     into: Path,
     progress: Callable[..., None],
 ) -> Items:
@@ -59,18 +64,20 @@ def read(
     if not path.is_file() and not path.is_dir():  # reading a pipe would wait for ever
         raise SourceError(f"{path} is neither a file nor a folder")
     with npz.opened(path) as archive:
-        return _read(path, archive, into, progress)
+        return _read(path, archive, column_named(group), into, progress)
 
 
-def _read(path: Path, archive: zipfile.ZipFile, into: Path, progress: Callable[..., None]) -> Items:
+def _read(path: Path, archive: zipfile.ZipFile, group: str | None, into: Path, progress: Callable[..., None]) -> Items:
     found = npz.names(archive)
     if not {"images", "features"} & set(found) or "labels" not in found:
         raise SourceError(
             f"{path} must hold `images` or `features`, and `labels` (-1 or an empty text for items without one); "
             f"it holds: {', '.join(found[:20]) or 'nothing'}"
         )
-    _checked(path, archive, found)
-    small = {name: npz.read(path, archive, name) for name in NAMES[2:] if name in found}
+    if group and group not in found:
+        raise SourceError(f"there is no array {group!r} in {path} to group by; it holds: {', '.join(found[:20])}")
+    _checked(path, archive, found, group)
+    small = {name: npz.read(path, archive, name) for name in (*NAMES[2:], group) if name in found}
     big = {name: npz.stream(path, archive, name, into) for name in NAMES[:2] if name in found}
     if "features" in big:
         _check_finite(path, big["features"], progress)
@@ -86,24 +93,25 @@ def _read(path: Path, archive: zipfile.ZipFile, into: Path, progress: Callable[.
     notes = []
     if missing := labels.count(None):
         notes.append(f"{missing:,} items have the label -1 or none and are read as unlabelled.")
-    if others := sorted(set(found) - set(NAMES)):
+    if others := sorted(set(found) - {*NAMES, group}):
         notes.append(f"Arrays of other names were not read: {', '.join(others)}.")
     return make_items(
         ids=[str(id_) for id_ in small["ids"]] if "ids" in small else [str(row) for row in range(n)],
         labels=labels,
         splits=[as_split(str(cell)) for cell in small["split"]] if "split" in small else ["train"] * n,
         classes=names,
+        groups=[as_label(cell) for cell in small[group].tolist()] if group else None,
         **as_columns(examine_rows(big[first], images=first == "images")),
         **big,
         notes=notes,
     )
 
 
-def _checked(path: Path, archive: zipfile.ZipFile, found: Sequence[str]) -> None:
+def _checked(path: Path, archive: zipfile.ZipFile, found: Sequence[str], group: str | None) -> None:
     """The headers of all arrays that are read, which have to agree before any data is."""
-    headers = {name: npz.header(path, archive, name) for name in NAMES if name in found}
+    headers = {name: npz.header(path, archive, name) for name in (*NAMES, group) if name in found}
     for name, (shape, _, dtype) in headers.items():
-        kinds = {"images": "", "features": "", "labels": "iuUS", "ids": "iuUS"}.get(name, "US")
+        kinds = {"images": "", "features": "", "labels": "iuUS", "ids": "iuUS", group: "iuUS"}.get(name, "US")
         if kinds and (len(shape) != 1 or dtype.kind not in kinds):
             wanted = "integers or text" if "i" in kinds else "text"
             raise SourceError(f"{path}: {name} must be {wanted} with shape [n]; found {dtype} with shape {list(shape)}")

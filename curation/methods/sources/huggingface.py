@@ -20,9 +20,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
-from curation.data.reading.cells import SPLIT_NAMES, as_class
+from curation.data.reading.cells import as_class, as_label
 from curation.data.reading.image_checks import as_columns, examine, store_image
+from curation.data.reading.split_names import SPLIT_NAMES
 from curation.data.safe_open import open_inside
 from curation.errors import SourceError, UnavailableError
 
@@ -32,6 +34,7 @@ CARD = Card(
     blind_to="columns other than the image and the label",
     paper="https://arxiv.org/abs/2109.02846",
     tags=("images", "download"),
+    version=2,
     requires=("datasets",),
 )
 
@@ -42,18 +45,24 @@ def read(
     *,
     name: Annotated[str, Field(min_length=1, description="Name on the hub, or a folder on this machine.")],
     config: Annotated[str | None, Field(description="Configuration, where the data set has several.")] = None,
-    revision: Annotated[str | None, Field(description="Branch, tag or commit; fixes the data for ever.")] = None,
+    revision: Annotated[str | None, Field(description="Branch, tag or commit; a commit pins the data.")] = None,
     image: Annotated[str, Field(description="Column with the image.")] = "image",
     label: Annotated[str, Field(description="Column with the label.")] = "label",
+    group: str = "",
     into: Path,
     progress: Callable[..., None],
 ) -> Items:
     """Items in the order train, validation, test and of the rows; ids "train/0000000", ... Raises SourceError.
 
+    `group` of [source] may name a column.
+
     Raises UnavailableError when the hub cannot be reached and the data set is not in the local cache.
 
     >>> read(name="cifar10", image="img", into=into, progress=progress)  # doctest: +SKIP
     """
+    if group and column_named(group) is None:
+        raise SourceError(f"group = {group!r}: the images of {name} are no files of their own; name a column instead")
+    columns = [image, label, *([column_named(group)] if group else [])]
     parts = _load(name, config, revision)
     known = {part: SPLIT_NAMES[part.lower()] for part in parts if part.lower() in SPLIT_NAMES}
     left_out = sorted(set(parts) - set(known))
@@ -63,11 +72,12 @@ def read(
     paths: list[str | None] = []
     labels: list[str | None] = []
     splits: list[str] = []
+    groups: list[str | None] = []
     names: list[str] | None = None
     total = sum(len(parts[part]) for part in known)
     roots = _roots(name)
     for part, split in known.items():
-        rows, names = _columns(parts[part], name, image, label)
+        rows, names = _columns(parts[part], name, columns)
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             for row, (cell, said) in enumerate(zip(batch[image], batch[label], strict=True), start=start):
@@ -76,6 +86,7 @@ def read(
                 paths.append(store_image(into / "files", len(paths), data) if data else None)
                 labels.append(as_class(said, names))
                 splits.append(split)
+            groups.extend(as_label(said) for said in batch[columns[-1]] if group)
             progress(len(ids), total, "writing images")
     if not ids:
         raise SourceError(f"{name} has no rows")
@@ -84,6 +95,7 @@ def read(
         paths=paths,
         labels=labels,
         splits=splits,
+        groups=groups if group else None,
         classes=[known_name for known_name in names if known_name in set(labels)] if names else None,
         **as_columns(examine(into / "files", paths, progress)),
         root=into / "files",
@@ -142,18 +154,19 @@ def _from_the_cache() -> Iterator[None]:
             switch.HF_HUB_OFFLINE = value
 
 
-def _columns(rows: Any, name: str, image: str, label: str) -> tuple[Any, list[str] | None]:
-    """The two columns, images still encoded, and the class names."""
+def _columns(rows: Any, name: str, columns: Sequence[str]) -> tuple[Any, list[str] | None]:
+    """The columns, of which the first holds images, still encoded, and the second labels; and the class names."""
     import datasets
 
-    for column in (image, label):
+    image, label, *_ = columns
+    for column in columns:
         if column not in rows.column_names:
             raise SourceError(f"{name} has no column {column!r}; its columns are: {', '.join(rows.column_names)}")
     if not isinstance(rows.features[image], datasets.Image):
         raise SourceError(f"the column {image!r} of {name} does not hold images but {rows.features[image]}")
     named = rows.features[label]
     names = named.names if isinstance(named, datasets.ClassLabel) else None
-    return rows.select_columns([image, label]).cast_column(image, datasets.Image(decode=False)), names
+    return rows.select_columns(list(columns)).cast_column(image, datasets.Image(decode=False)), names
 
 
 def _roots(name: str) -> list[str]:

@@ -2,11 +2,11 @@
 
 The student of growing: it is fitted anew after every batch, so it has to be ready in a second and to depend on
 nothing but what is labelled. Columns are brought to mean 0 and spread 1, then mean cross-entropy + ||W||^2 / (2 C m) is
-minimised by L-BFGS (scikit-learn). The same model as `head`, which reaches nearly the same by minibatches and is the
-faster of the two beyond some ten thousand rows. A class without a single row is never predicted.
-Blind to everything the embeddings leave out. Passes: iterations * m.
+minimised by Newton steps in float64 until no logit moves any more: another processor gives the same probabilities to
+1e-5. The same model as `head`, which reaches nearly the same by minibatches and is the faster of the two beyond some
+ten thousand rows. A class without a single row is never predicted. Blind to everything the embeddings leave out.
 
-Liu & Nocedal, On the Limited Memory BFGS Method for Large Scale Optimization, Mathematical Programming 45, 1989.
+Nocedal & Wright, Numerical Optimization, 2nd edition, 2006, section 7.1 (line-search Newton-CG).
 Alain & Bengio, Understanding Intermediate Layers Using Linear Classifier Probes, ICLR 2017 workshop.
 """
 
@@ -24,25 +24,30 @@ from curation.training.student import Predictor, Record
 
 CARD = Card(
     title="Logistic regression on embeddings",
-    cost="iterations * m * d * C time, m * d memory",
+    cost="steps * m * d * C time (some 100 products with the rows), 2 * m * d * 8 bytes memory",
     blind_to="whatever the embeddings leave out",
     needs=("embeddings", "labels"),
-    paper="https://doi.org/10.1007/BF01589116",
+    paper="https://doi.org/10.1007/978-0-387-40065-5",
     tags=("linear", "fast", "exact"),
-    requires=("sklearn",),
     stochastic=False,
+    version=2,
 )
 
 _NEVER = -1e9  # the logit of a class without rows
+_BLOCK = 1 << 14  # rows brought to float64 at once
 
 
 def train(
     view: View,
     *,
     record: Record | None = None,
-    c: Annotated[float, Field(gt=0, le=1e6, description="Freedom of the weights: 1 / the weight penalty.")] = 1.0,
-    balanced: Annotated[bool, Field(description="Every class counts the same, however few its rows.")] = False,
-    iterations: Annotated[int, Field(ge=1, le=10_000, description="Most steps of L-BFGS.")] = 300,
+    c: Annotated[
+        float, Field(gt=0, le=1e6, description="Inverse regularisation strength: 1 / the weight penalty.")
+    ] = 1.0,
+    balanced: Annotated[bool, Field(description="Weight all classes equally, whatever their size.")] = False,
+    iterations: Annotated[
+        int, Field(ge=1, le=10_000, description="Largest number of Newton steps; the optimum takes about ten.")
+    ] = 300,
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
 
@@ -53,30 +58,31 @@ def train(
     >>> train(view).logits(view).argmax(axis=1).tolist()
     [0, 0, 1, 1]
     """
-    from sklearn.linear_model import LogisticRegression
+    from curation.maths.fitting.softmax_regression import solve
 
-    x, labels, classes = view.embeddings, view.labels, len(view.classes)
-    seen = np.unique(labels)
+    labels, classes = view.labels, len(view.classes)
+    seen, codes = np.unique(labels, return_inverse=True)
     if len(seen) < 2:
         raise InputError(f"logistic regression needs rows of at least two classes; found {len(seen)}")
-    mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
-    scale = 1 / max(float(np.sqrt(x.var(axis=0, dtype=np.float64).mean())), 1e-12)
-    model = LogisticRegression(C=c, max_iter=iterations, class_weight="balanced" if balanced else None)
-    model.fit((x - mean) * scale, labels)
-    weights, bias = model.coef_, model.intercept_
-    if len(seen) == 2:  # one row of weights, for the second class
-        weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
-    # Brought back to the embeddings as they are: one product, no copy of them.
-    inner = (weights * scale).astype(np.float32)
-    outer = (bias - (weights * scale) @ mean).astype(np.float32)
+    x = view.embeddings.astype(np.float64)
+    mean = x.mean(axis=0)
+    x -= mean
+    scale = 1 / max(float(np.sqrt(np.square(x).mean())), 1e-12)
+    x *= scale
+    shares = 1 / (len(seen) * np.bincount(codes))[codes] if balanced else np.full(len(x), 1 / len(x))
+    # Two classes share one vector v = w1 - w0, as in scikit-learn; its penalty is twice that of two of v / 2.
+    penalty = (2 if len(seen) == 2 else 1) / (c * len(x))
+    found = solve(x, codes, len(seen), penalty, shares, steps=iterations)
 
     def logits(other: View) -> np.ndarray:
         full = np.full((len(other), classes), _NEVER, np.float32)
-        full[:, seen] = other.embeddings @ inner.T + outer
+        for at in range(0, len(other), _BLOCK):
+            part = (other.embeddings[at : at + _BLOCK].astype(np.float64) - mean) * scale
+            full[at : at + _BLOCK, seen] = part @ found.weights + found.bias
         return full
 
     if record is not None:  # one step to the optimum: one epoch
         record.batch(np.arange(len(view)), logits(view))
         record.epoch(lambda: logits(view))
-    passes = int(np.max(model.n_iter_)) * len(labels)
-    return Predictor(logits, lambda other: (other.embeddings - mean) * scale, passes)
+    features = lambda other: ((other.embeddings - mean) * scale).astype(np.float32)  # noqa: E731
+    return Predictor(logits, features, found.passes * len(labels))

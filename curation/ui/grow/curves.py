@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from curation.engine import growth_report
-from curation.engine.plan import FULL, RANDOM
-from curation.ui.parts import charts
+from curation.engine.trials import FULL, RANDOM
+from curation.ui.grow import own_labels
+from curation.ui.parts import chart_style
 from curation.ui.parts.theme import CLASS_COLOURS, OTHER, charted, literal
 
 YOURS = "your labels"
@@ -77,11 +77,11 @@ def growth_figure(
     height: int = 400,
 ) -> go.Figure:
     """A line per strategy with a band of one standard deviation over the seeds; a person's own labels are a thick
-    line, random is dashed grey, everything labelled is a level line. rows: as `grown.rows` and `own_points` give."""
-    figure = go.Figure(layout=charts._layout(dark, height))
+    line, random is dashed grey, everything labelled is a level line. rows: as `growth.rows` and `own_points` give."""
+    figure = go.Figure(layout=chart_style.layout(dark, height))
     made = curves(rows, measure, against)
     full = made.pop(FULL, None)
-    share, ink = measure != "positives", "#E3E8ED" if dark else "#1B2733"
+    share, ink = measure != "positives", chart_style.ink(dark)
     shown = "%{y:.1%} ± %{customdata[0]:.1%}" if share else "%{y:,.0f} ± %{customdata[0]:,.1f}"
     order = sorted(made, key=lambda name: (name == YOURS, name != RANDOM))  # a person's own on top
     others = [name for name in made if name not in (YOURS, RANDOM)]
@@ -91,8 +91,8 @@ def growth_figure(
         if sd.any() and len(x) > 1:
             figure.add_scatter(
                 x=np.concatenate([x, x[::-1]]), y=np.concatenate([mean - sd, (mean + sd)[::-1]]), mode="lines",
-                fill="toself", line={"width": 0}, fillcolor=_faded(colour, 0.18), hoverinfo="skip", showlegend=False,
-                legendgroup=name,
+                fill="toself", line={"width": 0}, fillcolor=chart_style.faded(colour, 0.18), hoverinfo="skip",
+                showlegend=False, legendgroup=name,
             )  # fmt: skip
         figure.add_scatter(
             x=x, y=mean, mode="lines+markers", name=charted(name), legendgroup=name,
@@ -112,7 +112,7 @@ def growth_figure(
         title=AGAINST[against].lower(), showgrid=False, zeroline=False, tickformat=",", rangemode="tozero"
     )  # fmt: skip
     figure.update_yaxes(
-        title=MEASURES[measure].lower(), tickformat=".0%" if share else ",", gridcolor=charts._faint(dark),
+        title=MEASURES[measure].lower(), tickformat=".0%" if share else ",", gridcolor=chart_style.faint(dark),
         zeroline=False, automargin=True, range=_range(made, full, share),
     )  # fmt: skip
     figure.update_layout(legend_itemsizing="trace")
@@ -156,18 +156,18 @@ def per_class(rows: Sequence[Mapping], classes: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def worth(rows: Sequence[Mapping], use: str, more: int = 500) -> growth_report.Worth:
+def worth(rows: Sequence[Mapping], use: str, more: int = 500) -> own_labels.Worth:
     """What the next labels are worth: by the batches a person was shown; where these cannot say it, by the simulation
     of the same strategy, from where it ended. The sentence says which."""
-    own = growth_report.worth([row for row in rows if row["method"] == YOURS], more)
+    own = own_labels.worth([row for row in rows if row["method"] == YOURS], more)
     simulated = curves(rows, "accuracy", "labels").get(use, [])
     if own.gain is not None or not simulated:
         return own
-    found = growth_report.worth([{"labels": round(x), "accuracy": mean} for x, mean, _, _ in simulated], more)
+    found = own_labels.worth([{"labels": round(x), "accuracy": mean} for x, mean, _, _ in simulated], more)
     if found.gain is None:
         return own
     words = f"By the simulation of {use}, from {simulated[-1][0]:,.0f} labels on: "
-    return growth_report.Worth(found.gain, more, words + found.sentence[:1].lower() + found.sentence[1:])
+    return own_labels.Worth(found.gain, more, words + found.sentence[:1].lower() + found.sentence[1:])
 
 
 def _range(made: Mapping[str, list], full: list | None, share: bool) -> list[float]:
@@ -208,8 +208,3 @@ def _gain(rows: Mapping[int, Mapping], random: Mapping[int, Mapping]) -> str:
 def _considered(rows: Mapping[int, Mapping]) -> str:
     share = _mean(rows, "fraction_considered")
     return "–" if np.isnan(share) else f"{share:.0%}"
-
-
-def _faded(colour: str, strength: float) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{strength})"

@@ -12,17 +12,18 @@ from curation.data.items import TRAIN, UNLABELED
 from curation.engine import results
 from curation.engine.plan import POOL, Plan
 from curation.ui.grow.batches import Batch
-from curation.ui.map.selection import CAP, SEED
 from curation.ui.parts import actions, charts, item_card
 from curation.ui.parts.charts import Categories, colour_map, map_figure, sample_rows
 from curation.ui.parts.gallery import Tile, gallery, pager, part
 from curation.ui.parts.theme import literal
 from curation.ui.parts.tiles import pictures
-from curation.ui.state.analysis_results import percent
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
+from curation.ui.state.reasons import percent
 
 PAGE = 60  # tiles
+CAP = 20_000  # points drawn; Plotly's lasso is quick up to here
+SEED = 0  # of the sample drawn above that
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Plotly figures as plain functions of arrays: same arrays, same bytes, so a zoom or a lasso survives a rerun.
 
-Nothing here knows Streamlit. Backgrounds are transparent and fonts come from the page; `dark` picks lines and ramps
-that read on a dark page. Names in hover texts, legends and ticks are escaped: they are never read as markup.
+`dark` picks lines and ramps that read on a dark page. Names in hover texts, legends and ticks are escaped: they are
+never read as markup.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from curation.ui.parts.chart_style import accent, faint, grey, layout
 from curation.ui.parts.theme import CLASS_COLOURS, OTHER, charted
 
 # How every chart is shown: `st.plotly_chart(figure, config=CONFIG)`. The lasso is a visible button, the wheel zooms,
@@ -133,8 +134,8 @@ def map_figure(
                 )
             )
 
-    layout = _layout(dark, height)
-    layout.update(
+    look = layout(dark, height)
+    look.update(
         dragmode="lasso",
         hovermode="closest",
         uirevision="map",
@@ -144,17 +145,17 @@ def map_figure(
         margin={"l": 0, "r": 0, "t": 30, "b": 0},
         newselection={"line": {"color": ink, "width": 1.2, "dash": "dot"}},
         showlegend=isinstance(colour, Categories),
-        legend={**layout["legend"], "y": 0, "yanchor": "top"},
+        legend={**look["legend"], "y": 0, "yanchor": "top"},
         annotations=_key(ink, flagged[rows].any(), difficulty is not None),
     )
     if isinstance(colour, Ramp):
         ramp = _RAMP[2:] if dark else _RAMP[7::-1]
         title = {"text": charted(colour.title), "side": "right"}
-        layout["coloraxis"] = {
+        look["coloraxis"] = {
             "colorscale": [[i / (len(ramp) - 1), shade] for i, shade in enumerate(ramp)],
             "colorbar": {"title": title, "thickness": 10, "len": 0.7, "outlinewidth": 0},
         }
-    return go.Figure(traces, layout)
+    return go.Figure(traces, look)
 
 
 def marker_sizes(difficulty: np.ndarray, drawn: int | None = None) -> np.ndarray:
@@ -241,14 +242,14 @@ def histogram(values: np.ndarray, kept: np.ndarray, title: str, *, dark: bool = 
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, bins + 1)
     middle = ((edges[:-1] + edges[1:]) / 2).astype(np.float32)
-    figure = go.Figure(layout=_layout(dark, 220))
-    for name, mask, colour in (("all", finite, _grey(dark)), ("kept", finite & kept, _accent(dark))):
+    figure = go.Figure(layout=layout(dark, 220))
+    for name, mask, colour in (("all", finite, grey(dark)), ("kept", finite & kept, accent(dark))):
         counts = np.histogram(np.clip(values[mask], low, high), edges)[0].astype(np.int32)
         figure.add_bar(x=middle, y=counts, name=name, marker={"color": colour, "line": {"width": 0}})
     figure.update_traces(hovertemplate="%{y:,} at %{x:.3g}<extra>%{fullData.name}</extra>")
     figure.update_layout(barmode="overlay", bargap=0.06)
     figure.update_xaxes(title=charted(title), showgrid=False, zeroline=False)
-    figure.update_yaxes(nticks=4, gridcolor=_faint(dark), zeroline=False)
+    figure.update_yaxes(nticks=4, gridcolor=faint(dark), zeroline=False)
     return figure
 
 
@@ -257,18 +258,18 @@ def class_bars(names: Sequence[str], total: np.ndarray, kept: np.ndarray, *, dar
     total, kept = np.asarray(total, np.int32), np.asarray(kept, np.int32)
     labels = [charted(name) for name in names]
     share = [f"{k:,} of {t:,}" for k, t in zip(kept.tolist(), total.tolist(), strict=True)]
-    figure = go.Figure(layout=_layout(dark, 56 + 24 * len(labels)))
+    figure = go.Figure(layout=layout(dark, 56 + 24 * len(labels)))
     bar = {
         "orientation": "h",
         "y": labels,
         "customdata": share,
         "hovertemplate": "%{y}: %{customdata} kept<extra></extra>",
     }
-    figure.add_bar(x=kept, name="kept", marker={"color": _accent(dark)}, **bar)
+    figure.add_bar(x=kept, name="kept", marker={"color": accent(dark)}, **bar)
     figure.add_bar(
         x=total - kept,
         name="lost",
-        marker={"color": _grey(dark)},
+        marker={"color": grey(dark)},
         text=share,
         textposition="outside",
         cliponaxis=False,
@@ -282,95 +283,7 @@ def class_bars(names: Sequence[str], total: np.ndarray, kept: np.ndarray, *, dar
     return figure
 
 
-def accuracy_figure(
-    runs: Sequence[Mapping], *, measure: str = "accuracy", dark: bool = False, height: int = 420
-) -> go.Figure:
-    """Test accuracy against the share kept: a line per method, mean and standard deviation over the seeds.
-
-    runs: one mapping per training run with `method`, `keep` (0..1), `seed` and `measure`. The method "full" becomes a
-    level band; "random" is always dashed grey. Points of several methods at one share are set slightly apart.
-    """
-    figure = go.Figure(layout=_layout(dark, height))
-    groups: dict[str, dict[float, list[float]]] = {}
-    for run in runs:
-        groups.setdefault(run["method"], {}).setdefault(float(run["keep"]), []).append(float(run[measure]))
-    full = [value for values in groups.pop("full", {}).values() for value in values]
-    shares = sorted({share for group in groups.values() for share in group}) or [1.0]
-    step = 0.012 * max(shares[-1] - shares[0], 0.25)
-    order = sorted(groups, key=lambda name: name == "random")  # random is listed last
-    ends: list[float] = []  # of the error bars
-    for i, name in enumerate(order):
-        group = sorted(groups[name].items())
-        mean = [float(np.mean(values)) for _, values in group]
-        spread = [float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for _, values in group]
-        ends += [m + sign * sd for m, sd in zip(mean, spread, strict=True) for sign in (-1, 1)]
-        random = name == "random"
-        colour = OTHER if random else CLASS_COLOURS[i % len(CLASS_COLOURS)]
-        figure.add_scatter(
-            x=[share + (i - (len(order) - 1) / 2) * step for share, _ in group],
-            y=mean,
-            mode="lines+markers",
-            name=charted(name),
-            line={"color": colour, "width": 2.2, "dash": "dash" if random else "solid"},
-            marker={"size": 9, "symbol": "circle-open" if random else _SYMBOLS[i % len(_SYMBOLS)]},
-            error_y={"type": "data", "array": spread, "thickness": 1.4, "width": 5, "color": colour},
-            customdata=[[share, sd, len(values)] for (share, values), sd in zip(group, spread, strict=True)],
-            hovertemplate="%{y:.1%} ± %{customdata[1]:.1%}, keeping %{customdata[0]:.0%}, "
-            "%{customdata[2]} seeds<extra>%{fullData.name}</extra>",
-        )
-    if full:
-        level, sd = float(np.mean(full)), float(np.std(full, ddof=1)) if len(full) > 1 else 0.0
-        ink = "#E3E8ED" if dark else "#1B2733"
-        ends += [level - sd, level + sd]
-        figure.add_hrect(y0=level - sd, y1=level + sd, fillcolor=ink, opacity=0.1, line_width=0, layer="below")
-        figure.add_hline(y=level, line={"color": ink, "width": 1, "dash": "dot"}, layer="below")
-        figure.add_annotation(
-            text=f"everything: {level:.1%}", x=0, xref="paper", xanchor="left", y=level + sd, yanchor="bottom",
-            showarrow=False, font={"size": 12},
-        )  # fmt: skip
-    room = 0.08 * max(max(ends, default=1) - min(ends, default=0), 0.02)
-    figure.update_xaxes(
-        title="share of the training items kept", tickvals=shares, tickformat=".0%", showgrid=False, zeroline=False,
-        range=[shares[0] - 4 * step, shares[-1] + 4 * step],
-    )  # fmt: skip
-    figure.update_yaxes(
-        title=charted(measure.replace("_", " ")), tickformat=".0%", gridcolor=_faint(dark), zeroline=False,
-        range=[min(ends, default=0) - room, max(ends, default=1) + 1.5 * room],
-    )  # fmt: skip
-    figure.update_layout(legend_itemsizing="trace")
-    return figure
-
-
 # -- helpers -----------------------------------------------------------------------------------------------
-
-_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "hexagon", "cross", "x")
-
-
-def _layout(dark: bool, height: int) -> dict:
-    ink = "#E3E8ED" if dark else "#1B2733"
-    return {
-        "template": go.layout.Template(),  # the default would follow what else was imported
-        "height": height,
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": ink, "size": 13},
-        "margin": {"l": 0, "r": 8, "t": 28, "b": 0},
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1,
-            "yanchor": "bottom",
-            "itemsizing": "constant",
-            "bgcolor": "rgba(0,0,0,0)",
-        },
-        "hoverlabel": {
-            "bgcolor": "#232C36" if dark else "#FFFFFF",
-            "font": {"color": ink, "size": 12},
-            "align": "left",
-        },
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#8A96A3", "activecolor": _accent(dark)},
-    }
 
 
 def _groups(colour: Categories | Ramp, rows: np.ndarray) -> list[tuple[str, np.ndarray, dict]]:
@@ -403,18 +316,6 @@ def _key(ink: str, flagged: bool, sized: bool) -> list[dict]:
     place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "xref": "paper", "yref": "paper"}
     font = {"size": 12, "color": ink}
     return [{**place, "text": "     ".join(words), "showarrow": False, "opacity": 0.7, "font": font}] if words else []
-
-
-def _accent(dark: bool) -> str:
-    return "#5A9FE0" if dark else "#2F74B8"
-
-
-def _grey(dark: bool) -> str:
-    return "#414D5A" if dark else "#D3DAE1"
-
-
-def _faint(dark: bool) -> str:
-    return "rgba(227,232,237,0.12)" if dark else "rgba(27,39,51,0.10)"
 
 
 def _hover_lines(hover: Mapping[str, np.ndarray] | None, rows: np.ndarray) -> list[str] | None:

@@ -1,23 +1,24 @@
-"""The job strip: what is being computed, how far it is, and a way to stop it, on every page.
+"""The job strip on every page: what is being computed, how far it is, and a button to stop it.
 
-The job is another process; this only reads its row once a second while it is at work, and not at all when idle.
-It survives reloads, page changes and restarts of the server, because there is nothing here to survive.
+The job is another process. The strip reads the job's row once a second while it runs, and not at all when idle. It
+holds no state, so reloads, page changes and restarts of the server do not affect it.
 """
 
 from __future__ import annotations
 
+import humanize
 import streamlit as st
 
 from curation.engine.jobs import Job
 from curation.ui.parts import theme
-from curation.ui.server import projects
+from curation.ui.server.uploads import as_sent
 from curation.ui.state.project import Project
 
 WORDS = {
     "done": "finished",
     "failed": "failed",
-    "cancelled": "was stopped; what it had finished is kept",
-    "lost": "ended without a word (killed, or the machine restarted); what it had finished is kept",
+    "cancelled": "was stopped; finished results are kept",
+    "lost": "ended unexpectedly (it was killed, or the machine restarted); finished results are kept",
 }
 
 
@@ -31,9 +32,9 @@ def job_strip(project: Project) -> None:
 
 
 def _running(project: Project, number: int) -> None:
-    job = project.jobs.get(number)
-    if not job.active:
-        st.rerun()  # the whole page: there are new results to show
+    job = next((job for job in project.jobs.all() if job.number == number), None)
+    if job is None or not job.active:
+        st.rerun()  # the whole page: there are new results to show, or the project was deleted in another tab
     st.session_state[f"watched:{project.name}:{number}"] = True
     with st.container(border=True, key="jobstrip"):
         text, stop = st.columns([8, 1], vertical_alignment="center")
@@ -59,13 +60,13 @@ def _ended(project: Project, job: Job) -> None:
         return
     with st.container(border=True, key="jobstrip"):
         text, log, close = st.columns([8, 1, 1], vertical_alignment="center")
-        said = f": {projects.as_sent(job.error)}" if job.error else ""
+        said = f": {as_sent(job.error)}" if job.error else ""
         mark = st.error if job.state == "failed" else st.warning
         with text:
             mark(theme.plain(f"{job.title} {WORDS[job.state]}{said}"))
         with log.popover("Log", width="stretch"):
             st.code(
-                theme.literal(projects.as_sent(project.jobs.log_text(job.number))) or "nothing was printed",
+                theme.literal(as_sent(project.jobs.log_text(job.number))) or "the log is empty",
                 language=None,
             )
         if close.button("Dismiss", key="job_dismiss", width="stretch"):
@@ -77,11 +78,7 @@ def _duration(seconds: float) -> str:
     """Seconds as a person says them.
 
     >>> _duration(8.4), _duration(75), _duration(4000)
-    ('8 s', '1 min 15 s', '1 h 6 min')
+    ('8 seconds', '1 minute and 15 seconds', '1 hour and 7 minutes')
     """
-    whole = round(max(seconds, 0))  # the clock may have been put back
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    unit = "seconds" if seconds < 3600 else "minutes"
+    return humanize.precisedelta(max(seconds, 0), minimum_unit=unit, format="%.0f")  # the clock may have been put back

@@ -9,15 +9,15 @@ from __future__ import annotations
 import base64
 import io
 import threading
-from collections import OrderedDict
 
+from cachetools import LRUCache
 from PIL import Image
 
 from curation.data.items import Items
 from curation.errors import SourceError
 
 TINY = 64  # pixels; up to here every pixel counts
-KEEP = 8_000  # thumbnails held in memory: about 40 MB
+REMEMBERED = 40_000_000  # characters of thumbnails held in memory: about 8,000 of them
 
 
 def thumbnail(items: Items, row: int, size: int = 112) -> str:
@@ -25,16 +25,12 @@ def thumbnail(items: Items, row: int, size: int = 112) -> str:
     content = items.column("hash")[row]
     if content is None:
         return _encoded(items, row, size)
-    key = (content, size)
     with _lock:
-        if key in _made:
-            _made.move_to_end(key)
-            return _made[key]
-    uri = _encoded(items, row, size)
-    with _lock:
-        _made[key] = uri
-        while len(_made) > KEEP:
-            _made.popitem(last=False)
+        uri = _made.get((content, size))
+    if uri is None:
+        uri = _encoded(items, row, size)
+        with _lock:
+            _made[content, size] = uri
     return uri
 
 
@@ -43,7 +39,7 @@ def large(items: Items, row: int, max_side: int = 640) -> str:
     return _encoded(items, row, max_side)
 
 
-_made: OrderedDict[tuple[str, int], str] = OrderedDict()
+_made: LRUCache[tuple[str, int], str] = LRUCache(REMEMBERED, getsizeof=len)
 _lock = threading.Lock()  # Streamlit runs every visitor in a thread
 
 

@@ -1,4 +1,4 @@
-"""Review one by one: the item large, why it is in question, what both labels look like, and a key for every answer.
+"""Review one by one: the item large, why it is in doubt, what both labels look like, and a key for every answer.
 
 A fragment that reads what is decided and never asks for a plan, so that a key press is answered at once.
 """
@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from curation.ui.parts import actions, item_card, theme, thumbnails
+from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
 from curation.ui.parts.theme import escaped, plain
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
-from curation.ui.state.analysis_results import AnalysisResults, nearest, nearest_of_class
+from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState, item_state
 from curation.ui.state.project import Project
+from curation.ui.state.similar_items import nearest, nearest_of_class
 
 COMING = 12  # items shown below the one on the desk
 
@@ -32,13 +33,13 @@ def one_by_one(project: Project, analysis: AnalysisResults) -> None:
     if queue.position(rows, at) is None:
         at = queue.next_open(rows, decided, None)
     if at is None:
-        title = f"All {len(rows):,} are decided" if len(rows) else "No label is in doubt"
+        title = f"All {len(rows):,} items are decided" if len(rows) else "No label is in doubt"
         finished(project, analysis, rows, title)
         return
     desk = _Desk(project, analysis, state, rows, at)
     done, total = queue.progress(rows, state)
     place = queue.position(rows, at) + 1
-    st.progress(done / total, text=f"{done:,} of {total:,} decided · number {place:,} in the queue")
+    st.progress(done / total, text=f"{done:,} of {total:,} decided · item {place:,} of the queue")
     picture, verdict, alike = st.columns([12, 9, 8], gap="medium")
     with picture:
         _picture(desk)
@@ -60,17 +61,24 @@ class _Desk:
 
     def decide(self, action: str, value: str | None = None) -> None:
         self.project.decide([self.at], action, value)
-        words = {"relabel": f"{self.label} → {value}", "confirm": f"kept as {self.label}", "drop": "dropped"}
+        words = {"relabel": f"{self.label} → {value}", "confirm": "label confirmed", "drop": "dropped"}
         self._last(f"{self.id}: {words[action]}")
         decided = self.state.decided.copy()
         decided[self.at] = True
         self._go(queue.next_open(self.rows, decided, self.at))
 
-    def other(self, key: str) -> None:
+    def give(self, label: str) -> None:
+        """Relabel the item, or confirm the label it has."""
+        if label == self.label:
+            self.decide("confirm")
+        else:
+            self.decide("relabel", label)
+
+    def typed(self, key: str) -> None:
         label = (st.session_state.get(key) or "").strip()
         st.session_state[key] = None
         if label:
-            self.decide("confirm" if label == self.label else "relabel", label if label != self.label else None)
+            self.give(label)
 
     def undo(self) -> None:
         undone = self.project.undo()
@@ -119,7 +127,7 @@ def _verdict(desk: _Desk) -> None:
     keep, accept = st.columns(2, gap="small") if short else (st.container(), st.container())
     keep.button(
         f"Keep “{plain(desk.label)}”", key="review_keep", shortcut="K", width="stretch", on_click=desk.decide,
-        args=("confirm",), help="The label is right",
+        args=("confirm",), help="Confirm the label: it is right",
     )  # fmt: skip
     accept.button(
         f"Change to “{plain(desk.suggestion)}”" if desk.suggestion else "No suggestion",
@@ -139,30 +147,12 @@ def _other_labels(desk: _Desk) -> None:
     """Another label: up to ten by number, any by name."""
     classes = desk.state.classes
     if len(classes) <= 10:
-        digits = numbered(classes)
-        own = all(name == digit for name, digit in digits.items())  # the name says the key already
-        with st.container(horizontal=True, gap="xxsmall", key=f"review_numbers{'_own' if own else ''}"):
-            for name, digit in digits.items():
-                action = ("relabel", name) if name != desk.label else ("confirm",)
-                st.button(
-                    plain(name), key=f"review_to_{digit}", shortcut=digit, on_click=desk.decide, args=action,
-                    width="content",
-                )  # fmt: skip
+        number_keys.draw(classes, desk.give, key="review")
     key = "review_other"
     st.selectbox(
         "Another label", classes, index=None, key=key, placeholder="Another label, or type a new one",
-        accept_new_options=True, on_change=desk.other, args=(key,), label_visibility="collapsed",
+        accept_new_options=True, on_change=desk.typed, args=(key,), label_visibility="collapsed",
     )  # fmt: skip
-
-
-def numbered(classes: tuple[str, ...]) -> dict[str, str]:
-    """The digit that stands for each of up to ten classes: its own where all are digits, else 1 to 9 and 0.
-
-    >>> numbered(("0", "7")), numbered(("cat", "dog"))
-    ({'0': '0', '7': '7'}, {'cat': '1', 'dog': '2'})
-    """
-    own = all(len(name) == 1 and name in "0123456789" for name in classes)
-    return {name: name if own else str((i + 1) % 10) for i, name in enumerate(classes)}
 
 
 def _labels(desk: _Desk) -> str:
@@ -175,7 +165,7 @@ def _labels(desk: _Desk) -> str:
 
 
 def _alike(desk: _Desk) -> None:
-    """What the label and what the suggestion look like, nearest first."""
+    """Items with the label and items with the suggested label, nearest first."""
     names = [name for name in (desk.label, desk.suggestion) if name]
     shown = False
     for name in names:
@@ -190,7 +180,7 @@ def _alike(desk: _Desk) -> None:
 
 
 def _coming(desk: _Desk) -> None:
-    """The next open items, so that one sees where this is going."""
+    """The next open items of the queue."""
     place = queue.position(desk.rows, desk.at)
     following = [row for row in np.roll(desk.rows, -place)[1:] if not desk.state.decided[row]][:COMING]
     if following:
@@ -201,9 +191,9 @@ def _coming(desk: _Desk) -> None:
 
 
 def finished(project: Project, analysis: AnalysisResults, rows: Sequence[int], title: str) -> None:
-    """Nothing is left to decide. rows: what may be looked at again."""
-    text = "What was decided is in force already. Next, keep the part worth training on."
-    if theme.empty_state("task_alt", title, text, "Go on to prune", key="review_done"):
+    """The page once everything is decided. rows: what may be looked at again."""
+    text = "All decisions are saved. Next, choose the part worth training on."
+    if theme.empty_state("task_alt", title, text, "Go to Prune", key="review_done"):
         st.switch_page("pages/prune.py")
     if len(rows):
 
@@ -214,7 +204,9 @@ def finished(project: Project, analysis: AnalysisResults, rows: Sequence[int], t
     actions.stale_line(project, analysis.known, key="review")
 
 
-CSS = """
+CSS = (
+    number_keys.CSS
+    + """
 .wn-labels { display: flex; align-items: center; gap: 1rem; }
 .wn-labels div { min-width: 0; } .wn-labels i { opacity: 0.5; font-style: normal; }
 .wn-labels small { display: block; font-size: 0.8rem; opacity: 0.65; }
@@ -222,7 +214,7 @@ CSS = """
 .wn-labels.wn-long b { font-size: 1.1rem; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-review_scroll) { max-height: max(400px, calc(100vh - 12.5rem)); }
 .st-key-review_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
-.st-key-review_numbers_own kbd { display: none; }
 .st-key-review_picture img { width: 100%; max-height: calc(100vh - 13.5rem); object-fit: contain;
   object-position: left top; }
 """
+)

@@ -1,88 +1,32 @@
-"""Where projects live, and which folders of this machine the app may read.
+"""The projects of a visitor: list, find, name, delete.
 
 A project is a workspace folder under the home folder; what the command line computed there is a project too.
-WINNOW_HOME: the folder projects are kept in, default ./workspaces.
-WINNOW_ROOTS: folders a server-side path may point into, separated by ':'; default the current folder and the home.
-
-Where people log in (`access`), each has a home of their own, `.users/<key>/` under that folder. Then nobody reads in
-another's, the current folder is not read unless WINNOW_ROOTS says so, and exports go to one's own projects only.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 import shutil
-import time
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from curation.engine import registry
+import streamlit as st
+
+from curation.data.workspace import Workspace, write_text
 from curation.engine.jobs import Jobs
 from curation.engine.recipe import Recipe
-from curation.errors import InputError, SourceError
-from curation.ui.server import access
-
-USERS = ".users"  # under the home folder of all; no project's name starts with a dot
-UPLOADS = ".uploads"  # under the home folder: <a visitor's token>/<upload>/...
-KEEP_UPLOADS = 2 * 24 * 3600  # seconds an upload may lie there without becoming a project
-EXPORTS = "exports"  # under a project's folder; what the app writes unless told otherwise
-
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+from curation.ui.server.home import home
+from curation.ui.server.uploads import upload_of
 
 
 @dataclass(frozen=True)
 class ProjectInfo:
-    """A project in the list of recent ones.
-
-    opened: seconds since the epoch of its last change. items: how many it has, None until its source was read.
-    """
+    """A project in a list. changed: when its recipe was last saved, in seconds since the epoch."""
 
     name: str
     folder: Path
-    opened: float
-    items: int | None = None
-
-
-def home() -> Path:
-    """The folder of the visitor's projects. Raises AccessError for somebody who has to log in first."""
-    who = access.visitor()
-    return everyones() if who is None else everyones() / USERS / who.key
-
-
-def everyones() -> Path:
-    return Path(os.environ.get("WINNOW_HOME", "workspaces")).absolute()
-
-
-def roots() -> list[Path]:
-    """Folders a path typed into the app may point into."""
-    given = os.environ.get("WINNOW_ROOTS")
-    folders = [Path(p) for p in given.split(os.pathsep) if p] if given else []
-    if not given and access.visitor() is None:
-        folders = [Path.cwd()]
-    return [p.resolve() for p in (*folders, home())]
-
-
-def allowed(text: str) -> Path:
-    """A server-side path as typed, links resolved. Raises SourceError when it leads outside the allowed folders."""
-    path = Path(text.strip()).expanduser()
-    if not text.strip():
-        raise SourceError("give the path of a folder or file on the machine the app runs on")
-    real = path.resolve()
-    if not any(real.is_relative_to(root) for root in roots()) or _anothers(real):
-        inside = ", ".join(str(root) for root in roots())
-        raise SourceError(
-            f"{text!r} lies outside the folders this app may read ({inside}); start it with WINNOW_ROOTS to allow more"
-        )
-    if not real.exists():
-        raise SourceError(f"{text!r} does not exist on the machine the app runs on")
-    return real
+    changed: float
 
 
 def projects() -> list[ProjectInfo]:
@@ -91,16 +35,33 @@ def projects() -> list[ProjectInfo]:
     for about in home().glob("*/winnow.json"):
         recipe = about.with_name("recipe.toml")
         if recipe.exists():
-            folder = about.parent
-            found.append(ProjectInfo(folder.name, folder, recipe.stat().st_mtime, _items(folder)))
-    return sorted(found, key=lambda p: -p.opened)
+            found.append(ProjectInfo(about.parent.name, about.parent, recipe.stat().st_mtime))
+    return sorted(found, key=lambda p: -p.changed)
+
+
+def project_names() -> list[str]:
+    """Names of all projects, last changed first, for a menu that every page draws.
+
+    Remembered until a project is made or deleted, and for twenty seconds at most: the order may be that old.
+    """
+    folder = home()
+    return _names(str(folder), folder.stat().st_mtime_ns if folder.exists() else 0)
+
+
+@st.cache_data(ttl=20, max_entries=200, show_spinner=False)
+def _names(home_folder: str, changed: int) -> list[str]:
+    return [info.name for info in projects()]
 
 
 def project_folder(name: str) -> Path | None:
     """The folder of a project named in an address; None unless it is one."""
     folder = home() / name
-    known = re.fullmatch(r"[\w][\w .-]*", name) and (folder / "winnow.json").exists()
-    return folder if known else None
+    return folder if is_name(name) and (folder / "winnow.json").exists() else None
+
+
+def is_name(text: str) -> bool:
+    """Whether a project can be found under this name in an address."""
+    return re.fullmatch(r"[\w][\w .-]*", text) is not None
 
 
 def new_folder(title: str) -> Path:
@@ -112,144 +73,27 @@ def new_folder(title: str) -> Path:
     return home() / name
 
 
+def make_project(title: str, recipe: Recipe) -> Path:
+    """The folder of a new project with this recipe; nothing is read yet."""
+    folder = new_folder(title)
+    Workspace(folder)
+    write_text(folder / "recipe.toml", recipe.toml())
+    return folder
+
+
 def delete_project(folder: Path) -> None:
     """Remove a project, stop its job, and remove what was uploaded for it. Other files are not touched."""
     if folder.parent == home() and (folder / "winnow.json").exists():
-        uploaded, jobs = _upload_of(folder), Jobs(folder)
+        uploaded, jobs = upload_of(folder), Jobs(folder)
         if (job := jobs.current()) is not None:
             jobs.cancel(job.number)
         shutil.rmtree(folder)
-        if uploaded is not None and not any(_upload_of(other.folder) == uploaded for other in projects()):
+        if uploaded is not None and not any(upload_of(other.folder) == uploaded for other in projects()):
             shutil.rmtree(uploaded, ignore_errors=True)
 
 
-# -- what a person points at -----------------------------------------------------------------------------------
-
-
-def kind_of(path: Path) -> str:
-    """The source that reads a path: folder, archive, table or arrays. Raises SourceError for anything else.
-
-    >>> kind_of(Path("flowers.tar.gz")), kind_of(Path("labels.CSV")), kind_of(Path("run.npz"))
-    ('archive', 'table', 'arrays')
-    """
-    if path.is_dir():
-        return "folder"
-    name = path.name.lower()
-    for kind, endings in (("archive", ARCHIVES), ("table", TABLES), ("arrays", (".npz",))):
-        if name.endswith(endings):
-            return kind
-    raise SourceError(
-        f"{path.name!r} is no kind of dataset known here; expected a folder, an archive ({', '.join(ARCHIVES)}), "
-        f"a table ({', '.join(TABLES)}) or .npz"
-    )
-
-
-def title_of(path: Path) -> str:
-    """A project's title out of a path: its last part, without the ending that told its kind.
-
-    >>> title_of(Path("/data/flowers.v2.tar.gz")), title_of(Path("/data/flowers.v2"))
-    ('flowers.v2', 'flowers.v2')
-    """
-    endings = sorted((*ARCHIVES, *TABLES, ".npz"), key=len, reverse=True)
-    ending = next((e for e in endings if path.name.lower().endswith(e)), "")
-    return path.name[: len(path.name) - len(ending)] or path.name
-
-
-def check_paths(params: Mapping[str, Any]) -> None:
-    """Raise SourceError when a parameter typed into the app names something outside the folders it may read."""
-    for value in params.values():
-        if isinstance(value, Path) or (isinstance(value, str) and value and Path(value).exists()):
-            allowed(str(value))
-
-
-def check_recipe(recipe: Recipe) -> None:
-    """What only somebody who owns the machine may have the app run. Raises InputError where people log in and the
-    recipe imports code by its path, or names a place outside the folders it may use."""
-    if access.visitor() is None:
-        return
-    parts = {"sources": [recipe.source], "encoders": [recipe.encode], "scores": recipe.score, "flags": recipe.flag}
-    parts |= {"maps": [recipe.map], "pruners": recipe.prune, "students": [recipe.verify], "queries": [recipe.grow]}
-    own = {name for name, student in registry.methods("students").items() if "own" in student.card.tags}
-    for kind, sections in parts.items():
-        for section in filter(None, sections):
-            method = registry.get(kind, section.use)
-            if own & {str(value) for value in (section.use, getattr(section, "student", ""), *section.params.values())}:
-                raise InputError("code of your own runs from the command line only, where people log in to the app")
-            defaults = {name: field.default for name, field in method.params.model_fields.items()}
-            check_paths({name: value for name, value in section.params.items() if value != defaults.get(name)})
-    for section in recipe.evidence.values():
-        check_paths(section.params)
-    if recipe.grow and recipe.grow.cost not in ("", "bytes", "pixels"):
-        check_paths({"cost": Path(recipe.grow.cost)})
-    for section in recipe.export:
-        target(str(section.params["path"]))
-
-
-def target(text: str) -> Path:
-    """A path an export may write to, made absolute. Raises InputError when it lies outside the folders the app may
-    use, or among a project's own files (its `exports` folder apart)."""
-    if not text.strip():
-        raise InputError("give the path of the file to write")
-    real = Path(text.strip()).expanduser().resolve()
-    writable = roots() if access.visitor() is None else [home().resolve()]
-    if not any(real.is_relative_to(root) and real != root for root in writable):
-        inside = ", ".join(str(root) for root in writable)
-        raise InputError(
-            f"{text!r} lies outside the folders this app may write to ({inside}); start it with WINNOW_ROOTS to allow "
-            "more"
-        )
-    own = home().resolve()
-    if real.is_relative_to(own):
-        parts = real.relative_to(own).parts
-        if len(parts) < 3 or parts[1] != EXPORTS:
-            raise InputError(f"{text!r} lies among Winnow's own files; write to the project's folder {EXPORTS!r}")
-    return real
-
-
-# -- uploads ---------------------------------------------------------------------------------------------------
-
-
-def upload_folder(token: str) -> Path:
-    """The folder of one visitor's uploads. Tokens are made by `new_upload`; anything else is refused."""
-    if not re.fullmatch(r"[0-9a-f]{32}", token):
-        raise SourceError("this upload is unknown; reload the page and try again")
-    return home() / UPLOADS / token
-
-
-def new_upload() -> str:
-    """A token for one visitor's uploads. On the way, uploads of days ago that became no project are cleared."""
-    used = {_upload_of(project.folder) for project in projects()}
-    for folder in (home() / UPLOADS).glob("*/*"):
-        if folder not in used and folder.stat().st_mtime < time.time() - KEEP_UPLOADS:
-            shutil.rmtree(folder, ignore_errors=True)
-    return secrets.token_hex(16)
-
-
-def as_sent(text: str) -> str:
-    """What is said of a file somebody sent, by the name it was sent under and not by where it was put."""
-    return re.sub(re.escape(f"{home() / UPLOADS}/") + r"[^/\s]+/[^/\s]+/", "", text)
-
-
-def _upload_of(folder: Path) -> Path | None:
-    """The upload a project was made from, <uploads>/<token>/<upload>; None when it was made from something else."""
-    try:
-        path = Path(tomllib.loads((folder / "recipe.toml").read_text())["source"]["path"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    uploads = home() / UPLOADS
-    parts = path.relative_to(uploads).parts if path.is_relative_to(uploads) else ()
-    return uploads.joinpath(*parts[:2]) if len(parts) >= 2 else None
-
-
-def _anothers(real: Path) -> bool:
-    """Whether a place lies in the home of all and not in the visitor's own; secrets.toml is nobody's."""
-    if access.visitor() is None:
-        return False
-    inside = real.is_relative_to(everyones().resolve()) and not real.is_relative_to(home().resolve())
-    return inside or ".streamlit" in real.parts
-
-
-def _items(folder: Path) -> int | None:
+def item_count(folder: Path) -> int | None:
+    """How many items a project has; None until its source was read."""
     cards = sorted((folder / "source").glob("[!.]*/card.json"), key=lambda card: card.stat().st_mtime)
     try:
         return int(json.loads(cards[-1].read_text())["rows"]) if cards else None

@@ -1,4 +1,4 @@
-"""The app's own HTTP routes: uploads streamed to disk, downloads streamed from it. Memory stays flat at any size.
+"""The app's own HTTP routes: uploads streamed to disk, downloads streamed from it, in constant memory.
 
 PUT /winnow/upload/{token}/{path}   one file of an upload; `path` may name folders
 GET /winnow/download/{project}/{key}/{number}   one file an export wrote
@@ -23,7 +23,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from curation.errors import SourceError
-from curation.ui.server import projects
+from curation.ui.server.projects import project_folder
+from curation.ui.server.uploads import upload_folder
 
 MAX_UPLOAD = int(os.environ.get("WINNOW_MAX_UPLOAD_MB", "20000")) * 1_000_000  # bytes in one file
 BLOCK = 1_000_000  # bytes of an upload held before they are written
@@ -34,12 +35,12 @@ async def upload(request: Request) -> Response:
     if problem := _cross_site(request):
         return JSONResponse({"error": problem}, 403)
     try:
-        folder = projects.upload_folder(request.path_params["token"])
+        folder = upload_folder(request.path_params["token"])
         target = folder / _inside(request.path_params["path"])
     except SourceError as error:
         return JSONResponse({"error": str(error)}, 400)
     size, beside = 0, target.with_name(f".{target.name}.part")
-    too_large = SourceError(f"{target.name} is larger than {MAX_UPLOAD / 1e6:,.0f} MB, the limit of one upload")
+    too_large = SourceError(f"{target.name} is larger than {MAX_UPLOAD / 1e6:,.0f} MB, the limit for one file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as handle:
@@ -67,10 +68,10 @@ async def upload(request: Request) -> Response:
 
 
 async def download(request: Request) -> Response:
-    """One file an export wrote, by its number on the export's card; never a path from the address."""
+    """One file an export wrote, by its number on the export's card; the address never holds a path."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return Response("downloads start from the app's own pages", 403)
-    folder = projects.project_folder(request.path_params["project"])
+        return Response("downloads are allowed from the app's own pages only", 403)
+    folder = project_folder(request.path_params["project"])
     key = request.path_params["key"]
     card = folder / "export" / key / "card.json" if folder and key.isalnum() else None
     if card is None or not card.exists():
@@ -79,12 +80,12 @@ async def download(request: Request) -> Response:
     number = request.path_params["number"]
     path = Path(files[number]) if number < len(files) else None
     if path is None or not path.is_file():
-        return Response("this file is no longer where the export wrote it; export again", 404)
+        return Response("this file was moved or deleted after the export: export again", 404)
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")
 
 
 def prefix() -> str:
-    """What stands before every path of the app: "" or "/base" (server.baseUrlPath)."""
+    """The beginning of every path of the app: "" or "/base" (server.baseUrlPath)."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{base}" if base else ""
 

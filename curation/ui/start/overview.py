@@ -1,4 +1,4 @@
-"""The first look at a dataset: what was read, as numbers, bars and words. Pure functions; the page draws them."""
+"""The overview of a dataset: what was read, as numbers, bars and words. Pure functions; the page draws them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Facts:
 
 
 def facts(items: Items, labels: np.ndarray, classes: Sequence[str]) -> Facts:
-    """labels: int64 [n], codes in force into `classes`, -1 for none."""
+    """labels: int64 [n], current codes into `classes`, -1 for none."""
     split, ok = items.column("split").astype(str), items.ok
     counts = np.zeros((len(classes), 3), np.int64)
     for column, name in enumerate((TRAIN, VAL, TEST)):
@@ -94,29 +94,6 @@ def size_words(sides) -> tuple[str, str]:
     return f"{w} × {h}", f"median; widths {w0:,} to {w1:,}, heights {h0:,} to {h1:,} pixels"
 
 
-def bytes_words(count: int) -> str:
-    """
-    >>> bytes_words(900), bytes_words(115_008), bytes_words(2_500_000_000)
-    ('900 B', '115 kB', '2.5 GB')
-    """
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} B"
-
-
-def ago_words(seconds: float) -> str:
-    """
-    >>> [ago_words(s) for s in (5, 100, 7_000, 200_000)]
-    ['just now', '2 minutes ago', '2 hours ago', '2 days ago']
-    """
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= 0.9 * size:
-            count = max(round(seconds / size), 1)
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
-
-
 # -- drawn -----------------------------------------------------------------------------------------------------
 
 
@@ -139,7 +116,7 @@ def class_bars(names: Sequence[str], counts: np.ndarray) -> str:
     return f'<style>{_BARS}</style><div class="wn-bars-key">{key}</div><div class="wn-bars">{"".join(rows)}</div>'
 
 
-_ACCENT = "light-dark(#2F74B8, #5A9FE0)"  # as in charts.py
+_ACCENT = "light-dark(#2F74B8, #5A9FE0)"  # as `chart_style.accent`
 _BARS = f"""
 .wn-bars {{ display: grid; grid-template-columns: fit-content(35%) 1fr max-content; gap: 0 0.6rem;
   align-items: center; line-height: 1.75; font-size: 0.85rem; font-variant-numeric: tabular-nums; }}
@@ -157,7 +134,7 @@ _BARS = f"""
 
 def problems_table(items: Items, rows: np.ndarray) -> dict[str, list]:
     """Items that cannot be used, each with its reason."""
-    return {"item": items.column("id")[rows].tolist(), "why it cannot be used": items.column("status")[rows].tolist()}
+    return {"item": items.column("id")[rows].tolist(), "reason": items.column("status")[rows].tolist()}
 
 
 def sample_picture(columns: int = 15, rows: int = 5) -> bytes | None:

@@ -14,8 +14,9 @@ import streamlit as st
 
 from curation.data.images import EXTENSIONS
 from curation.errors import SourceError
-from curation.ui.server import projects
 from curation.ui.server.routes import MAX_UPLOAD, prefix
+from curation.ui.server.uploads import new_upload, upload_folder
+from curation.ui.start import source_kind
 
 HINT = "zip, tar, npz, csv, parquet, jsonl, or class folders of images."
 HTML = """
@@ -48,7 +49,7 @@ def upload(key: str) -> Uploaded | None:
     Raises SourceError when what arrived is no dataset.
     """
     if f"{key}:token" not in st.session_state:
-        st.session_state[f"{key}:token"] = projects.new_upload()
+        st.session_state[f"{key}:token"] = new_upload()
     token = st.session_state[f"{key}:token"]
     data = {"token": token, "hint": HINT, "route": f"{prefix()}/winnow/upload", "limit": MAX_UPLOAD}
     done = _component()(key=key, data=data, on_done_change=lambda: None).done
@@ -60,21 +61,21 @@ def uploaded(token: str, attempt: str) -> Uploaded:
 
     Raises SourceError when nothing is there or a single file is of no known kind; that file is removed.
     """
-    folder = projects.upload_folder(token) / attempt
+    folder = upload_folder(token) / attempt
     if not re.fullmatch(r"[0-9a-z]{1,20}", attempt) or not folder.is_dir():
-        raise SourceError("nothing arrived of this upload; reload the page and try again")
+        raise SourceError("the upload did not arrive: reload the page and try again")
     entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
     if len(entries) == 1:
         only = entries[0]
         if only.is_dir() or only.suffix.lower() not in EXTENSIONS:
             try:
-                return Uploaded(only, projects.kind_of(only), projects.title_of(only))
+                return Uploaded(only, source_kind.kind_of(only), source_kind.title_of(only))
             except SourceError:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-    tables = [path for path in entries if path.is_file() and path.name.lower().endswith(projects.TABLES)]
+    tables = [path for path in entries if path.is_file() and path.name.lower().endswith(source_kind.endings("table"))]
     if len(tables) == 1:
-        return Uploaded(tables[0], "table", projects.title_of(tables[0]))
+        return Uploaded(tables[0], "table", source_kind.title_of(tables[0]))
     return Uploaded(folder, "folder", "upload")
 
 

@@ -1,4 +1,4 @@
-"""The learning curve as a figure, in the manner of curation/ui/parts/charts.py: arrays in, one plotly figure out."""
+"""The learning curve as a figure: arrays in, one plotly figure out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from curation.maths.fitting.learning_curve import Curve, Refusal
-from curation.ui.parts import charts
+from curation.ui.parts import chart_style
 from curation.ui.parts.theme import CLASS_COLOURS, OTHER, charted
 
 _POINTS = 80  # at which the line is drawn
@@ -40,7 +40,7 @@ def curve_figure(
     predict: a size to mark on the curve. Beyond the largest size measured the line is dotted. A refusal draws the
     points alone: its sentence belongs beside the chart.
     """
-    figure = go.Figure(layout=charts._layout(dark, height))
+    figure = go.Figure(layout=chart_style.layout(dark, height))
     fitted = isinstance(curve, Curve)
     if fitted:
         sizes, mean, sd = curve.sizes, 1 - curve.mean, curve.sd
@@ -50,7 +50,7 @@ def curve_figure(
         groups = [np.asarray(runs[n], np.float64) for n in sorted(runs or {})]
         mean, counts = np.array([g.mean() for g in groups]), np.array([len(g) for g in groups])
         sd = np.array([g.std(ddof=1) if len(g) > 1 else 0.0 for g in groups])
-    ink = "#E3E8ED" if dark else "#1B2733"
+    ink = chart_style.ink(dark)
     reach = [*sizes, *(s.n for s in selected), *([predict] if predict else [])]
     if fitted:
         _law(figure, curve, np.array(reach), ink)
@@ -70,7 +70,7 @@ def curve_figure(
         **_ticks(np.array(reach, np.float64)),
     )  # fmt: skip
     figure.update_yaxes(
-        title="accuracy", tickformat=".0%", gridcolor=charts._faint(dark), zeroline=False, automargin=True
+        title="accuracy", tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False, automargin=True
     )
     figure.update_layout(legend_itemsizing="trace")
     return figure
@@ -85,7 +85,7 @@ def _law(figure: go.Figure, curve: Curve, reach: np.ndarray, ink: str) -> None:
             continue
         figure.add_scatter(
             x=np.concatenate([n, n[::-1]]), y=1 - np.concatenate([low, high[::-1]]), mode="lines", fill="toself",
-            fillcolor=_faded(ink, strength), line={"width": 0}, name=f"{level:.0%} band", hoverinfo="skip",
+            fillcolor=chart_style.faded(ink, strength), line={"width": 0}, name=f"{level:.0%} band", hoverinfo="skip",
         )  # fmt: skip
     top = curve.sizes[-1]
     for name, part, dash in (("curve", n[n < top], "solid"), ("prediction", n[n > top], "dot")):
@@ -110,7 +110,7 @@ def _selection(figure: go.Figure, curve: Curve | Refusal, points: list[Selected]
         x=[s.n for s in points], y=[float(r.mean()) for r in runs], name=charted(points[0].method),
         mode="markers+text", text=["> max" if np.isinf(w.value) else f"{w.value:.1f}x" for w in worth],
         textposition="top left", textfont={"size": 11, "color": colour},
-        marker={"size": 9, "symbol": charts._SYMBOLS[(i + 1) % len(charts._SYMBOLS)], "color": colour},
+        marker={"size": 9, "symbol": chart_style.SYMBOLS[(i + 1) % len(chart_style.SYMBOLS)], "color": colour},
         error_y={"type": "data", "array": sd, "thickness": 1.4, "width": 5, "color": colour},
         customdata=[[s, len(r), w] for s, r, w in zip(sd, runs, words, strict=True)],
         hovertemplate="%{y:.1%} ± %{customdata[0]:.1%} on %{x:,} items, %{customdata[1]} seeds<br>%{customdata[2]}"
@@ -141,8 +141,3 @@ def _ticks(n: np.ndarray) -> dict:
     marks = [m * 10.0**e for e in range(int(np.floor(low)) - 1, int(np.ceil(high)) + 1) for m in (1, 2, 5)]
     marks = [m for m in marks if low - room <= np.log10(m) <= high + room]
     return {"range": [low - room, high + room], "tickvals": marks, "ticktext": [f"{m:,.0f}" for m in marks]}
-
-
-def _faded(colour: str, strength: float) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{strength})"

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from curation.ui.parts import charts
+from curation.ui.parts import chart_style, charts
 from curation.ui.parts.theme import charted
 
 CAP = 8_000  # points per panel: four of them are drawn
@@ -35,13 +35,13 @@ def four_panels(
         rows=2, cols=2, subplot_titles=titles, horizontal_spacing=0.02, vertical_spacing=0.05,
         shared_xaxes="all", shared_yaxes="all",
     )  # fmt: skip
-    layout = charts._layout(dark, height)
+    layout = chart_style.layout(dark, height)
     legend = {**layout["legend"], "y": 0, "yanchor": "top", "itemsizing": "constant"}  # below, titles stand above
     figure.update_layout({**layout, "showlegend": True, "legend": legend})
     colours = charts.colour_map(names, np.bincount(codes[rows], minlength=len(names)))
     palette = np.array([colours[name] for name in names], dtype=object)
     size = charts.marker_sizes(difficulty, drawn=len(rows))
-    faint = charts._faint(dark)
+    faint = chart_style.faint(dark)
     for code in np.unique(codes[rows]):  # panel 1, whose legend serves all
         part = rows[codes[rows] == code]
         _points(figure, xy, part, 5.0, palette[code], name=charted(names[code]), row=1, col=1, legend=True)

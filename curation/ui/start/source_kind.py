@@ -1,0 +1,42 @@
+"""Which source reads a path, told by the path's name, and what a project made of it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from curation.engine import registry
+from curation.errors import SourceError
+
+
+def endings(kind: str) -> tuple[str, ...]:
+    """Endings of the files one source reads."""
+    return registry.get("sources", kind).card.opens
+
+
+def kind_of(path: Path) -> str:
+    """The source that reads a path: folder, archive, table or arrays. Raises SourceError for anything else.
+
+    >>> kind_of(Path("flowers.tar.gz")), kind_of(Path("labels.CSV")), kind_of(Path("run.npz"))
+    ('archive', 'table', 'arrays')
+    """
+    name = "/" if path.is_dir() else path.name.lower()
+    sources = [source for source in registry.methods("sources").values() if source.card.opens]
+    if found := next((source.id for source in sources if name.endswith(source.card.opens)), None):
+        return found
+    known = ", ".join(f"{s.id} ({', '.join(s.card.opens)})" for s in sources)
+    raise SourceError(f"{path.name!r} is not a kind of data Winnow reads: expected one of: {known}")
+
+
+def tables_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(endings("table"))]
+
+
+def title_of(path: Path) -> str:
+    """A project's title out of a path: its last part, without the ending that told its kind.
+
+    >>> title_of(Path("/data/flowers.v2.tar.gz")), title_of(Path("/data/flowers.v2"))
+    ('flowers.v2', 'flowers.v2')
+    """
+    known = [ending for source in registry.methods("sources").values() for ending in source.card.opens]
+    ending = max((e for e in known if path.name.lower().endswith(e)), key=len, default="")
+    return path.name[: len(path.name) - len(ending)] or path.name
