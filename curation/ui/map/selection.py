@@ -1,4 +1,4 @@
-"""The map page's choices as pure functions: what is on the map, in which colours, and how items are listed."""
+"""The map page's choices as pure functions: what is on the map, in which colours, in which order items are listed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from curation.data.items import SPLITS
 from curation.ui.map.colours import class_colours
-from curation.ui.map.renderer import Rings
+from curation.ui.map.scene import Rings
 from curation.ui.parts.charts import Categories, Ramp
 from curation.ui.parts.theme import OTHER, STATUS
 from curation.ui.state.analysis_results import AnalysisResults

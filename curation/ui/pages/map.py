@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 
 from curation.ui.map import card, panel, selection
-from curation.ui.map.renderer import Gesture, Panel, point_map
+from curation.ui.map.renderer import Gesture, point_map
+from curation.ui.map.scene import Panel, Scene
 from curation.ui.parts import theme
 from curation.ui.parts.charts import Categories
 from curation.ui.parts.item_card import STYLE
@@ -82,22 +83,20 @@ def _chart(project: Project, analysis: AnalysisResults, look: selection.Look) ->
         st.rerun("map_side")
 
     dark = theme.is_dark()
+    scene = Scene(
+        analysis.xy,
+        [Panel(selection.colouring(analysis, state, look, dark), look.colour, clusters=look.colour in CLASSES)],
+        difficulty=None if values is None else (look.size, values),
+        rings=selection.rings(analysis, state),
+        labels=Categories(state.classes, state.labels),
+        splits=selection.splits(analysis),
+        shown=shown,
+        selected=selected[shown[selected]],
+        card=card.address(project),
+        file=f"{project.name}-map",
+    )
     with st.container(key="map_box", height=640, border=False):
-        point_map(
-            "map_points",
-            analysis.xy,
-            [Panel(selection.colouring(analysis, state, look, dark), look.colour, clusters=look.colour in CLASSES)],
-            difficulty=None if values is None else (look.size, values),
-            rings=selection.rings(analysis, state),
-            labels=Categories(state.classes, state.labels),
-            shapes=selection.splits(analysis),
-            shown=shown,
-            selected=selected[shown[selected]],
-            on_gesture=heard,
-            card=card.address(project),
-            name=f"{project.name}-map",
-            dark=dark,
-        )
+        point_map("map_points", scene, on_gesture=heard, similar=analysis.neighbours is not None, dark=dark)
     st.caption("Drag to select, Shift-drag to pan, scroll to zoom; click a point to open it")
 
 

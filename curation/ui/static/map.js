@@ -2,28 +2,38 @@
 // this file, which comes last. Arrays come as bytes, each in an element of its own and once: a map names the ones it
 // needs and is drawn when all are there. Text reaches the page through textContent only.
 
-const RINGS = 300; // rings at once; zooming in shows the rest
+const RINGS = 200; // rings at once; zooming in shows the rest
 const REST = 140; // milliseconds without a movement before everything is drawn again
 
 const columns = new Map(); // element -> {digest, buffer}
 const maps = new Map(); // element -> PointMap
 const remembered = new Map(); // a map's key -> what outlives its element: the view, the selection, the highlight
 
-export default function ({ data, parentElement: place, setStateValue }) {
+export default function () {
+  const early = globalThis.winnowMap?.early ?? [];
+  globalThis.winnowMap = { receive, leave };
+  early.forEach(receive);
+}
+
+/** What an element of map_element.js was given: an array, or what Python says of a map. */
+function receive({ data, parentElement: place, setStateValue }) {
   if (data instanceof Uint8Array) {
     columns.set(place, { digest: String.fromCharCode(...data.subarray(0, 16)), buffer: data.slice(16).buffer });
     for (const map of maps.values()) map.load();
-    return () => columns.delete(place);
+  } else {
+    if (!maps.has(place)) maps.set(place, new PointMap(place));
+    maps.get(place).update(data, setStateValue);
   }
-  if (!maps.has(place)) maps.set(place, new PointMap(place));
-  maps.get(place).update(data, setStateValue);
-  return () => {
-    setTimeout(() => {
-      if (place.isConnected) return;
-      maps.get(place)?.end();
-      maps.delete(place);
-    }, 0);
-  };
+}
+
+/** An element was taken away, if it does not come back at once. */
+function leave(place) {
+  setTimeout(() => {
+    if (place.isConnected) return;
+    columns.delete(place);
+    maps.get(place)?.end();
+    maps.delete(place);
+  }, 0);
 }
 
 function column(digest) {
@@ -49,14 +59,17 @@ class PointMap {
     this.tools = new Tools(this);
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "img");
-    this.stage.append(this.canvas, this.over.svg, this.card.element);
+    this.stage.append(this.canvas, this.over.svg, this.over.message, this.card.element);
     const middle = make("div", "middle");
     middle.append(this.stage, this.tools.element);
     this.root.append(this.key.facts, middle, this.key.classes);
-    place.append(this.root);
+    const style = make("style", "", STYLE);
+    place.append(style, this.root);
     this.gestures = new Gestures(this, this.canvas);
     this.start();
-    this.sizes = new ResizeObserver(() => this.rest());
+    this.sizes = new ResizeObserver(() => {
+      if (this.stage.clientWidth !== this.width || this.stage.clientHeight !== this.height) this.rest();
+    });
     this.sizes.observe(this.stage);
   }
 
@@ -69,6 +82,7 @@ class PointMap {
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.canvas.addEventListener("webglcontextrestored", () => {
       this.painter.begin();
+      this.sent = false;
       this.upload();
     });
   }
@@ -102,6 +116,7 @@ class PointMap {
       this.loaded[name] = digest;
       return is;
     };
+    this.arrived = performance.now();
     const { n } = data;
     const take = (digest, type) => (digest === null ? null : new type(column(digest)));
     const { places, values, shown, shapes, ringed, suggested, labels, items } = data.columns;
@@ -109,7 +124,7 @@ class PointMap {
     if (moved) this.xy = take(places, Uint16Array);
     if (changed("values", values) || moved) {
       this.values = take(values, Float32Array);
-      this.order = this.values ? ascending(this.values) : Uint32Array.from({ length: n }, (_, i) => i);
+      this.order = this.values ? ascending(this.values) : inOrder(n);
       this.hard = this.values ? difficulty(this.values, this.order) : { levels: new Uint16Array(n), unknown: 0, flat: true };
       this.sent = false;
     }
@@ -177,7 +192,7 @@ class PointMap {
     const ringed = this.ringed.indexOf(row);
     if (ringed >= 0) {
       const code = this.suggested?.[ringed] ?? FULL;
-      said.push(["flag", code === FULL || code === labels?.[row] ? data.ring.name : `${data.ring.name}: ${data.names[code]}?`]);
+      said.push(["flag", code === FULL || code === labels?.[row] ? data.ring.name : `${data.ring.name}, perhaps ${data.names[code]}`]);
     }
     if (values) said.push(["value", `${data.valuesName} ${Number.isNaN(values[row]) ? "unknown" : amount(values[row])}`]);
     return said;
@@ -203,6 +218,8 @@ class PointMap {
     }
     this.key.fill();
     this.tools.fill();
+    const still = "This browser draws no WebGL, so the map is a still picture: it can be looked at and saved.";
+    this.over.say(!this.grid.rows.length ? "No items to show here." : this.painter ? "" : still);
     this.rest();
   }
 
@@ -237,6 +254,7 @@ class PointMap {
   /** Left and top of each panel, in css pixels. */
   lay() {
     const { clientWidth: width, clientHeight: height } = this.stage;
+    Object.assign(this, { width, height });
     const across = this.panels.length > 1 ? 2 : 1;
     const down = Math.ceil(this.panels.length / across);
     this.view.width = Math.max(1, width / across);
@@ -284,13 +302,13 @@ class PointMap {
     } else this.still();
     this.over.draw();
     this.remember();
-    if (this.resting === null) this.canvas.dispatchEvent(new CustomEvent("drawn", { bubbles: true, composed: true, detail: this.data.n }));
+    const detail = { n: this.data.n, arrived: this.arrived, whole: this.resting === null };
+    this.canvas.dispatchEvent(new CustomEvent("drawn", { bubbles: true, composed: true, detail })); // benchmarks listen
   }
 
   /** The picture a browser without WebGL gets, and one sentence. */
   still() {
-    this.stage.classList.add("still");
-    this.over.say("This browser draws no WebGL, so the map is a still picture: nothing can be drawn around or zoomed.");
+    this.root.classList.add("still");
     this.picture ??= make("div", "picture");
     this.picture.replaceChildren(drawn(this, { legend: false }));
     this.stage.prepend(this.picture);
@@ -385,7 +403,7 @@ class PointMap {
   }
 
   similar() {
-    if (this.hovered !== null && this.data.selects) this.say({ kind: "similar", row: this.hovered });
+    if (this.hovered !== null && this.data.similar) this.say({ kind: "similar", row: this.hovered });
   }
 
   clear() {

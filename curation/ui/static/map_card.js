@@ -53,7 +53,7 @@ class Card {
     }
     parts.push(...map.facts(row).map(([kind, words]) => make("div", kind, words)));
     if (answer.id) parts.push(make("div", "id", answer.id));
-    if (map.data.selects) parts.push(make("div", "hint", "Click opens it, S selects similar ones"));
+    if (map.data.similar) parts.push(make("div", "hint", "Click opens it, S selects similar ones"));
     this.element.replaceChildren(...parts);
     this.place();
   }

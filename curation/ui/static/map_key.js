@@ -72,6 +72,7 @@ class Key {
     }
     const codes = panel.names.map((_, code) => code);
     const many = codes.length > NAMED;
+    this.classes.classList.toggle("many", many);
     const sought = this.search.value.trim().toLowerCase();
     let listed = many ? codes.filter((code) => panel.colours[code] !== panel.grey || this.map.highlight.has(code)) : codes;
     if (many && sought) listed = codes.filter((code) => panel.names[code].toLowerCase().includes(sought)).slice(0, NAMED);

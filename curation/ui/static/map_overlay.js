@@ -41,7 +41,7 @@ class Overlay {
 
   say(text) {
     this.message.textContent = text;
-    if (!this.message.isConnected) this.map.stage.append(this.message);
+    this.message.hidden = !text;
   }
 }
 

@@ -30,7 +30,7 @@ void main() {
   float across = base * (contrast < 0.0 ? 1.6 : 1.0 + contrast * pow(float((looks >> 16) & 1023u) / 1023.0, steep));
   if (own == 0) across = base;
   float seen = max(across, 1.3);  // a smaller disc is drawn fainter instead
-  float perCell = exp2(texture(crowding, place / 65536.0).r * 24.0) - 1.0;
+  float perCell = max(exp2(texture(crowding, place / 65536.0).r * 24.0) - 1.0 - ${ITSELF}, 0.0);
   float layers = perCell / thin / cellArea * 0.7854 * across * across;
   float alpha = clamp(0.92 * inversesqrt(max(layers, 1e-6)), 0.07, 0.92);
   if (seen > across) alpha *= max(across * across / (seen * seen), 0.4);
@@ -69,8 +69,8 @@ void main() {
   vec2 p = (gl_PointCoord * 2.0 - 1.0) * reach;
   p.y = -p.y;
   float away = outside(p);
-  float rim = radius > 2.6 * pixels ? clamp(away + 1.5, 0.0, 1.0) : 0.0;  // the edge tells neighbours apart
-  vec4 disc = vec4(mix(colour.rgb, paper, rim * 0.55), colour.a * clamp(0.5 - away, 0.0, 1.0));
+  float rim = clamp(away + 1.5, 0.0, 1.0) * 0.55 * smoothstep(2.5, 6.0, radius / pixels);  // tells neighbours apart
+  vec4 disc = vec4(mix(colour.rgb, paper, rim), colour.a * clamp(0.5 - away, 0.0, 1.0));
   if (!ringed) { painted = disc; return; }
   float line = abs(length(p) - radius - 1.9 * pixels);
   float ring = clamp(0.8 * pixels - line + 0.5, 0.0, 1.0);

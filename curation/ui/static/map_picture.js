@@ -142,7 +142,7 @@ function css(parts) {
 
 function saveSvg(map) {
   const content = new XMLSerializer().serializeToString(drawn(map));
-  save(new Blob([content], { type: "image/svg+xml" }), `${map.data.name}.svg`);
+  save(new Blob([content], { type: "image/svg+xml" }), `${map.data.file}.svg`);
 }
 
 async function savePng(map) {
@@ -154,7 +154,7 @@ async function savePng(map) {
   Object.assign(canvas, { width: 2 * svg.getAttribute("width"), height: 2 * svg.getAttribute("height") });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   URL.revokeObjectURL(image.src);
-  canvas.toBlob((blob) => save(blob, `${map.data.name}.png`));
+  canvas.toBlob((blob) => save(blob, `${map.data.file}.png`));
 }
 
 function save(blob, name) {
