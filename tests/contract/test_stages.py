@@ -317,6 +317,12 @@ def test_the_order_of_a_run_is_the_one_the_documentation_draws():
     assert until("score") == ("source", "encode", "evidence", "score")
 
 
+def test_contributing_lists_every_kind_with_its_verb():
+    page = " ".join((ROOT / "CONTRIBUTING.md").read_text().split())
+    for kind, about in registry.kinds().items():
+        assert f"`{kind}` {about.verb}" in page, f"CONTRIBUTING.md, step 1: say `{kind}` {about.verb}"
+
+
 @pytest.mark.parametrize("kind", registry.kinds())
 def test_every_kind_of_method_says_what_it_is(kind):
     about = registry.kinds()[kind]
