@@ -22,6 +22,7 @@ from typing import Any
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold
 from curation.data.items import unlabelled_ids
+from curation.data.reading.watched import Watched
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
 from curation.engine.recipe import Recipe
@@ -127,13 +128,17 @@ class Plan:
         return [step for step in self.steps if step.key in found]
 
 
-def fingerprint(path: Path, where: str) -> str:
+def fingerprint(path: Path | Watched, where: str) -> str:
     """Changes when a file, or any file below a folder, is added, removed, resized or touched. Contents are not read.
 
-    where: the section of the recipe that names it. Raises SourceError.
+    path: or a part of what lies there, which looks by itself. where: the section of the recipe that names it. Raises
+    SourceError.
     """
-    if not path.exists():
-        raise SourceError(f"{where}: path = {str(path)!r} does not exist; give an existing file or folder")
+    there = path if isinstance(path, Path) else path.path
+    if not there.exists():
+        raise SourceError(f"{where}: path = {str(there)!r} does not exist; give an existing file or folder")
+    if isinstance(path, Watched):
+        return path.look()
     if path.is_file():
         stat = path.stat()
         return f"{stat.st_size}:{stat.st_mtime_ns}"
@@ -142,7 +147,11 @@ def fingerprint(path: Path, where: str) -> str:
         folders.sort()
         for name in sorted(files):
             stat = os.lstat(os.path.join(folder, name))  # noqa: PTH118 - Path objects triple the time here
-            digest.update(f"{os.path.relpath(folder, path)}/{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode())
+            digest.update(
+                f"{os.path.relpath(folder, path)}/{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(
+                    errors="surrogateescape"
+                )
+            )
     return digest.hexdigest()
 
 
@@ -152,7 +161,7 @@ def plan(
     targets: Sequence[str] | None = None,
     effective: EffectiveDecisions | None = None,
     *,
-    look: Callable[[Path, str], str] = fingerprint,
+    look: Callable[[Path | Watched, str], str] = fingerprint,
 ) -> Plan:
     """The steps that lead to the targets, and no others. Raises RecipeError or SourceError, before any work is done.
 
@@ -199,7 +208,7 @@ def _wanted(target: str, ask: Ask) -> list[str]:
 class Ask:
     """What stages plan with: what is decided and known, and steps with everything they need in front of them."""
 
-    def __init__(self, the_plan: Plan, look: Callable[[Path, str], str]):
+    def __init__(self, the_plan: Plan, look: Callable[[Path | Watched, str], str]):
         self.plan, self.recipe, self.effective, self.look = the_plan, the_plan.recipe, the_plan.effective, look
         # Only what differs from the data as read enters the keys: no decisions, same keys as ever.
         self.labels_key = the_plan.labels_key
@@ -249,7 +258,7 @@ class Ask:
 
     def fingerprints(self, values: Iterable[Any], where: str) -> tuple[str, ...]:
         """How the files among some values look from outside."""
-        return tuple(self.look(value, where) for value in values if isinstance(value, Path))
+        return tuple(self.look(value, where) for value in values if isinstance(value, Path | Watched))
 
     def derived(
         self,

@@ -42,6 +42,7 @@ class Method:
     doc: str
     files: Callable | None = None  # optional: (**params) -> files the result depends on, unnamed by parameters
     needs: Callable | None = None  # optional: (**params) -> the part of the card's needs it reads with them
+    watches: Callable | None = None  # optional, sources only: (**params) -> what to look at instead of their paths
 
     def __reduce__(self):
         return load, (self.kind, self.id)  # by name: a step can be handed to another process
@@ -176,5 +177,6 @@ def load(kind: str, name: str) -> Method:
         network=getattr(module, "network", None),
         files=getattr(module, "files", None),
         needs=getattr(module, "needs", None),
+        watches=getattr(module, "watches", None),
         doc=inspect.getdoc(module) or "",
     )

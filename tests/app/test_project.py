@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from curation.data.decisions import DecisionLog
+from curation.data.reading.watched import ImagesBelow
 from curation.engine.jobs import Jobs
 from curation.engine.plan import fingerprint, plan
 from curation.engine.stages.prune import Prune
@@ -77,7 +78,7 @@ def test_a_source_folder_is_walked_once_whatever_is_decided_and_tried(project, m
         project.planned("prune:x", recipe=with_it)
         project.showing("prune", recipe=with_it)
         project.decide([int(100 * keep)], "drop")
-    assert walks == [project.folder]
+    assert walks == [ImagesBelow(project.folder)]
 
 
 def test_the_history_of_decisions_is_read_once_for_all_reruns(project, monkeypatch):

@@ -34,7 +34,7 @@ class Batch(dict[str, list[Any]]):
 def columns_of(path: Path) -> list[str]:
     """The names of the columns. Raises SourceError."""
     with _reading(path):
-        return _columns(path, _kind(path), _stamp(path))
+        return _columns(path, _kind(path), stamp_of(path))
 
 
 def read_rows(path: Path, names: Sequence[str]) -> Iterator[Batch]:
@@ -82,6 +82,24 @@ def has_quotes(path: Path) -> bool:
     return _kind(path) in SEPARATORS
 
 
+def holds_text(path: Path, column: str) -> bool:
+    """Whether the cells of a column are texts, and not images. Raises SourceError."""
+    if column not in columns_of(path):
+        return False
+    if _kind(path) != "parquet":
+        return True
+    with _reading(path):
+        kind = parquet.schema_of(path).field(column).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written: its number, size and time. Raises OSError."""
+    about = path.stat()
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
 def notes_on(path: Path) -> list[str]:
     """What a person should know of how the file was read."""
     kind, notes = _kind(path), []
@@ -112,11 +130,6 @@ def _kind(path: Path) -> str:
     if path.suffix.lower() not in KINDS:
         raise SourceError(f"{path} is not a table by its name; expected one of: {', '.join(KINDS)}")
     return KINDS[path.suffix.lower()]
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    about = path.stat()
-    return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 @lru_cache(maxsize=8)

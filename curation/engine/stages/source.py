@@ -30,7 +30,8 @@ def result(name: str, ask: Ask) -> str:
     section = ask.recipe.source
     method = registry.get("sources", section.use)
     extra = {"holdout": section.holdout, **({"group": section.group} if section.group else {})}
-    files = ask.fingerprints(section.params.values(), "[source]")
+    watched = method.watches(**section.params) if method.watches else section.params.values()
+    files = ask.fingerprints(watched, "[source]")
     return ask.add(Step("source", section.use, method, section.params, section.seed, {}, extra, files=files))
 
 

@@ -22,8 +22,8 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.items import Items
 from curation.data.reading.folder_layout import items_by_folder
-from curation.data.reading.folder_listing import fingerprint as files_fingerprint
 from curation.data.reading.folder_listing import listing
+from curation.data.reading.watched import ImagesBelow
 from curation.errors import SourceError
 
 CARD = Card(
@@ -74,6 +74,6 @@ def read(
     )
 
 
-def fingerprint(*, path: Path, **params: Any) -> str:
+def watches(*, path: Path, **params: Any) -> list[ImagesBelow]:
     """What the result depends on: the images, and neither other files nor what Winnow wrote among them."""
-    return files_fingerprint(path)
+    return [ImagesBelow(path)]

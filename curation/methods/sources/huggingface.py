@@ -103,6 +103,11 @@ def read(
     )
 
 
+def watches(*, name: str, **params: Any) -> list[Path]:
+    """What the result depends on, where the set is a folder on this machine."""
+    return [Path(name)] if Path(name).is_dir() else []
+
+
 def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:
     """Split -> `datasets.Dataset`."""
     import datasets

@@ -36,6 +36,7 @@ from curation.data.reading.tables import (
     place,
     read_rows,
 )
+from curation.data.reading.watched import ImagesNamed
 from curation.errors import SourceError
 
 CARD = Card(
@@ -119,6 +120,11 @@ def read(
         root=images.folder,
         notes=notes,
     )
+
+
+def watches(*, path: Path, image: str, root: Path | None, **params: Any) -> list[ImagesNamed]:
+    """What the result depends on: the table and the files it names, not all that lies below `root`."""
+    return [ImagesNamed(path, image, path.parent if root is None else root)]
 
 
 class _Cells:
