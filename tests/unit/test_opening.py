@@ -10,7 +10,8 @@ from PIL import Image
 from curation import cli_app
 from curation.data.workspace import Workspace
 from curation.engine.jobs import Jobs
-from curation.engine.recipe import load_recipe
+from curation.engine.plan import plan
+from curation.engine.recipe import Recipe, load_recipe
 from curation.errors import InputError, UnavailableError
 from curation.ui.server import access, projects
 from curation.ui.server.home import home
@@ -19,11 +20,16 @@ from curation.ui.start.opening import open_path, open_sample
 
 @pytest.fixture
 def started(tmp_path, monkeypatch) -> list[str]:
-    """The jobs that were started, by title; none runs."""
+    """The jobs that were started, by title. None runs, but each is planned as it was asked for."""
     monkeypatch.setenv("WINNOW_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("WINNOW_ROOTS", raising=False)
     titles: list[str] = []
-    monkeypatch.setattr(Jobs, "start", lambda self, recipe, title, *rest: titles.append(title))
+
+    def start(jobs: Jobs, recipe: Recipe, title: str, targets: list[str]) -> None:
+        assert plan(recipe, Workspace(jobs.workspace), targets).steps
+        titles.append(title)
+
+    monkeypatch.setattr(Jobs, "start", start)
     return titles
 
 

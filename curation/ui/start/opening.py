@@ -15,6 +15,7 @@ from typing import Any
 from curation.data.reading.tables import columns_of
 from curation.engine.jobs import Jobs
 from curation.engine.recipe import parse_recipe
+from curation.engine.stage import analysis
 from curation.errors import InputError
 from curation.ui.server import access, projects
 from curation.ui.start import presets, source_kind
@@ -40,7 +41,7 @@ def open_path(path: Path) -> dict[str, str]:
     if source is None:
         return around | {"WINNOW_OPEN": str(real)}
     title = source_kind.title_of(real)
-    return around | {"WINNOW_OPEN": _started(title, {"source": source}, f"Read {title}", "source")}
+    return around | {"WINNOW_OPEN": _started(title, {"source": source}, f"Read {title}", ["source"])}
 
 
 def open_sample() -> dict[str, str]:
@@ -48,7 +49,7 @@ def open_sample() -> dict[str, str]:
     if access.login_on():
         raise InputError("where people log in there is no quickstart: everybody finds the sample on the Data page")
     known = _made_from("use", "sample")
-    return {"WINNOW_OPEN": known or _started("Digits", presets.sample(), "Analyse the sample", "map")}
+    return {"WINNOW_OPEN": known or _started("Digits", presets.sample(), "Analyse the sample", analysis())}
 
 
 def given_path() -> Path | None:
@@ -101,8 +102,8 @@ def _made_from(key: str, value: str) -> str | None:
     return None
 
 
-def _started(title: str, recipe: dict[str, Any], job: str, until: str) -> str:
+def _started(title: str, recipe: dict[str, Any], job: str, targets: Sequence[str]) -> str:
     checked = parse_recipe(recipe)
     folder = projects.make_project(title, checked)
-    Jobs(folder).start(checked, job, until)
+    Jobs(folder).start(checked, job, targets)
     return folder.name
