@@ -17,6 +17,8 @@ from curation.engine.stage import analysis
 from curation.maths.similarity.exact import cosines
 from curation.ui.grow import batches, curves, pool_map, search
 from curation.ui.grow.batches import Batch
+from curation.ui.map import encoding
+from curation.ui.map import scene as scenes
 from curation.ui.state.item_state import item_state
 from curation.ui.state.project import Project
 
@@ -385,19 +387,22 @@ def test_an_image_somebody_sends_is_opened_upright_and_what_is_none_gets_a_sente
             search.opened(data)
 
 
-def test_the_map_draws_the_batch_whatever_the_cap_and_outlines_it(home, monkeypatch):
-    monkeypatch.setattr(pool_map, "CAP", 200)
+def test_the_map_of_the_pool_rings_the_batch_and_greys_what_waits_for_a_label(home):
     items, now = _now(home)
     project, batch = Project(home / "pool"), current(home)
     the_plan = project.planned("map")
     xy = pool_map.places(the_plan, len(items))
     pool = items.rows("train", "unlabeled")
-    figure, rows = pool_map.figure(xy, now, pool, batch.rows, items.column("id"), False)
-    assert len(rows) == 200
-    assert np.isin(batch.rows, rows).all()
-    outlined = [t.customdata[:, 0] for t in figure.data if t.marker.symbol == "diamond"]
-    assert sorted(np.concatenate(outlined)) == sorted(batch.rows)
-    assert figure.layout.annotations[0].text == "◇ this batch"
+    scene = pool_map.scene(xy, now, pool, batch.rows, pool[:3])
+    points, columns = encoding.points(xy), encoding.Columns()
+    told = scenes.message(scene, points, columns, dark=False)
+    ringed = np.frombuffer(columns.content[told["columns"]["ringed"]], np.uint32)
+    assert points.rows[ringed].tolist() == batch.rows.tolist()
+    assert told["ring"]["name"] == "in this batch"
+    codes = np.frombuffer(columns.content[told["panels"][0]["codes"]], np.uint16)
+    assert ((codes == encoding.FULL) == (now.labels[points.rows] < 0)).all()
+    assert (codes == encoding.FULL).any()
+    assert scene.selected.tolist() == pool[:3].tolist()
 
 
 def test_curves_are_means_and_spreads_over_seeds_and_random_is_held_against_by_seed():

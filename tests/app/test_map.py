@@ -36,8 +36,7 @@ def labels(page: AppTest) -> dict[str, str]:
 
 def drawn(page: AppTest) -> dict:
     """What the map's component was told last."""
-    told = [element.proto for element in page.get("bidi_component")]
-    return next(json.loads(one.mixed.json or one.json) for one in told if "selects" in (one.mixed.json or one.json))
+    return next(json.loads(one.proto.json) for one in page.get("bidi_component") if '"panels"' in one.proto.json)
 
 
 def said(page: AppTest) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 import streamlit as st
 from curation.ui.map.renderer import point_map
 from curation.ui.map.scene import Panel, Rings, Scene
-from curation.ui.parts.charts import Categories, Ramp
+from curation.ui.map.colours import Categories, Ramp
 
 st.set_page_config(layout="wide")
 asked, rng = st.query_params.get("scene", "cloud"), np.random.default_rng(0)
@@ -47,7 +47,7 @@ else:
     more = {"rings": Rings(np.argsort(-value)[: n // 4])}
 kind = Categories(names, codes)
 by = st.segmented_control("Colour", ["class", "score"], default="class", key="by")
-colour = kind if by == "class" else Ramp(value, "score")
+colour = kind if by == "class" else Ramp(value)
 panels = [Panel(colour, "class", clusters=by == "class")]
 if asked == "four":
     half = value > 0.5

@@ -1,5 +1,7 @@
 """The verify page, and the words it finds for the numbers."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
@@ -170,6 +172,9 @@ def test_finished_trainings_are_shown_in_words_chart_and_table(project_home, app
         assert any(said in element.value for element in [*page.caption, *page.info]), view
     page.segmented_control("verify_view").set_value("Figure").run()
     assert not page.exception
-    assert len(page.get("plotly_chart")) == 1
+    told = [one.proto.json for one in page.get("bidi_component") if '"panels"' in one.proto.json]
+    panels = json.loads(told[0])["panels"]
+    assert [panel["title"] for panel in panels[:2]] == ["classes", "size = difficulty (aum)"]
+    assert [panel["leftOut"] is None for panel in panels] == [True, True, False, False]
     page.segmented_control("verify_view").set_value("Result").run()
     assert any("better than random" in m.value for m in page.markdown)

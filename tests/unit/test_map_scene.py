@@ -7,11 +7,10 @@ import pytest
 
 from curation.ui.map import encoding, lasso
 from curation.ui.map.clusters import clusters
-from curation.ui.map.colours import COLOURS, class_colours
+from curation.ui.map.colours import COLOURS, Categories, Ramp, class_colours
 from curation.ui.map.encoding import Columns
 from curation.ui.map.renderer import agree, understood
 from curation.ui.map.scene import Panel, Rings, Scene, message
-from curation.ui.parts.charts import Categories, Ramp
 from curation.ui.parts.theme import OTHER
 
 XY = np.array([[0.0, 0.0], [1.0, 0.0], [np.nan, 1.0], [2.0, 1.0], [0.0, 1.0]])  # the third has no place
@@ -63,9 +62,7 @@ def test_equal_arrays_travel_once_and_another_colour_leaves_the_places_as_they_a
     same = {"labels": LABEL, "difficulty": ("aum", np.arange(5.0))}
     made, columns = told(Scene(XY, [Panel(LABEL)], **same))
     assert made["panels"][0]["codes"] == made["columns"]["labels"]
-    other, more = told(
-        Scene(XY, [Panel(Ramp(np.arange(5.0), "aum"))], labels=LABEL, difficulty=("aum", np.arange(5.0)))
-    )
+    other, more = told(Scene(XY, [Panel(Ramp(np.arange(5.0)))], labels=LABEL, difficulty=("aum", np.arange(5.0))))
     assert other["columns"] == made["columns"]
     assert set(more.content) - set(columns.content) == {other["panels"][0]["codes"]}
     assert sum(map(len, columns.content.values())) == 4 * (4 + 4 + 2)  # bytes: places, values, codes
@@ -179,7 +176,7 @@ def test_an_area_selects_what_is_shown_adds_or_removes():
 def test_with_classes_in_focus_an_area_takes_these_alone():
     assert said("area", polygon=LEFT_HALF, mode="set", codes=[1])[1] == [1]
     assert said("area", polygon=LEFT_HALF, mode="set", codes=[])[1] == []
-    by_score = Scene(XY, [Panel(Ramp(np.array([0.0, 9.0, 0.0, 0.0, 0.0]), "s"))])
+    by_score = Scene(XY, [Panel(Ramp(np.array([0.0, 9.0, 0.0, 0.0, 0.0])))])
     assert said("area", scene=by_score, polygon=LEFT_HALF, mode="set", codes=[255])[1] == [1]
 
 

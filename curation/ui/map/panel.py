@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from curation.ui.map import selection
+from curation.ui.map.colours import Categories
 from curation.ui.parts import actions, item_card, theme, thumbnails
-from curation.ui.parts.charts import Categories
 from curation.ui.parts.gallery import gallery, pager, part
 from curation.ui.parts.tiles import tiles
 from curation.ui.state.analysis_results import AnalysisResults

@@ -23,7 +23,7 @@ from curation.ui.map.encoding import Points
 from curation.ui.map.scene import Scene, colour_codes, message
 
 # Parts of the script that draws, in order; map.js is the last.
-PARTS = ("arrays", "view", "painter", "overlay", "key", "card", "picture", "tools", "gestures")
+PARTS = ("arrays", "view", "painter", "overlay", "key", "card", "picture", "tools", "gestures", "stage", "points")
 
 
 @dataclass(frozen=True)

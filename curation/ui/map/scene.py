@@ -10,25 +10,22 @@ import numpy as np
 
 from curation.ui.map import encoding
 from curation.ui.map.clusters import clusters
-from curation.ui.map.colours import class_colours
+from curation.ui.map.colours import RAMP, Categories, Ramp, class_colours
 from curation.ui.map.encoding import Columns, Points
-from curation.ui.parts.charts import Categories, Ramp
 from curation.ui.parts.theme import OTHER, STATUS, literal
-
-# Viridis (van der Walt & Smith 2015), cut at either end so that low values stay visible and high ones stand out.
-RAMP = ("#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725")
 
 
 @dataclass(frozen=True)
 class Panel:
     """One picture of the points. colour: of all n items; words: what it says. left_out: bool [n], drawn small and grey.
-    clusters: whether clusters get the name of their majority."""
+    clusters: whether clusters get the name of their majority. sized: whether size is difficulty."""
 
     colour: Categories | Ramp
     words: str = ""
     title: str = ""
     left_out: np.ndarray | None = None
     clusters: bool = False
+    sized: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,6 +113,7 @@ def _panel(panel: Panel, points: Points, columns: Columns) -> dict[str, Any]:
         "codes": columns.add(colour_codes(colour)[points.rows]),
         "leftOut": columns.bits(None if panel.left_out is None else panel.left_out[points.rows]),
         "clusters": [],
+        "sized": panel.sized,
         "grey": OTHER,
     }
     if isinstance(colour, Ramp):

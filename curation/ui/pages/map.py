@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from curation.ui.map import card, panel, selection
+from curation.ui.map.colours import Categories
 from curation.ui.map.renderer import Gesture, point_map
 from curation.ui.map.scene import Panel, Scene
 from curation.ui.parts import theme
-from curation.ui.parts.charts import Categories
 from curation.ui.parts.item_card import STYLE
 from curation.ui.state.analysis_results import AnalysisResults, analysis_results
 from curation.ui.state.item_state import item_state

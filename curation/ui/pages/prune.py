@@ -8,6 +8,10 @@ from curation.data.budget import budget
 from curation.engine import registry
 from curation.engine.stages.prune import Prune
 from curation.errors import RecipeError
+from curation.ui.map import card
+from curation.ui.map.colours import Categories
+from curation.ui.map.renderer import point_map
+from curation.ui.map.scene import Panel, Scene
 from curation.ui.parts import charts, theme
 from curation.ui.parts.forms import form
 from curation.ui.prune import preview
@@ -147,7 +151,7 @@ def _result(project: Project, section: Prune, shown: preview.Preview, side: str,
         values = project.score(score)
     places = st.columns([3, 2], gap="medium") if wide else (st.container(), st.container())
     with places[0]:
-        _map(project, shown, values, side, 560 if wide else 380)
+        _map(project, shown, None if values is None else (score, values), side, 560 if wide else 380)
     with places[1]:
         if values is not None:
             figure = charts.histogram(values[rows], inside, f"{score}: harder to the right", dark=theme.is_dark())
@@ -159,27 +163,29 @@ def _result(project: Project, section: Prune, shown: preview.Preview, side: str,
         st.caption(f"{len(shown.left_out):,} rows are left out by flags before the method chooses.")
 
 
-def _map(project: Project, shown: preview.Preview, values: np.ndarray | None, side: str, height: int) -> None:
-    xy = project.xy()
+def _map(
+    project: Project, shown: preview.Preview, difficulty: tuple[str, np.ndarray] | None, side: str, height: int
+) -> None:
+    """What is kept in the colours of the classes, what is pruned small and grey."""
+    xy, store = project.xy(), project.store
     if xy is None:
         return
-    rows = shown.candidates
-    inside = np.isin(rows, shown.taken)
-    names = ("pruned", "kept")
-    drawn = charts.sample_rows(len(rows), 8_000, rng=np.random.default_rng(0))
-    dark = theme.is_dark()
-    colours = {"kept": "#5A9FE0" if dark else "#2F74B8", "pruned": "#566270" if dark else "#C3CCD6"}
-    figure = charts.map_figure(
-        xy[rows],
-        charts.Categories(names, inside.astype(int), colours),
-        difficulty=None if values is None else values[rows],
-        rows=drawn,
-        dark=theme.is_dark(),
-        height=height,
+    among, kept = np.zeros(len(xy), bool), np.zeros(len(xy), bool)
+    among[shown.candidates], kept[shown.taken] = True, True
+    labels = Categories(store.classes, store.labels)
+    scene = Scene(
+        xy,
+        [Panel(labels, "label", left_out=~kept)],
+        difficulty=difficulty,
+        labels=labels,
+        shown=among,
+        left_out="pruned",
+        card=card.address(project),
+        file=f"{project.name}-pruned",
+        alt="Map of the training items: what is kept in the colours of the classes, what is pruned grey",
     )
-    st.plotly_chart(figure, key=f"prune_map_{side}", config=charts.QUIET)
-    if len(drawn) < len(rows):
-        st.caption(f"{len(drawn):,} of {len(rows):,} items drawn, by chance.")
+    with st.container(key=f"prune_map_box_{side}", height=height, border=False):
+        point_map(f"prune_map_{side}", scene, dark=theme.is_dark())
 
 
 def _save(project: Project, section: Prune, side: str) -> None:

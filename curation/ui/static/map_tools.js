@@ -24,7 +24,7 @@ class Tools {
     this.names = this.button("names", "Names of clusters that are mostly one class", () => {
       map.labelled = !map.labelled;
       this.fill();
-      map.rest();
+      map.stage.rest();
     });
     this.moves = make("span", "moves");
     this.moves.append(
@@ -64,7 +64,7 @@ class Tools {
 
   fill() {
     const { map } = this;
-    this.moves.hidden = !map.painter;
+    this.moves.hidden = !map.stage.painter;
     for (const [kind, button] of Object.entries(this.drags)) {
       button.hidden = !map.data.selects;
       button.setAttribute("aria-pressed", String(map.tool === kind));
@@ -72,6 +72,6 @@ class Tools {
     this.element.querySelector(".gap").hidden = !map.data.selects;
     this.names.hidden = !map.panels.some((panel) => panel.clusters.length);
     this.names.setAttribute("aria-pressed", String(map.labelled));
-    map.canvas.style.cursor = map.tool === "pan" ? "grab" : "crosshair";
+    map.stage.canvas.style.cursor = map.tool === "pan" ? "grab" : "crosshair";
   }
 }

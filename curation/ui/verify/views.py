@@ -4,6 +4,8 @@ Each view is a function of the project, its finished runs and the colour scheme.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,6 +14,9 @@ import streamlit as st
 from curation.engine.trials import FULL, RANDOM
 from curation.maths.fitting import learning_curve
 from curation.maths.fitting.proxy import Correlation, rank_correlation
+from curation.ui.map import card
+from curation.ui.map.colours import Categories
+from curation.ui.map.renderer import point_map
 from curation.ui.parts import chart_style, charts, theme
 from curation.ui.state.project import Project
 from curation.ui.verify import curve_figure, panels, proxy_check, savings
@@ -165,14 +170,13 @@ def figure(project: Project, runs: list[dict], dark: bool) -> None:
     rest = [n for n in names if n != ours]
     same = [n for n in rest if n == f"{RANDOM} at {ours.rpartition(' at ')[2]}"]
     other = right.selectbox("Compare with", rest, index=rest.index(same[0]) if same else 0, key="verify_beside")
-    rows = project.store.candidates
-    rows = rows[np.isfinite(xy[rows]).all(axis=1)]
+    store = project.store
     subsets = [(name, project.subset(cells[name])) for name in (ours, other)]
-    drawn = panels.four_panels(
-        xy, rows, project.store.labels, project.store.classes, project.score(score), subsets, dark=dark
-    )
-    st.plotly_chart(drawn, key="verify_panels", config=charts.picture("four-panels"))
-    st.caption(f"Marker size: {theme.plain(score)}. Items that a subset leaves out are faint.")
+    labels = Categories(store.classes, store.labels)
+    drawn = panels.four_panels(xy, store.candidates, labels, (score, project.score(score)), subsets)
+    with st.container(key="verify_panels_box", height=900, border=False):
+        point_map("verify_panels", replace(drawn, card=card.address(project)), dark=dark)
+    st.caption("The four maps move together; PNG and SVG save them as one picture")
 
 
 VIEWS = {"Learning curve": learning, "Proxy": proxy, "Savings": savings.show, "Figure": figure}
