@@ -61,7 +61,7 @@ def test_one_click_on_the_sample_makes_a_complete_project_and_starts_the_whole_a
         ("/nowhere/flowers", "outside the folders this app may read"),
         ("{home}/flowrs", "does not exist"),
         ("{home}/notes.txt", "not a kind of data Winnow reads"),
-        ("{home}/broken.csv", "cannot be read as a table"),
+        ("{home}/broken.csv", "is empty; the first line must name the columns"),
     ],
 )
 def test_a_path_that_cannot_be_read_is_one_sentence_beside_the_field(empty_home, app, text, said):

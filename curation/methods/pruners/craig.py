@@ -6,8 +6,8 @@ one. An item's weight is the number of items of its class that it is nearest to;
 size. Prefers the typical, one pick per way of being wrong. Blind to inputs: two different items with the same error
 are the same to it, and to wrong labels, whose gradients are as good as any.
 
-Classes get their share of the budget as everywhere (Sainte-Lague); a class whose share is 0 is not spoken for. Greedy within
-a class is exact. Time: sum over classes of n_c^2 * (C + h), memory 4 n_c^2 bytes for the largest class (100 MB at
+Classes get their share of the budget as everywhere (Sainte-Lague); a class whose share is 0 is not spoken for. Greedy
+within a class is exact. Time: sum over classes of n_c^2 * (C + h), memory 4 n_c^2 bytes for the largest class (100 MB at
 5,000 items); classes beyond `dense_up_to` are compared anew for every look, which is slower: a single class of 50,000
 items took 2 to 3 minutes and 1.3 GB for 5,000 picks.
 
