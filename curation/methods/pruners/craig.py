@@ -7,9 +7,9 @@ size. Prefers the typical, one pick per way of being wrong. Blind to inputs: two
 are the same to it, and to wrong labels, whose gradients are as good as any.
 
 Classes get their share of the budget as everywhere (Sainte-Lague); a class whose share is 0 is not spoken for. Greedy
-within a class is exact. Time: sum over classes of n_c^2 * (C + h), memory 4 n_c^2 bytes for the largest class (100 MB at
-5,000 items); classes beyond `dense_up_to` are compared anew for every look, which is slower: a single class of 50,000
-items took 2 to 3 minutes and 1.3 GB for 5,000 picks.
+within a class is exact. Time: sum over classes of n_c^2 * (C + h), memory 4 n_c^2 bytes for the largest class (100 MB
+at 5,000 items); classes beyond `dense_up_to` are compared anew for every look, which is slower: a single class of
+50,000 items took 2 to 3 minutes and 1.3 GB for 5,000 picks.
 
 Mirzasoleiman, Bilmes & Leskovec, Coresets for Data-efficient Training of Machine Learning Models, ICML 2020.
 Differs: one selection from the recorded run instead of a new one every few epochs; picks count as nearest to
