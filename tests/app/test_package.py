@@ -84,15 +84,15 @@ def test_the_sample_is_opened_and_analysed_in_the_browser_and_every_page_is_ther
     port = free_port()
     command = [str(commands / "winnow"), "quickstart", "--port", str(port)]
     names = around(STREAMLIT_SERVER_ALLOWED_HOSTS="winnow.example 127.0.0.1")
-    with serving(command, port, folder=elsewhere, env=names) as url, chromium() as browser:
+    with serving(command, port, folder=elsewhere, env=names, wait=240) as url, chromium() as browser:
         heard = {c.laddr.ip for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port}
         assert heard == {"127.0.0.1"}
         asked = {host: ask(port, host) for host in ("winnow.example", "127.0.0.1", "localhost", "evil.example")}
         assert asked == {"winnow.example": 200, "127.0.0.1": 200, "localhost": 403, "evil.example": 403}
         visit = Visit(browser, url)
         assert visit.tab.url.endswith("?project=digits")
-        visit.tab.get_by_text("train labels were made wrong on purpose").wait_for(timeout=60_000)
-        visit.tab.get_by_text("It is being computed").wait_for(state="detached", timeout=120_000)
+        visit.tab.get_by_text("train labels were made wrong on purpose").wait_for(timeout=240_000)
+        visit.tab.get_by_text("It is being computed").wait_for(state="detached", timeout=240_000)
         for page in PAGES:
             visit.tab.goto(f"{url}/{'' if page == 'data' else page}?project=digits")
             visit.settle()
