@@ -33,7 +33,7 @@ class Beside:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         # Threads that wait by spinning would take the run its cores away.
         env = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONPATH": path}
-        command = [sys.executable, "-m", "curation.engine.beside"]
+        command = [sys.executable, "-P", "-m", "curation.engine.beside"]
         with tempfile.TemporaryFile("w+") as asked:  # not a pipe, which would have to wait for the other process
             asked.write(_as_json(step, plan, device))
             asked.seek(0)
