@@ -6,7 +6,10 @@ the environment says otherwise (docs/deploy.md). Projects are kept in ./workspac
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,11 +59,15 @@ def _check() -> None:
 
 
 def _serve(port: int | None, around: Mapping[str, str]) -> None:
-    """Become the server. It imports nothing from the folder it stands in (-P), which may be anybody's."""
+    """The server, until it ends. It imports nothing from the folder it stands in (-P), which may be anybody's."""
     package = Path(curation.__file__).parent
     script = package / "ui" / "app.py"
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(script)]
     command += ["--server.port", str(port)] if port else []
     sys.stdout.flush()
     paths = [str(package.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **around})
+    server = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **around})
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    with contextlib.suppress(KeyboardInterrupt):  # the server hears it too, and ends in its own way
+        server.wait()
+    raise typer.Exit(server.wait())

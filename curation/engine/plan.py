@@ -102,6 +102,7 @@ class Plan:
     def missing(self) -> list[Step]:
         return [s for s in self.steps if not self.done(s)]
 
+    @cached_property
     def part(self) -> Recipe:
         """The recipe without the sections that no step here comes from."""
         used, kept = [step.section for step in self.steps], {}

@@ -177,7 +177,7 @@ class _Runner:
 
         try:
             with self.workspace.lock(step.stage, step.key, waiting):
-                call = Call(step, self.device, progress, self.plan.part())
+                call = Call(step, self.device, progress, self.plan.part)
                 if not self.plan.done(step):
                     compute(step, self.workspace, self.store, call)
                 elif not self._finished(step):  # unless another run has just finished it

@@ -132,6 +132,16 @@ def test_a_subset_cannot_be_saved_under_a_name_of_verifications_own(project, nam
     assert [prune.name for prune in Project(project.folder).recipe.prune] == ["half"]
 
 
+def test_two_sessions_that_save_other_sections_keep_each_others(project):
+    other = Project(project.folder)
+    assert other.recipe.grow is None  # read before the first one saves
+    project.save(grow=Grow(use="margin"))
+    other.save(prune=[])
+    saved = Project(project.folder).recipe
+    assert (saved.grow.use, saved.prune) == ("margin", [])
+    assert other.recipe == saved
+
+
 def test_a_preview_stands_on_the_score_it_names(project):
     shown = preview(project, Prune(use="by_score", name="x", keep=0.1, params={"by": "aum", "order": "hard"}))
     np.testing.assert_array_equal(shown.score, project.score("aum"))

@@ -112,7 +112,7 @@ def test_a_file_over_the_limit_is_refused_in_words_and_leaves_nothing(served, ho
     connection.request("PUT", f"/winnow/upload/{TOKEN}/a3/big.zip", (b"0" * 1_000_000 for _ in range(401)), OWN)
     answer = connection.getresponse()
     assert answer.status == 413
-    assert json.loads(answer.read())["error"] == "big.zip is larger than 400 MB, the limit of one upload"
+    assert json.loads(answer.read())["error"] == "big.zip is larger than 400 MB, the limit for one file"
     assert not list((home / ".uploads" / TOKEN / "a3").iterdir())
 
 
@@ -239,7 +239,7 @@ def test_an_upload_can_be_stopped_and_costs_the_server_no_memory(served, home, b
     limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 50_000_000}
     line.send("Network.emulateNetworkConditions", limits)
     visit.tab.locator("input.pick-files").set_input_files(tmp_path / "huge.tar")
-    visit.tab.locator(".state", has_text="huge.tar has 412.0 MB; one file may have 400.0 MB.").wait_for()
+    visit.tab.locator(".state", has_text="huge.tar has 412.0 MB; the limit for one file is 400.0 MB.").wait_for()
     before = server.memory_info().rss
     visit.tab.locator("input.pick-files").set_input_files(tmp_path / "big.tar")
     visit.tab.locator(".state", has_text="of 300.0 MB").wait_for()

@@ -156,7 +156,7 @@ def test_a_class_whose_name_fits_badly_does_not_make_all_of_its_items_suspicious
 
 def test_clip_alignment_says_when_pictures_and_names_cannot_be_compared():
     view = View.of(embeddings=np.ones((3, 4)), class_embeddings=np.ones((2, 5)), labels=np.array([0, 1, 0]))
-    with pytest.raises(InputError, match="4 numbers and class names 5"):
+    with pytest.raises(InputError, match="4 dimensions and class names 5"):
         clip_alignment.score(view)
     alone = View.of(embeddings=np.ones((3, 4)), class_embeddings=np.ones((1, 4)), labels=np.zeros(3, int))
     with pytest.raises(InputError, match="choose similarity"):

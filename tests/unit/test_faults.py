@@ -247,7 +247,7 @@ def test_what_killed_runs_left_behind_is_cleared_and_what_others_work_on_is_not(
     (space.folder / f".recipe.toml.{dead.pid}").write_text("half")
     (space.folder / f".recipe.toml.{os.getppid()}").write_text("another process is writing this")
     with space.lock("score", "held"):
-        space.tidy()
+        space.tidy(resumed=("encode",))
         write_text(space.folder / "recipe.toml", "whole")
     assert sorted(p.name for p in space.folder.glob("*/.partial-*")) == [".partial-held", ".partial-resumed"]
     assert [p.name for p in space.folder.glob(".recipe*")] == [f".recipe.toml.{os.getppid()}"]

@@ -276,6 +276,7 @@ def test_the_weights_of_a_subset_reach_the_student_that_is_trained_on_it(blobs, 
         return train(view, **more)
 
     monkeypatch.setitem(student.__dict__, "call", watched)
+    monkeypatch.setitem(student.__dict__, "card", replace(student.card, weights=False))  # a student that takes none
     prune = [{"use": "craig", "keep": 0.2}]
     wanted = raw(blobs, None, score=[], flag=[], map=None, export=None, prune=prune)
     recipe = parse_recipe({**wanted, "verify": {"use": "logistic", "seeds": 1}})

@@ -69,7 +69,7 @@ def test_lightning_takes_its_checkpoint_back(names):
     names["model"].on_save_checkpoint(checkpoint)
     fresh = names["Net"](names["sampler"]("self_paced", n=len(names["dataset"]), epochs=6, keep=0.5))
     fresh.on_load_checkpoint(checkpoint)
-    assert fresh.s.accounting() == names["model"].s.accounting()
+    assert fresh.s.accounting() == pytest.approx(names["model"].s.accounting())  # seconds travel as one float32
 
 
 def test_hugging_face_trains_to_the_last_pass_though_epochs_shrink(names):

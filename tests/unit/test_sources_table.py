@@ -192,7 +192,7 @@ def test_every_bad_table_is_one_sentence(here, name, text, match):
 
 def test_a_number_where_an_image_should_be_is_one_sentence(tmp_path):
     pq.write_table(pa.table({"path": [1, 2], "label": ["a", "b"]}), tmp_path / "t.parquet")
-    refused(tmp_path / "t.parquet", "holds 1, neither a path nor image bytes")
+    refused(tmp_path / "t.parquet", "holds 1, no path and no image bytes")
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp1252"])

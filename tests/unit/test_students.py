@@ -401,7 +401,7 @@ def test_a_recorded_resnet_comes_back_from_its_weights(student):
 
 
 def test_a_resnet_on_a_single_image_says_so():
-    with pytest.raises(RunError, match="there is one image; keep at least two"):
+    with pytest.raises(RunError, match="there is only one image; keep at least two"):
         resnet18.train(stripes().subset([0]), seed=0, device="cpu")
 
 

@@ -95,12 +95,12 @@ def test_a_run_with_a_target_computes_no_more_than_its_plan(tmp_path):
 
 
 def test_a_part_of_a_recipe_is_what_its_plan_comes_from(tmp_path):
-    part = plan(parse_recipe(RECIPE), Workspace(tmp_path), ["export:0"]).part()
+    part = plan(parse_recipe(RECIPE), Workspace(tmp_path), ["export:0"]).part
     assert [prune.name for prune in part.prune] == ["half"]
     assert [export.use for export in part.export] == ["csv"]
     assert part.verify is part.grow is part.map is None
     assert part.encode == parse_recipe(RECIPE).encode
-    whole = plan(parse_recipe(RECIPE), Workspace(tmp_path)).part()
+    whole = plan(parse_recipe(RECIPE), Workspace(tmp_path)).part
     assert whole == parse_recipe(RECIPE)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from curation.engine import registry
+from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
@@ -29,7 +30,7 @@ def result(name: str, ask: Ask) -> str:
     return ask.add(Step("encode", section.use, method, section.params, section.seed, inputs, reads=reads, files=files))
 
 
-def compute(step: Step, store: ResultReader, call, folder: Path) -> dict[str, Any]:
+def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """embeddings.npy [m, d], and class_embeddings.npy [C, d] of an encoder that reads text."""
     rows = store.usable
     view = store.view(step, rows, as_read=True)

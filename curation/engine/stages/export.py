@@ -20,7 +20,7 @@ from curation.data.decisions import Decision, EffectiveDecisions
 from curation.data.workspace import Workspace, key_of, make_folder, write_text
 from curation.data.writing import manifest
 from curation.engine import registry, results
-from curation.engine.compute import versions
+from curation.engine.compute import Call, versions
 from curation.engine.plan import Ask, Plan, Step
 from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
@@ -69,7 +69,7 @@ def steps(section: Export, ask: Ask) -> list[str]:
     return [ask.add(Step("export", name, method, section.params, section.seed, inputs, extra, section=section))]
 
 
-def compute(step: Step, store: ResultReader, call, folder: Path) -> dict[str, Any]:
+def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """manifest.parquet, and the files outside. What they looked like when they were written is on the card."""
     table = manifest.build(gather(step, store))
     pq.write_table(table, folder / "manifest.parquet")
@@ -84,7 +84,7 @@ def finished(step: Step, workspace: Workspace) -> bool:
     return all(_mark(Path(path)) == mark for path, mark in known.items())
 
 
-def restore(step: Step, store: ResultReader, call) -> None:
+def restore(step: Step, store: ResultReader, call: Call) -> None:
     """Write the files outside again, from the manifest that is there."""
     table = pq.read_table(store.folder("export", step.key) / "manifest.parquet")
     paths, again = _write(step, table, store, call), _written_again(step, store.workspace)
@@ -143,7 +143,7 @@ def replayable(recipe: Recipe, effective: EffectiveDecisions) -> Recipe:
     return recipe.model_copy(update={"decision": decisions_of(effective)})
 
 
-def _write(step: Step, table: pa.Table, store: ResultReader, call) -> list[Path]:
+def _write(step: Step, table: pa.Table, store: ResultReader, call: Call) -> list[Path]:
     """The export itself, `<name>.recipe.toml` and `<name>.summary.json` beside it."""
     paths = call.bound(items=store.items)(table)
     target = step.params["path"]

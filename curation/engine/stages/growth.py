@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from curation.engine import registry
-from curation.engine.compute import nothing
+from curation.engine.compute import Call, nothing
 from curation.engine.plan import Ask, Plan, Step
 from curation.engine.pool_context import PoolContext, cold
 from curation.engine.results_reader import ResultReader
@@ -52,7 +52,7 @@ def steps(section: Grow, ask: Ask) -> list[str]:
     return keys
 
 
-def compute(step: Step, store: ResultReader, call, folder: Path) -> dict[str, Any]:
+def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """asked.npy, the item rows in the order they were asked for, and a line for every round on the card."""
     context, extra, labels = PoolContext(step, store, call.student), step.extra, store.labels
     truth = np.where(context.known >= 0, labels[store.pool], -1)

@@ -20,6 +20,7 @@ from curation.data.budget import budget, quotas
 from curation.data.results import Selection
 from curation.data.view import View
 from curation.engine import registry, results
+from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Named, Stage
@@ -81,7 +82,7 @@ def subset(
     return ask.derived("prune", section, extra=extra, inputs=inputs, seed=seed, shown=shown, larger=larger)
 
 
-def compute(step: Step, store: ResultReader, call, folder: Path) -> dict[str, Any]:
+def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """rows.npy, the item rows in the order taken, perhaps weights.npy, and left_out.json."""
     known = _larger(step, store)
     select = call if known is None else prefix_of(results.load(store.folder("prune", known), "rows"), len(store.items))

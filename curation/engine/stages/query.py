@@ -12,6 +12,7 @@ from pydantic import Field
 
 from curation.data.workspace import key_of
 from curation.engine import registry
+from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
 from curation.engine.pool_context import PoolContext
 from curation.engine.results_reader import ResultReader
@@ -84,7 +85,7 @@ def asked(
     return ask.derived(stage, section, inputs=inputs, extra=extra, students=students, **more)
 
 
-def compute(step: Step, store: ResultReader, call, folder: Path) -> dict[str, Any]:
+def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """rows.npy in the order to ask, and predicted.npy [b, C], what the model thinks of them by now."""
     context = PoolContext(step, store, call.student)
     learner, known = context.learner(context.known), context.known >= 0

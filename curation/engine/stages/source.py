@@ -10,6 +10,7 @@ from pydantic import Field
 from curation.data.grouping import with_groups
 from curation.data.holdout import with_holdout
 from curation.engine import registry
+from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
 from curation.engine.stage import Section, Stage
 
@@ -35,7 +36,7 @@ def result(name: str, ask: Ask) -> str:
     return ask.add(Step("source", section.use, method, section.params, section.seed, {}, extra, files=files))
 
 
-def compute(step: Step, store: None, call, folder: Path) -> dict[str, Any]:
+def compute(step: Step, store: None, call: Call, folder: Path) -> dict[str, Any]:
     group = step.extra.get("group", "")
     items = with_groups(call(into=folder, group=group), group)
     items = with_holdout(items, step.extra["holdout"], step.seed)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from curation.data.items import TRAIN, test_rows
 from curation.engine import registry, results
+from curation.engine.compute import Call
 from curation.engine.plan import Ask, Plan, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
@@ -87,7 +88,7 @@ def check(store: ResultReader) -> None:
         )
 
 
-def compute(step: Step, store: ResultReader, call, folder: Path) -> dict[str, Any]:
+def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """Figures on the card; the first training on everything also writes value.npy, mean margins [m]."""
     train, test, weights = store.candidates, test_rows(store.items), None
     if "prune" in step.inputs:

@@ -54,7 +54,7 @@ class ExportRequest:
     @property
     def text(self) -> str:
         """The recipe as it will lie beside the files: every parameter spelt out, every decision in it."""
-        return replayable(self.plan.part(), self.plan.effective).toml()
+        return replayable(self.plan.part, self.plan.effective).toml()
 
     def command(self, workspace: Path) -> str:
         """The line that does the same without the app."""

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from curation.engine import registry
+from curation.engine.stage import analysis
 from curation.engine.stages.prune import Prune
 from curation.engine.stages.verify import Verify, trials
 from curation.engine.trials import FULL, RANDOM
@@ -101,7 +102,8 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     )
     if st.button(word, type="primary", width="stretch", key="verify_run", disabled=busy or left <= 0):
         project.save(verify=wanted, prune=prunes)
-        project.start("Verify", ["verify"])
+        # What a relabelled item changed is renewed on the way: the page shows trials beside the analysis they know.
+        project.start("Verify", [*(analysis() if project.stale else ()), "verify"])
         st.rerun()
 
 

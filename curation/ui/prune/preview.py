@@ -38,11 +38,13 @@ class Preview:
 def preview(project: Project, section: Prune) -> Preview | None:
     """The prune's answer if it is there or takes a blink; None when it needs a job (`start_preview`)."""
     recipe, target = _with(project.recipe, section)
-    the_plan = project.showing(target, recipe=recipe)
-    step = the_plan.of("prune")[-1]
-    exact = replace(step, extra={**step.extra, "keep": section.keep})
-    if the_plan.done(exact):
-        step = exact
+    # What a job computed knows every label of now; what is asked directly stands on the analysis that is shown.
+    for the_plan in (project.planned(target, recipe=recipe), project.showing(target, recipe=recipe)):
+        whole = the_plan.of("prune")[-1]
+        exact = replace(whole, extra={**whole.extra, "keep": section.keep})
+        step = exact if the_plan.done(exact) else whole
+        if the_plan.done(step):
+            break
     if not the_plan.done(step):
         if len(the_plan.missing()) > 1 or not step.method.card.instant:
             return None

@@ -23,8 +23,9 @@ def kind_of(path: Path) -> str:
     sources = [source for source in registry.methods("sources").values() if source.card.opens]
     if found := next((source.id for source in sources if name.endswith(source.card.opens)), None):
         return found
-    known = ", ".join(f"{s.id} ({', '.join(s.card.opens)})" for s in sources)
-    raise SourceError(f"{path.name!r} is not a kind of data Winnow reads: expected one of: {known}")
+    by_name = [source for source in sources if "/" not in source.card.opens]
+    known = ", ".join(["a folder", *(f"{s.id} ({', '.join(s.card.opens)})" for s in by_name)])
+    raise SourceError(f"{path.name!r} is not a kind of data Winnow reads: expected {known}")
 
 
 def tables_in(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ module reads it and caches what is large; session state holds only the name of t
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,8 +18,9 @@ import numpy as np
 import streamlit as st
 
 from curation.data.decisions import Decision, DecisionLog, EffectiveDecisions, fold
+from curation.data.files import update_text
 from curation.data.items import Items
-from curation.data.workspace import Workspace, write_text
+from curation.data.workspace import Workspace
 from curation.data.writing.manifest import Flagged
 from curation.engine import results
 from curation.engine.jobs import Job, Jobs
@@ -47,12 +49,16 @@ class Project:
         return load_recipe(self.folder / "recipe.toml")
 
     def save(self, **sections: Any) -> None:
-        """Replace sections of the recipe and store it. Raises RecipeError for names that clash or lead nowhere."""
-        changed = self.recipe.model_copy(update=sections)
-        check_names(changed)
-        write_text(self.folder / "recipe.toml", changed.toml())
-        self.recipe = changed
-        self._forget("_toml", "items")
+        """Replace sections of the recipe and store it; what another session saved of other sections stays. Raises
+        RecipeError for names that clash or lead nowhere."""
+
+        def change(text: str) -> str:
+            recipe = parse_recipe(tomllib.loads(text)).model_copy(update=sections)
+            check_names(recipe)
+            return recipe.toml()
+
+        update_text(self.folder / "recipe.toml", change)
+        self._forget("recipe", "_toml", "items")
 
     def start(self, title: str, targets: Sequence[str] | None = None) -> Job:
         """Run the recipe as it is stored, in a process of its own. targets: as in `engine.plan`."""

@@ -32,15 +32,17 @@ function inOrder(n) {
 }
 
 /**
- * How hard each row is: the share of known rows that are easier, as 0..LEVELS; what is unknown counts as easiest.
- * order: as `ascending` gives it. Returns {levels, unknown, flat}; flat when all known values are equal.
+ * How hard each row is: the share of known rows that are easier, as 0..LEVELS, the hardest at LEVELS however many they
+ * are; what is unknown counts as easiest. order: as `ascending` gives it. Returns {levels, unknown, flat}; flat when
+ * all known values are equal.
  */
 function difficulty(values, order) {
   const n = values.length;
   const levels = new Uint16Array(n);
   let unknown = 0;
   while (unknown < n && Number.isNaN(values[order[unknown]])) unknown += 1;
-  const last = n - 1 - unknown;
+  let last = n - 1 - unknown; // how many are easier than the hardest
+  while (last > 0 && values[order[unknown + last - 1]] === values[order[n - 1]]) last -= 1;
   const flat = last < 1 || values[order[unknown]] === values[order[n - 1]];
   for (let i = unknown, first = 0; i < n && !flat; i += 1) {
     if (values[order[i]] !== values[order[i - 1]]) first = i - unknown;
