@@ -37,7 +37,7 @@ def steps(tmp_path, *targets: str) -> set[str]:
     ("target", "wanted"),
     [
         ("encode", {"encode pixels"}),
-        ("score:knn_shapley", {"encode pixels", "evidence neighbours", "score knn_shapley"}),
+        ("score:knn_shapley", {"encode pixels", "score knn_shapley"}),
         ("prune:half", {"encode pixels", "evidence dynamics", "score aum", "prune half"}),
         ("prune:spread", {"encode pixels", "evidence neighbours", "flag twins", "prune spread"}),
         ("query", {"encode pixels", "query margin"}),

@@ -10,7 +10,8 @@ score still ranks. Two more trainings, which no other method here asks for.
 Pleiss, Zhang, Elenberg & Weinberger, Identifying Mislabeled Data using the Area Under the Margin Ranking,
 NeurIPS 2020.
 Differs: n // C threshold items per run, as in the published code (the paper's n / (C + 1) is unverified); the student
-keeps its own schedule, where the paper trains 150 epochs at a constant rate with batches of 64.
+keeps its own schedule, where the paper trains 150 epochs at a constant rate with batches of 64; the percentile lies
+between the two nearest threshold items in proportion (numpy's default).
 """
 
 from __future__ import annotations

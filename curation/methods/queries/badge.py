@@ -7,6 +7,8 @@ random sample of them is looked at. A fit on the known rows, then budget * n * (
 
 Ash, Zhang, Krishnamurthy, Langford & Agarwal, Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds,
 ICLR 2020.
+Differs: x is the encoder's embedding as it is, where the authors take the last hidden layer of a network that is
+trained anew with every batch; long embeddings weigh more.
 """
 
 from __future__ import annotations
