@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from curation.data.workspace import key_of
 from curation.engine import registry
@@ -44,7 +45,8 @@ class Grow(Section):
     neighbours: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 100  # per labelled row, with seals
     concept: str = ""  # one class against all others
     student: str = "logistic"  # fitted on what is labelled, again for every batch
-    cost: str = ""  # what an item costs: nothing said = 1 each, "bytes", "pixels", or a CSV of id and cost
+    # What an item costs: nothing said = 1 each, "bytes", "pixels", or a CSV of id and cost.
+    cost: Annotated[str, AfterValidator(os.path.expanduser)] = ""
     simulate: Simulate | None = None
 
     def files(self) -> list[Path]:

@@ -18,12 +18,14 @@ import streamlit as st
 from curation.data.items import OK, TRAIN
 from curation.data.workspace import Workspace, key_of
 from curation.data.writing import manifest
+from curation.data.writing.owned import RECIPE, sidecar
 from curation.engine import registry, results
 from curation.engine.plan import Plan, Step
 from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
-from curation.engine.stages.export import Export, gather, replayable
+from curation.engine.stages.export import Export, gather, preflight, replayable
 from curation.engine.trials import FULL
+from curation.errors import InputError
 from curation.ui.parts.theme import literal
 from curation.ui.server.allowed_paths import EXPORTS
 from curation.ui.server.routes import prefix
@@ -58,7 +60,7 @@ class ExportRequest:
 
     def command(self, workspace: Path) -> str:
         """The line that does the same without the app."""
-        recipe = self.path.with_suffix(".recipe.toml")
+        recipe = sidecar(self.path, RECIPE)
         return f"python -m curation run {shlex.quote(str(recipe))} -w {shlex.quote(str(workspace))}"
 
 
@@ -205,6 +207,10 @@ def _written(project: Project, card: Mapping[str, Any]) -> Written:
     return Written(card["use"], prune, datetime.fromisoformat(card["created"]).timestamp(), fresh, files)
 
 
-def foreign(project: Project, path: Path) -> bool:
-    """Whether a file is there that no export of this project wrote: writing would replace something of the person's."""
-    return path.is_file() and all(file.path != path for done in written(project) for file in done.files)
+def in_the_way(project: Project, request: ExportRequest) -> str:
+    """Why it would not be written: a file is there that Winnow did not write. "" where nothing is."""
+    try:
+        preflight(request.step, project.workspace)
+    except InputError as error:
+        return str(error)
+    return ""

@@ -81,11 +81,9 @@ def _start(project: Project, request: export_files.ExportRequest) -> None:
     if request.missing:
         names = ", ".join(dict.fromkeys(step.label for step in request.missing))
         st.caption(theme.plain(f"Has to be computed first, in the same job: {names}"))
-    if export_files.foreign(project, request.path):
-        st.warning(
-            theme.plain(f"{request.path.name} is there already and was not written from here: it will be replaced.")
-        )
-    busy = project.jobs.current() is not None
+    if hindrance := export_files.in_the_way(project, request):
+        st.error(theme.plain(hindrance), icon=":material/error:")
+    busy = project.jobs.current() is not None or bool(hindrance)
     if st.button("Export", type="primary", key="export", icon=":material/ios_share:", disabled=busy, width="stretch"):
         export_files.start(project, request)
         st.rerun()

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from curation import packages
-from curation.data.budget import budget
+from curation.data.budget import budget, keep_words
 from curation.engine import registry
 from curation.engine.stages.prune import Prune
 from curation.errors import RecipeError
@@ -210,7 +210,7 @@ def _saved(project: Project, saved: dict[str, Prune]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="prune_saved"):
         st.markdown("Saved subsets", width="content")
         for name, section in saved.items():
-            words = [registry.get("pruners", section.use).card.title, f"{100 * section.keep:.4g} % kept"]
+            words = [registry.get("pruners", section.use).card.title, f"{keep_words(section.keep)} kept"]
             words += ["same share of every class"] if section.balance else []
             words += [f"without what {', '.join(section.without)} flags"] if section.without else []
             with st.popover(theme.plain(name), icon=":material/bookmark:", key=f"prune_saved_{name}"):

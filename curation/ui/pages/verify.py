@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from curation.data.budget import keep_words
 from curation.engine import registry
 from curation.engine.stage import analysis
 from curation.engine.stages.prune import Prune
@@ -39,7 +40,7 @@ def main() -> None:
 def _controls(project: Project) -> None:
     students, given, saved = registry.methods("students"), project.recipe.verify, project.recipe.prune
     if saved:
-        names = ", ".join(f"**{theme.plain(p.name)}** ({100 * p.keep:.4g} %)" for p in saved)
+        names = ", ".join(f"**{theme.plain(p.name)}** ({keep_words(p.keep)})" for p in saved)
         st.markdown(f"Saved subsets, always compared: {names}")
     further = {m: method for m, method in registry.methods("pruners").items() if m not in {p.name for p in saved}}
     methods = st.multiselect(
@@ -152,7 +153,7 @@ def _words(made: list[summary.Cell], tolerance: float) -> None:
     if best and full:
         gap = 100 * (best.mean - full.mean)
         st.success(
-            f"**{theme.plain(best.method)} at {100 * best.keep:.4g} % is enough**: {100 * best.mean:.1f} ± "
+            f"**{theme.plain(best.method)} at {keep_words(best.keep)} is enough**: {100 * best.mean:.1f} ± "
             f"{100 * best.sd:.1f} %, {abs(gap):.1f} points {'above' if gap >= 0 else 'below'} training on everything "
             f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
             icon=":material/check_circle:",
@@ -169,7 +170,7 @@ def _words(made: list[summary.Cell], tolerance: float) -> None:
         lines.append(words if share.best.better or share.best.gain is None else f":orange[{words}]")
         if weak := [name for name in share.weak if name != share.best.method]:
             names = theme.plain(", ".join(weak))
-            lines.append(f":orange[Not proven better than random at {100 * share.keep:.4g} %: {names}]")
+            lines.append(f":orange[Not proven better than random at {keep_words(share.keep)}: {names}]")
     st.markdown("  \n".join(lines))
     if words := summary.how_tested(made):
         st.caption(theme.plain(words))
@@ -180,7 +181,7 @@ def _table(made: list[summary.Cell]) -> pd.DataFrame:
     rows = sorted(made, key=lambda c: (c.keep, order.get(c.method, 0), c.method))
     table = {
         "method": [theme.literal(c.method) for c in rows],
-        "kept": [f"{100 * c.keep:.4g} %" for c in rows],
+        "kept": [f"{keep_words(c.keep)}" for c in rows],
         "accuracy": [f"{100 * c.mean:.2f} ± {100 * c.sd:.2f}" for c in rows],
         "against random": ["" if c.gain is None else f"{100 * c.gain:+.2f} ± {100 * c.gain_sd:.2f}" for c in rows],
         "worst class": [f"{100 * c.worst_class:.1f}" for c in rows],
