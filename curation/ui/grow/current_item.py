@@ -1,4 +1,4 @@
-"""The item on the desk and what may be answered: every answer is a decision on the disk when it returns."""
+"""The current item of a batch and its answers: every answer is a decision on the disk when the call returns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = 60  # tiles
 
 
 class Desk:
-    """The item on the desk, and what may be answered. The methods are callbacks: they draw nothing."""
+    """The current item and its answers. The methods are callbacks: they draw nothing."""
 
     def __init__(self, project: Project, batch: Batch, state: ItemState, at: int | None):
         self.project, self.batch, self.state = project, batch, state
@@ -54,7 +54,7 @@ class Desk:
 
     def skip_many(self, rows: Sequence[int]) -> None:
         self._answer(rows, "review", None, f"{actions.items(len(rows))}: skipped")
-        actions.announce_later(f"Put {actions.items(len(rows))} aside, for the review")
+        actions.announce_later(f"Skipped {actions.items(len(rows))}; they wait in the review")
 
     def undo(self) -> None:
         undone = self.project.undo()

@@ -1,4 +1,4 @@
-"""What every label bought: curves of a person's own batches and of simulations, as a figure, a table and in words.
+"""Accuracy against labels: curves of a person's own batches and of simulations, as a figure, a table and in words.
 
 Pure functions; the page draws them.
 """

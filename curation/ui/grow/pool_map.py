@@ -1,4 +1,4 @@
-"""The pool on the map: what waits for a label is grey, what has one coloured, the batch outlined; a lasso labels."""
+"""The pool on a map: unlabelled items grey, labelled ones in colour, the batch outlined; select with a lasso, label."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def pool_map(project: Project, the_plan: Plan, batch: Batch | None, dark: bool) 
         with st.container(key="grow_map_box", height=600, border=False):
             st.plotly_chart(
                 drawn.figure, key="grow_map_chart", height="stretch", on_select=picked, config=charts.CONFIG,
-                alt="Map of the pool: alike items lie close together",
+                alt="Map of the pool: similar items are close together",
             )  # fmt: skip
-        shown = f"{len(drawn.rows):,} of {len(drawn.pool):,} items drawn: the batch, the labelled, the rest by chance"
+        shown = f"{len(drawn.rows):,} of {len(drawn.pool):,} items drawn: the batch, labelled ones, the rest at random"
         shown = shown if len(drawn.rows) < len(drawn.pool) else f"{len(drawn.pool):,} items"
         st.caption(f"{shown} · drag to lasso, scroll to zoom")
 
@@ -124,7 +124,7 @@ def _side(project: Project, batch: Batch | None) -> None:
     what = "selected" if len(selected) else "in this batch"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         item_card.note(
-            f"{len(rows):,} {what}" if len(rows) else "Draw around items to see and label them", width="content"
+            f"{len(rows):,} {what}" if len(rows) else "Draw around items to select and label them", width="content"
         )
         if len(selected) and st.button("Clear", key="grow_map_clear", type="tertiary", icon=":material/close:"):
             project.selected = []

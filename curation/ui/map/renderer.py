@@ -81,7 +81,7 @@ def point_map(
     card: str | None = None,
     left_out: str = "left out",
     name: str = "map",
-    alt: str = "Map of the items: alike items lie close together",
+    alt: str = "Map of the items: similar items are close together",
     dark: bool = False,
 ) -> None:
     """Draw a map as tall as the container it is in. All arrays are over the n items; xy [n, 2] is NaN where there is no
