@@ -177,7 +177,7 @@ def marker_sizes(difficulty: np.ndarray, drawn: int | None = None) -> np.ndarray
 def sample_rows(
     n: int, cap: int = 20_000, *, always: Sequence[np.ndarray] = (), rng: np.random.Generator
 ) -> np.ndarray:
-    """At most `cap` of n rows, ascending: all rows in `always` (first things first), the rest by chance.
+    """At most `cap` of n rows, ascending: all rows in `always` (first things first), the rest at random.
 
     always: row arrays in order of importance (chosen, flagged, hardest); what does not fit any more is left out.
 
