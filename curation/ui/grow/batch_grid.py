@@ -35,7 +35,7 @@ def grid(desk: Desk) -> None:
 
 
 def _bulk(desk: Desk, picked: np.ndarray) -> None:
-    """One answer for all that are selected."""
+    """One label for all selected items."""
     count, key = f"{len(picked):,}", "grow_bulk_name"
 
     def given() -> None:
@@ -56,7 +56,7 @@ def _bulk(desk: Desk, picked: np.ndarray) -> None:
 
 
 def _sure(desk: Desk) -> None:
-    """Accept what the model is sure of; with nothing to accept, how the grid is used."""
+    """Accept the guesses the model is confident of; without any, a line on how to use the grid."""
     if desk.batch.predicted is None or not len(desk.open):
         item_card.note("Click several to label them together; double-click one to show it large.")
         return

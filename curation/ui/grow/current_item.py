@@ -58,7 +58,7 @@ class Desk:
 
     def undo(self) -> None:
         undone = self.project.undo()
-        self._last(f"Undone: {actions.said(undone)}" if undone else "There is nothing to undo")
+        self._last(f"Undone: {actions.in_words(undone)}" if undone else "There is nothing to undo")
         rows = [self.project.items.row_of.get(d.id) for d in undone]
         if rows and rows[0] is not None and (self.batch.rows == rows[0]).any():
             self.go(rows[0])
@@ -92,7 +92,7 @@ class Desk:
 
 
 def tiles(desk: Desk, rows: Sequence[int], size: int, plainly: bool = False) -> list[Tile]:
-    """plainly: the label and nothing else."""
+    """Tiles of some items. plainly: with the label and nothing else."""
     ids, made = desk.project.items.column("id"), []
     for row, src in zip(rows, pictures(desk.project.items, [int(row) for row in rows], size), strict=True):
         name, note, badge = desk.state.label(row), "", None

@@ -27,7 +27,7 @@ ALIKE = 6  # labelled items shown beside the one on the desk
 
 @st.fragment(key="grow_label")
 def label(project: Project, batch: Batch, vectors: tuple[np.ndarray, np.ndarray] | None, more: Callable) -> None:
-    """vectors: (item rows, embeddings), to show what is alike. more: starts the next batch."""
+    """vectors: (item rows, embeddings), to show similar items. more: starts the next batch."""
     actions.announce()
     session, state = st.session_state, item_state(project.items, project.effective)
     desk = Desk(project, batch, state, session.get(f"grow:at:{project.name}"))
@@ -95,7 +95,7 @@ def _answers(desk: Desk) -> None:
 
 
 def _labels(desk: Desk) -> None:
-    """Any label: some by number, all by name, new ones by typing."""
+    """Other labels: some by number key, all by name, new ones by typing."""
     classes, labels = desk.state.classes, desk.state.labels
     counts = np.bincount(labels[labels >= 0], minlength=len(classes))
     names = offered(desk.batch, classes, counts, desk.at)
@@ -120,7 +120,7 @@ def _guesses(guesses: Sequence[tuple[str, float]]) -> str:
 
 
 def _alike(desk: Desk, vectors: tuple[np.ndarray, np.ndarray] | None) -> None:
-    """What is labelled already and looks most like it."""
+    """The labelled items most similar to the current one."""
     rows = alike(vectors, desk.state, desk.at)
     if len(rows):
         item_card.note("Most similar labelled items")

@@ -1,4 +1,4 @@
-"""The curve of a person's own labels: the batches so far, and what the next labels are worth. No streamlit here."""
+"""The curve of a person's own labels: the batches so far, and what the next labels are worth."""
 
 from __future__ import annotations
 

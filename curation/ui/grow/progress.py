@@ -1,4 +1,4 @@
-"""What the labels bought: the curve of the batches so far, simulations beside it, what the next labels are worth."""
+"""Progress of growing: the curve of the batches so far, simulations, and what the next labels are worth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MORE = 500  # labels the stop suggestion speaks of
 
 
 def show_progress(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
-    """Left what to simulate, right what is known so far."""
+    """The form of the simulation on the left, the results so far on the right."""
     controls, result = st.columns([1, 2.6], gap="large")
     with controls:
         _simulate(project, grow)

@@ -35,7 +35,7 @@ CANDIDATES = {"all": "All", "seals": "Near labelled"}
 
 
 def controls(project: Project, state: ItemState) -> tuple[Grow | None, DeltaGenerator]:
-    """One row of what the next batch depends on: (None while the parameters are not valid, the place at its end)."""
+    """The row of controls: (the request, None while its parameters are not valid; the place at the end of the row)."""
     saved, queries = project.recipe.grow, registry.methods("queries")
     options = list(queries)
     start = saved.use if saved else WARM if len(known_classes(project, state)) > 1 else FIRST
@@ -73,7 +73,7 @@ def controls(project: Project, state: ItemState) -> tuple[Grow | None, DeltaGene
 
 
 def about(project: Project, grow: Grow) -> str:
-    """The strategy in words: what it asks for, what it does not see, and how long a batch takes."""
+    """The strategy in words: what it chooses, what it is blind to, and how long a batch takes."""
     method = registry.get("queries", grow.use)
     words = [method.summary]
     if "predicted" not in method.card.needs:

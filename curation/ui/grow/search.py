@@ -83,7 +83,7 @@ def _alike(folder: str, query: bytes, _x: np.ndarray) -> np.ndarray:
 
 
 def _query(project: Project, method: Method, params: dict, folder, state: ItemState, way: str, vectors, concept: str):
-    """The vector to search with, None while nothing was said."""
+    """The vector to search with; None while nothing was entered."""
     if way == "words":
         return _by_words(project, method, params, folder, concept)
     if way == "image":
@@ -145,7 +145,7 @@ def _by_items(project: Project, state: ItemState, vectors: tuple[np.ndarray, np.
 
 
 def opened(data: bytes) -> Image.Image:
-    """An image somebody sends, as the data set's own are read. A decoder process has tried it before: what kills a
+    """An uploaded image, read as the dataset's own are. A decoder process tries it first, so that a file that crashes a
     decoder does not reach the server. Raises SourceError."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "image").write_bytes(data)
@@ -156,7 +156,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 def encodes_anything(method: Method) -> bool:
-    """Whether an encoder can read an image it has never seen: one that learns from the data set is not kept."""
+    """Whether an encoder can encode new images: one that was fitted to the dataset is not kept."""
     return "images" in method.card.needs and "rng" not in method.injected
 
 
@@ -202,7 +202,7 @@ def _results(project: Project, concept: str, found: np.ndarray, alike: np.ndarra
 
 
 def _name(project: Project, concept: str, picked: np.ndarray, after: Callable[[], None]) -> None:
-    """Give the chosen ones a name."""
+    """Label the selected items."""
     key = f"grow_find_name_{concept}"  # another concept, another name to start with
 
     def give() -> None:
@@ -223,7 +223,7 @@ def _name(project: Project, concept: str, picked: np.ndarray, after: Callable[[]
 
 
 def _others(project: Project, state: ItemState) -> None:
-    """Give random items the other answer."""
+    """Label random items as counterexamples."""
 
     def give() -> None:
         left = waiting(project.items, state)

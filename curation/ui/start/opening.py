@@ -58,7 +58,7 @@ def given_path() -> Path | None:
 
 
 def guessed(columns: Sequence[str]) -> tuple[int | None, int | None]:
-    """Where the columns of images and of labels seem to stand, told by their names.
+    """The columns that probably hold images and labels, guessed by their names.
 
     >>> guessed(["Label", "Path"]), guessed(["a", "class"])
     ((1, 0), (None, 1))
