@@ -139,10 +139,11 @@ def test_only_the_face_imports_streamlit(path):
 
 # Under curation/ui: what is computed, not drawn, so that it can be tested and moved without a page.
 PURE = (
-    *("grow/batches", "grow/curves", "map/selection", "parts/catalogue", "parts/chart_style", "parts/charts"),
-    *("parts/csv_download", "parts/thumbnails", "parts/tiles", "review/queue", "start/overview", "start/presets"),
-    *("start/source_kind", "state/item_state", "verify/accuracy_figure", "verify/curve_figure", "verify/panels"),
-    *("verify/proxy_check", "verify/summary", "verify/choices"),
+    *("grow/batches", "grow/curves", "grow/own_labels", "map/clusters", "map/colours", "map/encoding", "map/lasso"),
+    *("map/selection", "parts/catalogue", "parts/chart_style", "parts/charts", "parts/csv_download"),
+    *("parts/thumbnails", "parts/tiles", "review/queue", "start/overview", "start/presets", "start/source_kind"),
+    *("state/item_state", "state/reasons", "state/similar_items", "verify/accuracy_figure", "verify/choices"),
+    *("verify/curve_figure", "verify/panels", "verify/proxy_check", "verify/summary"),
 )
 
 
