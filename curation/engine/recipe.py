@@ -102,13 +102,13 @@ def check_names(recipe: Recipe) -> None:
 
 def _one(raw: Any, stage: Stage) -> Section | None:
     if isinstance(raw, list):
-        raise RecipeError(f"recipe: write {stage.where}, it stands once")
+        raise RecipeError(f"recipe: write {stage.where}, a section that can appear only once")
     return None if raw is None else _section(raw, stage, stage.where)
 
 
 def _list(raw: Any, stage: Stage) -> list[Section]:
     if raw is not None and not isinstance(raw, list):
-        raise RecipeError(f"recipe: write {stage.where}, it may stand several times")
+        raise RecipeError(f"recipe: write {stage.where}, a section that can appear several times")
     return [_section(part, stage, stage.where) for part in raw or ()]
 
 

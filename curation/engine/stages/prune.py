@@ -44,7 +44,7 @@ STAGE = Stage(kind="pruners", section="prune", model=Prune, shape="list", after=
 def validate(section: Prune, recipe) -> None:
     if section.name == FULL or (section.name == RANDOM and section.use != RANDOM):
         raise RecipeError(
-            f"[[prune]] name = {section.name!r}: verification calls its own trials so; "
+            f"[[prune]] name = {section.name!r}: this name is reserved for verification's own subsets; "
             f"choose another name, such as '{section.use}-{keep_words(section.keep).split()[0]}'"
         )
     flags = [flag.name for flag in recipe.flag]

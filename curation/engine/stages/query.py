@@ -99,7 +99,7 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
         )  # fmt: skip
         picks, notes, considered, seconds = batch.rows, [*batch.notes], batch.considered, batch.seconds
     else:
-        notes.append("every row has a label: nothing is left to ask")
+        notes.append("every item has a label: there is nothing left to choose from")
     np.save(folder / "rows.npy", store.pool[picks], allow_pickle=False)
     if len(picks) and not learner.lacks:
         predicted = learner.predict(context.pool.subset(picks)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What an export will write, as things stand now, and what earlier ones wrote. The page draws it."""
+"""What an export would write now, and what earlier exports wrote. The page draws it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Made(NamedTuple):
 
 
 def first_rows(table: pa.Table, count: int) -> pa.Table:
-    """The first rows of a manifest as a page may show them, letter for letter."""
+    """The first rows of a manifest, with every text shown letter for letter."""
     part = table.slice(0, count)
     for at, field in enumerate(part.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
@@ -122,8 +122,10 @@ def _made(folder: str, stamp: str, _request: ExportRequest) -> Made:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many items end how. kept + pruned + left_out + dropped + unlabelled = usable train items and those without
-    a label; held: test and validation items, never pruned. relabelled counts items of any fate.
+    """How many items are kept, and why the others are not.
+
+    kept + pruned + left_out + dropped + unlabelled = usable train items and those without a label. held: test and
+    validation items, never pruned. relabelled counts kept and other items alike.
 
     before, kept_of: int [C], usable train items of each class in `classes`, and how many of them are kept.
     """

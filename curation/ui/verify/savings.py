@@ -19,7 +19,7 @@ from curation.ui.verify import proxy_check, summary
 
 
 def show(project: Project, runs: Sequence[dict], dark: bool) -> None:
-    """Inputs on the left, each editable and with its source; what comes out on the right."""
+    """Inputs on the left, each editable and with its source; the savings on the right."""
     cells = [c for c in summary.cells(runs) if c.method not in (RANDOM, FULL)]
     full = {run["seed"]: run for run in runs if run["method"] == FULL}
     if not cells or not full:

@@ -1,4 +1,4 @@
-"""What verification says, in words that the numbers carry.
+"""The results of verification in words, no stronger than the numbers allow.
 
 A method is "better than random" at a share when one-sided paired t-tests over the seeds say so at 5 %, with Holm's
 correction over all comparisons of the grid. Seeds pair up: seed s of a method and seed s of random train with the same
