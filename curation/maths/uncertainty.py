@@ -151,7 +151,7 @@ def needed(found: Estimate, limit: float = 0.0, comparisons: int = 1) -> Needed:
 
     items = None
     if found.n and enough(MOST_ITEMS, found.seeds):
-        low, high = found.n, MOST_ITEMS
+        low, high = 1, MOST_ITEMS
         while high - low > 1 + low // 1000:
             middle = (low + high) // 2
             low, high = (low, middle) if enough(middle, found.seeds) else (middle, high)

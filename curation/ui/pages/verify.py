@@ -152,8 +152,8 @@ def _result(project: Project) -> None:
     shares = {run["keep"]: run["share"] for run in runs}
     figure = accuracy_figure(summed.cells, shares, dark=theme.is_dark(), height=400)
     st.plotly_chart(figure, key="verify_chart", config=charts.picture("verify"))
-    tested = f"student {runs[0]['student']}, {_length(project.recipe.verify)}"
-    st.caption(theme.plain(f"{summary.how_tested(summed)} The {tested}."))
+    tested = f"Student: {runs[0]['student']}, {_length(project.recipe.verify)}"
+    st.caption(theme.plain(f"{summary.how_tested(summed)} {tested}."))
     for line in summary.notes(summed):
         st.caption(theme.plain(line))
     st.dataframe(_table(summed), hide_index=True, key="verify_table", width="stretch")
@@ -186,8 +186,8 @@ def _table(summed: Comparison) -> pd.DataFrame:
         "kept": [f"{keep_words(c.keep)}" for c in rows],
         "accuracy": [summary.percent(c.accuracy) for c in rows],
         "against random": ["" if c.gain is None else summary.points(c.gain) for c in rows],
-        "against everything": ["" if c.gap is None else summary.points(c.gap) for c in rows],
-        "between seeds": ["" if c.seeds == 1 else "none" if c.accuracy.same else f"{100 * c.spread:.2f}" for c in rows],
+        "against full data": ["" if c.gap is None else summary.points(c.gap) for c in rows],
+        "sd over seeds": ["" if c.seeds == 1 else "none" if c.accuracy.same else f"{100 * c.spread:.2f}" for c in rows],
         "worst class": [f"{100 * c.worst_class:.1f}" for c in rows],
         "wrong labels kept": ["" if c.mislabels_kept is None else f"{c.mislabels_kept:.0%}" for c in rows],
         "seeds": [c.seeds for c in rows],

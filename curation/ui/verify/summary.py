@@ -57,19 +57,19 @@ def enough(summed: Comparison, tolerance: float) -> Sentence | None:
         return None
     within, margin = summed.within(tolerance), f"{100 * tolerance:g} point{'s' * (tolerance != 0.01)}"
     smallest = lambda cells: min(cells, key=lambda c: (c.keep, -c.mean), default=None)  # noqa: E731
-    everything = f"everything ({percent(full.accuracy)})"
+    everything = f"the full data ({100 * full.mean:.1f} %)"
     if cell := smallest([c for c in summed.subsets if within.get((c.keep, c.method))]):
+        by = "" if cell.gap.n else ", by the seeds alone"
         return Sentence(
             f"{_name(cell)} is enough",
-            f": {percent(cell.accuracy)}, {_lead(cell.gap, 'above', 'below')} {everything}, "
-            f"and less than {margin} below it beyond chance.",
+            f": {percent(cell.accuracy)}, {_lead(cell.gap)} {everything}; proven to lose less than {margin}{by}.",
             "proven",
         )
     if cell := smallest([c for c in summed.subsets if c.gap is not None and c.mean >= full.mean - tolerance]):
         told = unsettled(cell.gap, summed.needed_within(cell, tolerance), "whether it stays within " + margin)
         return Sentence(
             f"{_name(cell)} may be enough",
-            f": {percent(cell.accuracy)}, {_lead(cell.gap, 'above', 'below')} {everything}; {told}.",
+            f": {percent(cell.accuracy)}, {_lead(cell.gap)} {everything}; {told}.",
             "open",
         )
     return Sentence(f"No subset comes within {margin}", f" of {everything}.", "none")
@@ -82,7 +82,8 @@ def by_share(summed: Comparison) -> list[Sentence]:
         here = [c for c in summed.subsets if c.keep == keep]
         best = max(here, key=lambda c: (bool(c.better), c.mean))
         made.append(_against_random(summed, best))
-        if weak := [c.method for c in here if c is not best and c.gain is not None and not c.better]:
+        weak = [c.method for c in here if c.gain is not None and not c.better]
+        if weak and best.better:  # where the best is not, none is
             words = f"Not proven better than random at {keep_words(keep)}"
             made.append(Sentence(words, f": {', '.join(weak)}", "open"))
     return made
@@ -104,14 +105,11 @@ def how_tested(summed: Comparison) -> str:
 
 def notes(summed: Comparison) -> list[str]:
     """What the intervals leave out: seeds that make no difference, a single seed, results of an older Winnow."""
-    made, several = [], [c for c in summed.cells if c.seeds > 1]
-    if same := [c for c in several if c.accuracy.same and c.method != RANDOM]:
-        which = (
-            "This student is deterministic here: all seeds"
-            if len(same) == len([c for c in several if c.method != RANDOM])
-            else f"{', '.join(_name(c) for c in same)}: all seeds"
-        )
-        made.append(f"{which} give the same answers, so the interval is that of the test items alone.")
+    made = []
+    several = [c for c in summed.cells if c.seeds > 1 and c.accuracy.n and c.method != RANDOM]
+    if same := [c for c in several if c.accuracy.same]:
+        which = "This student is deterministic" if len(same) == len(several) else ", ".join(map(_name, same))
+        made.append(f"{which}: all seeds give the same answers, so the intervals are those of the test items alone.")
     if any(c.seeds == 1 for c in summed.cells):
         made.append("One seed says nothing of the luck of a training: two or more are needed to call anything better.")
     if any(not c.accuracy.n for c in summed.cells):
@@ -180,7 +178,7 @@ def _against_random(summed: Comparison, best: Cell) -> Sentence:
     share, figure = f"At {keep_words(best.keep)}", f"{best.method}, {percent(best.accuracy)}"
     if best.gain is None:
         return Sentence(f"{share} the best is {figure}", "", "none")
-    lead = _lead(best.gain, "above", "below")
+    lead = _lead(best.gain)
     if best.better:
         return Sentence(
             f"{share} {best.method} is better than random", f": {percent(best.accuracy)}, {lead} it", "proven"
@@ -190,15 +188,15 @@ def _against_random(summed: Comparison, best: Cell) -> Sentence:
     return Sentence(claim, f". The highest is {figure}, {lead} it: {told}", "open")
 
 
-def _lead(found: Estimate, above: str, below: str) -> str:
+def _lead(found: Estimate) -> str:
     """'4.1 points (2.0 to 6.1) above', as a person would say it.
 
     >>> from curation.maths.uncertainty import over_seeds
-    >>> _lead(over_seeds([-0.02]), "above", "below")
+    >>> _lead(over_seeds([-0.02]))
     '2.0 points below'
     """
     low, high = (100 * end for end in found.interval())
-    sign, where = (1, above) if found.value >= 0 else (-1, below)
+    sign, where = (1, "above") if found.value >= 0 else (-1, "below")
     low, high = sorted((sign * low, sign * high)) if not np.isnan(low) else (low, high)
     interval = "" if np.isnan(low) else f" ({low:.1f} to {high:.1f})"
     return f"{100 * abs(found.value):.1f} points{interval} {where}"
