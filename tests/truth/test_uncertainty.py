@@ -122,7 +122,10 @@ def test_when_the_seeds_are_the_trouble_more_of_them_are_needed_and_not_items():
     b = rng.random((3, 5000)) < np.array([[0.82], [0.78], [0.83]])
     asked = needed(difference(a, b))
     assert asked.items is None
-    assert 4 <= asked.seeds <= 20
+    gains = a.mean(axis=1) - b.mean(axis=1)
+    d = gains.mean() / gains.std(ddof=1)  # power of the t test over the seeds, as textbooks have it
+    power = {n: stats.nct.sf(stats.t.ppf(0.95, n - 1), n - 1, d * np.sqrt(n)) for n in range(2, 100)}
+    assert asked.seeds == pytest.approx(next(n for n, p in power.items() if p >= 0.8), abs=2)
 
 
 def test_equal_accuracies_cannot_be_told_apart_by_any_number():
