@@ -4,7 +4,7 @@
 
 Simulated students: test items are hard or easy, seeds lucky or not, the rest is chance. Resampling draws items and
 seeds with replacement, the same for both of a pair, 1,000 times, and takes the middle 95 % (Owen, The pigeonhole
-bootstrap, Annals of Applied Statistics 2007). Prints a Markdown table; the last column is the time of one pair for each.
+bootstrap, Annals of Applied Statistics 2007). Prints a Markdown table; ms: of one pair, for each way.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def test_accuracy_over_several_shares_is_lines_with_intervals_beside_random_and_
     low, high = half.accuracy.interval()
     assert (ccs.y[1] - ccs.error_y.arrayminus[1], ccs.y[1] + ccs.error_y.array[1]) == pytest.approx((low, high))
     assert random.line.dash == "dash"
-    assert [a.text for a in figure.layout.annotations] == ["full data: 90.0%"]
+    assert [a.text for a in figure.layout.annotations] == ["full data<br>90.0%"]
     assert "keeping 20 %" in ccs.customdata[0]
 
 

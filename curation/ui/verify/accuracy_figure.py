@@ -32,7 +32,7 @@ def accuracy_figure(
     else:
         _lines(figure, subsets, order, at)
     if full is not None:
-        _level(figure, full, dark, right=len(at) == 1)  # where the bars are lower
+        _level(figure, full, dark)
     ends = [end for cell in cells for end in _ends(cell)]
     room = 0.08 * max(max(ends, default=1) - min(ends, default=0), 0.02)
     figure.update_yaxes(
@@ -84,14 +84,15 @@ def _bars(figure: go.Figure, bars: Sequence[Cell], order: Sequence[str], dark: b
     figure.update_xaxes(title=f"keeping {keep_words(bars[0].keep)}", showgrid=False, zeroline=False, type="category")
 
 
-def _level(figure: go.Figure, full: Cell, dark: bool, right: bool) -> None:
+def _level(figure: go.Figure, full: Cell, dark: bool) -> None:
     low, high = _ends(full)
     figure.add_hrect(y0=low, y1=high, fillcolor=ink(dark), opacity=0.1, line_width=0, layer="below")
     figure.add_hline(y=full.mean, line={"color": ink(dark), "width": 1, "dash": "dot"}, layer="below")
-    figure.add_annotation(
-        text=f"full data: {full.mean:.1%}", x=int(right), xref="paper", xanchor="right" if right else "left",
-        y=high, yanchor="bottom", showarrow=False, font={"size": 12},
+    figure.add_annotation(  # beside the plot, where it covers nothing
+        text=f"full data<br>{full.mean:.1%}", x=1, xref="paper", xanchor="left", xshift=6, y=full.mean,
+        showarrow=False, align="left", font={"size": 12},
     )  # fmt: skip
+    figure.update_layout(margin_r=72)
 
 
 def _ends(cell: Cell) -> tuple[float, float]:
