@@ -112,14 +112,15 @@ def _selection(
     )
     words = [f"worth {w} as many random items" for w in worth] or [""] * len(points)
     colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
+    apart = 1.02 ** ((i // 2 + 1) * (-1) ** i)  # beside the random ones and each other, so that no bar hides another
     figure.add_scatter(
-        x=[s.n for s in points], y=[float(r.mean()) for r in runs], name=charted(points[0].method),
+        x=[s.n * apart for s in points], y=[float(r.mean()) for r in runs], name=charted(points[0].method),
         mode="markers+text", text=["> max" if np.isinf(w.value) else f"{w.value:.1f}x" for w in worth],
         textposition="top left", textfont={"size": 11, "color": colour},
         marker={"size": 9, "symbol": chart_style.SYMBOLS[(i + 1) % len(chart_style.SYMBOLS)], "color": colour},
         **_spread(points[0].method, [s.n for s in points], [float(r.mean()) for r in runs], sd, intervals, colour),
-        customdata=[[len(r), w] for r, w in zip(runs, words, strict=True)],
-        hovertemplate="%{y:.1%} on %{x:,} items, %{customdata[0]} seeds<br>%{customdata[1]}"
+        customdata=[[len(r), w, s.n] for r, w, s in zip(runs, words, points, strict=True)],
+        hovertemplate="%{y:.1%} on %{customdata[2]:,} items, %{customdata[0]} seeds<br>%{customdata[1]}"
         "<extra>%{fullData.name}</extra>",
     )  # fmt: skip
 

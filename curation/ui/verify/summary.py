@@ -19,7 +19,7 @@ from curation.engine.trials import FULL, RANDOM
 from curation.maths.uncertainty import LEVEL, Estimate, Needed
 
 # Train accuracy gained in the last epoch above which a network was not done. Set on `cnn`, 2,000 images of CIFAR-10 at
-# 16 x 16: after 7, 14, 28 and 56 epochs 3.4, 2.2, 0.8 and 0.2 points; twice the epochs gained 16, 3 and 4 on test items.
+# 16 x 16: after 7, 14, 28 and 56 epochs 3.4, 2.2, 0.8 and 0.2 points; twice the epochs gained 16, 3 and 4 in test.
 STILL_LEARNING = 0.005
 UNLEARNT = 0.5  # train accuracy in the last epoch below which little was learnt, whatever the slope
 
@@ -137,8 +137,8 @@ def unfinished(runs: Sequence[Mapping]) -> str:
     where = "on the full data" if cell[1] == FULL else f"on {cell[1]} at {keep_words(cell[0])}"
     return (
         f"The network was far from done: {where} it got {100 * last:.0f} % of its training items right, "
-        f"{100 * slope:+.1f} points in the last epoch. These accuracies show how fast a subset is learnt and say nothing "
-        "about what it is worth; train longer (epochs or steps)."
+        f"{100 * slope:+.1f} points in the last epoch. These accuracies show how fast a subset is learnt and say "
+        "nothing about what it is worth; train longer (epochs or steps)."
     )
 
 

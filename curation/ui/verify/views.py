@@ -58,7 +58,10 @@ def learning(project: Project, runs: list[dict], dark: bool) -> None:
     )
     st.plotly_chart(figure, key="verify_curve", config=charts.picture("learning-curve"))
     if not np.isnan(low):
-        st.caption(f"{n:,.0f} random items: 95 % band from {100 * (1 - high):.1f} to {100 * (1 - low):.1f} %.")
+        st.caption(
+            f"{n:,.0f} random items: 95 % band from {100 * (1 - high):.1f} to {100 * (1 - low):.1f} % on these test "
+            "items. Error bars: 95 % intervals that count the choice of test items too."
+        )
     if warning := found.warning(n):
         st.warning(warning)
     gain = found.value_of_next(total, 1000)
