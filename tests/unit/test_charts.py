@@ -23,7 +23,7 @@ def test_class_bars_add_up():
 
 
 def _cells(**accuracies):
-    """ "method_share" -> accuracies by seed; every seed errs on the first of 100 items."""
+    """Named by method and share: accuracies by seed. Every seed errs on the first of 100 items."""
     rows, answers = [], {}
     for name, values in accuracies.items():
         method, share = name.split("_")

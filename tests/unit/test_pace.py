@@ -14,7 +14,7 @@ def test_a_step_is_timed_in_a_process_of_its_own():
 
 
 def test_what_cannot_be_timed_says_why():
-    with pytest.raises(StepError, match="a step of cnn could not be timed: .*negative dimension"):
+    with pytest.raises(StepError, match=r"a step of cnn could not be timed: .*negative dimension"):
         pace.seconds_per_pass("cnn", {**SMALL, "width": -4}, side=8, classes=3, device="cpu")
 
 
