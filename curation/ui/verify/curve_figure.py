@@ -116,7 +116,7 @@ def _selection(
     figure.add_scatter(
         x=[s.n * apart for s in points], y=[float(r.mean()) for r in runs], name=charted(points[0].method),
         mode="markers+text", text=["> max" if np.isinf(w.value) else f"{w.value:.1f}x" for w in worth],
-        textposition="top left", textfont={"size": 11, "color": colour},
+        textposition="top left" if apart < 1 else "top right", cliponaxis=False, textfont={"size": 11, "color": colour},
         marker={"size": 9, "symbol": chart_style.SYMBOLS[(i + 1) % len(chart_style.SYMBOLS)], "color": colour},
         **_spread(points[0].method, [s.n for s in points], [float(r.mean()) for r in runs], sd, intervals, colour),
         customdata=[[len(r), w, s.n] for r, w, s in zip(runs, words, points, strict=True)],
