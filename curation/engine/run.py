@@ -151,8 +151,13 @@ class _Runner:
         if self.plan.of("growth"):
             self.outcome.growth = growth_report.rows(self.plan)
         self.outcome.failed = list(self.failed.values())
-        self.outcome.notes = [*self.store.items.notes]
+        self.outcome.notes = [*self.store.items.notes, *self._flag_notes()]
         return self.outcome
+
+    def _flag_notes(self) -> list[str]:
+        """What flags could not judge, each with the name of the flag."""
+        there = [step for step in self.plan.of("flag") if step.key not in self.failed]
+        return [f"{s.name}: {note}" for s in there for note in self.workspace.card("flag", s.key).get("notes", ())]
 
     def _step_or_trial(self, number: int, step: Step) -> None:
         """A step, or one of verification's trials, whose failure is noted and stops nothing else."""

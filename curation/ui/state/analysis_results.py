@@ -57,6 +57,11 @@ class AnalysisResults:
                 mask |= flag.flagged
         return mask
 
+    @property
+    def notes(self) -> list[str]:
+        """What the flags could not judge, in sentences; what several say, once."""
+        return list(dict.fromkeys(note for flag in self.flags.values() for note in flag.notes))
+
     @cached_property
     def copies(self) -> list[np.ndarray]:
         """Groups of items that are the same, as the flags for duplicates see it: item rows, the kept one first."""

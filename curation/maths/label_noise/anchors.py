@@ -1,0 +1,159 @@
+"""Is this label wrong? The label-noise model, anchored where the opinions are surest.
+
+Opinions of the true class (students, neighbours) are too sure when they are multiplied, and they confuse classes
+themselves. Fitted to them alone, a noise model takes their confusions for wrong labels, and finds mistakes in clean
+data. What tells the two apart is how the disagreement with the given labels depends on how sure the opinions are: their
+own errors grow rare where they are sure, wrong labels do not.
+
+1. Two things are fitted to the given labels by turns, until they settle: the power to which the opinions are softened
+   (the temperature), by maximum likelihood, and the confusions of the labels, by expectation maximisation (`noise`).
+2. People err more on items that are hard to tell, and there the softened opinions explain the mistakes by their own
+   doubt. So the confusions are taken for more common than they were fitted, in proportion to the softening: by half as
+   many again at a power of one half;
+3. but for no more than `_BEYOND` times what is seen at the *anchors*, the fifth of the items with the surest opinions:
+   the share of unexpected labels there, less the errors that the opinions expect of themselves. Where labels are clean
+   next to nothing is left.
+4. The temperature is fitted to these confusions, and Bayes' rule makes probabilities of both. They are calibrated, but a
+   softened opinion ranks less well than a sharp one: the sharp one decides the order, and the probabilities are dealt
+   out in this order.
+
+Anchor points: Liu & Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016; Patrini, Rozza,
+Menon, Nock & Qu, Making Deep Neural Networks Robust to Label Noise, CVPR 2017. The temperature: Guo, Pleiss, Sun &
+Weinberger, On Calibration of Modern Neural Networks, ICML 2017. The combination is Winnow's own. `_ANCHORS`,
+`_BEYOND` and the proportion were chosen with CIFAR-10 and its human labels in sight; docs/mislabels.md has the figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.maths.label_noise.noise import bayes, blocks, posterior
+from curation.maths.label_noise.small_classes import too_small
+
+SURE = 0.5  # of a label being wrong: the border between leaving an item and taking it out
+_ANCHORS = 0.2  # share of the items with the surest opinions
+_BEYOND = 2.5  # how many times as common mistakes may be as at the anchors
+_ROUNDS, _SETTLED = 30, 3e-3  # of the temperature
+_SOFTEST = 0.05
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is thought of n given labels.
+
+    wrong: float64 [n], the probability that the label is wrong. likely: int64 [n], the most probable true class.
+    unjudged: int64, codes of classes too small to judge, whose items get the rate of all others.
+    temperature: the power the opinions were softened to. mixing: float64 [C, C], p(given | true).
+    """
+
+    wrong: np.ndarray
+    likely: np.ndarray
+    unjudged: np.ndarray
+    temperature: float
+    mixing: np.ndarray
+
+
+def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Judgement:
+    """opinion: float64 [n, C] p(true class | item), formed without the item's own label, rows sum to 1; n > 0.
+    labels: int [n]. groups: int [n], equal numbers = equal content. Time 100 * n * C, memory a few times n * C.
+
+    >>> opinion = np.array([[0.99, 0.01]] * 20 + [[0.01, 0.99]] * 20)
+    >>> labels = np.repeat([0, 1], 20)
+    >>> labels[0] = 1
+    >>> found = judge(opinion, labels, np.arange(40))
+    >>> np.flatnonzero(found.wrong > SURE).tolist(), int(found.likely[0])
+    ([0], 0)
+    """
+    temperature, mixing = _fitted(opinion, labels)
+    mixing = _anchored(mixing, _softened(opinion, temperature), labels, temperature)
+    if temperature < 1:
+        temperature = _temperature(opinion, labels, mixing)
+    softened = _softened(opinion, temperature)
+    after = bayes(softened, labels, mixing)
+    calibrated = np.clip(1.0 - after[np.arange(len(labels)), labels], 0.0, 1.0)
+    wrong = _dealt_out(calibrated, _odds(opinion, labels, mixing))
+    unjudged = too_small(opinion, labels, groups)
+    out = np.isin(labels, unjudged)
+    wrong[out] = min(wrong[~out].mean(), SURE) if not out.all() else 0.0
+    return Judgement(wrong, after.argmax(axis=1), unjudged, temperature, mixing)
+
+
+def _fitted(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+    """(temperature in (0, 1], float64 [C, C] p(given | true)) that make the given labels most likely; 1 where the gain
+    is not worth a parameter (Bayesian information criterion)."""
+    untouched = posterior(opinion, labels)[1]
+    temperature, mixing = 1.0, untouched
+    for _ in range(_ROUNDS):
+        before, temperature = temperature, _temperature(opinion, labels, mixing)
+        mixing = posterior(_softened(opinion, temperature), labels)[1]
+        if abs(temperature - before) < _SETTLED:
+            break
+    gain = _surprise(opinion, labels, untouched, 1.0) - _surprise(opinion, labels, mixing, temperature)
+    return (temperature, mixing) if gain > np.log(len(labels)) / 2 else (1.0, untouched)
+
+
+def _anchored(mixing: np.ndarray, opinion: np.ndarray, labels: np.ndarray, power: float) -> np.ndarray:
+    """The confusions, scaled up by what softening hides, and down to what the anchors allow. opinion: softened."""
+    surest = opinion.max(axis=1)
+    anchors = surest >= np.quantile(surest, 1 - _ANCHORS, method="lower")
+    unexpected = (opinion.argmax(axis=1) != labels)[anchors].mean() - (1 - surest[anchors]).mean()
+    # Never none at all, that a ranking is left: half a mistake more than was seen.
+    most = _BEYOND * max(unexpected, 0.5 / anchors.sum())
+    off = mixing * (1 - np.eye(len(mixing)))
+    leaves = np.maximum(off.sum(axis=1), 1e-12)
+    times = min(2 - power, most / max(leaves @ opinion.mean(axis=0), 1e-12))
+    off *= np.minimum(times, np.maximum(0.5 / leaves, 1))[:, None]  # a class goes on to be labelled as itself, mostly
+    return off + np.diag(1 - off.sum(axis=1))
+
+
+def _temperature(opinion: np.ndarray, labels: np.ndarray, mixing: np.ndarray) -> float:
+    """The power in (0, 1] that makes the given labels most likely under these confusions."""
+    from scipy.optimize import minimize_scalar
+
+    options = {"xatol": _SETTLED / 3}
+    best = minimize_scalar(
+        lambda power: _surprise(opinion, labels, mixing, power),
+        bounds=(_SOFTEST, 1.0),
+        method="bounded",
+        options=options,
+    )
+    return float(best.x)
+
+
+def _surprise(opinion: np.ndarray, labels: np.ndarray, mixing: np.ndarray, power: float) -> float:
+    """Minus the log-likelihood of the given labels."""
+    total = 0.0
+    for part in blocks(*opinion.shape):
+        given = (_softened(opinion[part], power) * mixing[:, labels[part]].T).sum(axis=1)
+        total -= np.log(given + 1e-12).sum()
+    return total
+
+
+def _softened(opinion: np.ndarray, power: float) -> np.ndarray:
+    """float64 [n, C]: opinions to a power, rows sum to 1 (or stay 0)."""
+    made = np.power(opinion, power)
+    total = made.sum(axis=1, keepdims=True)
+    return np.divide(made, total, out=np.zeros_like(made), where=total > 0)
+
+
+def _odds(opinion: np.ndarray, labels: np.ndarray, mixing: np.ndarray) -> np.ndarray:
+    """float64 [n]: how many times more probable all other classes together are than the given one."""
+    joint = opinion * mixing[:, labels].T
+    each = np.arange(len(labels))
+    own = joint[each, labels].copy()
+    joint[each, labels] = 0.0
+    return joint.sum(axis=1) / np.maximum(own, np.finfo(np.float64).tiny)
+
+
+def _dealt_out(values: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """float64 [n]: the same values, the largest where `rank` is largest; equal ranks share.
+
+    >>> _dealt_out(np.array([0.1, 0.9, 0.5]), np.array([3.0, 2.0, 2.0])).tolist()
+    [0.9, 0.3, 0.3]
+    """
+    _, place, count = np.unique(rank, return_inverse=True, return_counts=True)
+    ends = count.cumsum()
+    total = np.append(0.0, np.sort(values).cumsum())
+    return np.clip((total[ends] - total[ends - count]) / count, 0.0, 1.0)[place]
