@@ -6,6 +6,8 @@ import pytest
 
 from tests import toy
 
+collect_ignore = ["curation/ui/app.py"]  # importing it tells Streamlit that this process serves the app
+
 
 @pytest.fixture(autouse=True)
 def _toy_for_doctests(doctest_namespace):

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.__main__ import machine
-from curation.engine.plan import FULL, RANDOM
 from curation.engine.recipe import parse_recipe
 from curation.engine.registry import methods
 from curation.engine.run import run
+from curation.engine.trials import FULL, RANDOM
 
 HYBRID = "trusted_coverage"
 # Beside every pruner with its defaults and the same share of every class: forms that are methods of their own.
@@ -72,7 +72,7 @@ def _sets(given: argparse.Namespace) -> Iterator[tuple[str, dict]]:
         for share in (0.0, 0.15):
             file = made / f"banking{100 * share:.0f}.npz"
             if not file.exists():
-                _write(file, *_banking(given.banking, share))
+                _write(file, *banking(given.banking, share))
             yield _named("Banking77", share), _table("arrays", file, "precomputed")
     if given.cifar:
         images = made / "cifar"
@@ -101,7 +101,7 @@ def _table(use: str, file: Path, encoder: str, **source) -> dict:
     return {"source": {"use": use, "path": str(file), **source}, "encode": {"use": encoder}}
 
 
-def _banking(folder: Path, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def banking(folder: Path, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features [n, 256] fitted on the train texts, labels [n] of which a share of the train rows is wrong, split."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -27,13 +27,14 @@ import numpy as np
 from curation.data.items import TEST, TRAIN, Items
 from curation.data.view import View
 from curation.data.workspace import Workspace
-from curation.engine import registry, simulation
-from curation.engine.active_learning import OTHERS, Learner, Reach, as_concept, next_batch
+from curation.engine import registry
 from curation.engine.plan import plan
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
 from curation.maths.similarity.exact import nearest
 from curation.maths.similarity.index import Exact, Inverted, build, recall
+from curation.training import simulation
+from curation.training.active_learning import OTHERS, Learner, Reach, as_concept, next_batch
 
 
 def main() -> None:

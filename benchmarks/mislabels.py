@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("-w", "--workspace", type=Path, default=Path("workspaces/mislabels"))
     given = parser.parse_args()
-    print("| data (wrong) | method | AP | AUROC | precision | recall | F1 | flagged | sum of scores / mistakes | clean: flagged |")
+    print(
+        "| data (wrong) | method | AP | AUROC | precision | recall | F1 | flagged | sum of scores / mistakes | clean: flagged |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     (made := given.workspace / "data").mkdir(parents=True, exist_ok=True)
     for name, raw, clean, truth in _sets(given, made):

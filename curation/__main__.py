@@ -16,13 +16,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from curation.errors import WinnowError
+from curation import cli_app
+from curation.engine.stage import stages
+from curation.engine.stage import until as stages_until
+from curation.errors import RecipeError, WinnowError
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Curate a labelled dataset from a recipe: read, score, flag, map, prune, verify, export.",
+    help=f"Curate a labelled dataset from a recipe: {', '.join(stages())}.",
 )
 out, err = Console(), Console(stderr=True)
 
@@ -33,10 +36,13 @@ WorkspacePath = Annotated[
 ]
 Stage = Annotated[
     str | None,
-    typer.Option(
-        metavar="STAGE", help="Stop after: source, encode, query, evidence, score, flag, map, prune, verify, growth."
-    ),
+    typer.Option(metavar="STAGE", help=f"Compute the stages up to this one: {', '.join(stages())}."),
 ]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", "-t", metavar="TARGET", help="Compute only this and what it needs; may be repeated. "
+                 "A stage, or one of its sections: prune:half, flag:consensus, export:0."),
+]  # fmt: skip
 
 
 @app.command()
@@ -45,6 +51,7 @@ def run(
     workspace: WorkspacePath = None,
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "auto",
     until: Stage = None,
+    target: Targets = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object last on stdout.")] = False,
 ) -> None:
     """Run a recipe: compute what is missing, write the exports. A second run does no work."""
@@ -53,7 +60,11 @@ def run(
 
     with _Bar(quiet=as_json) as bar:
         outcome = run_recipe(
-            load_recipe(recipe), _workspace(recipe, workspace), device=device, until=until, on_progress=bar.show
+            load_recipe(recipe),
+            _workspace(recipe, workspace),
+            targets=_targets(until, target),
+            device=device,
+            on_progress=bar.show,
         )
     if as_json:
         print(json.dumps(outcome.json()))
@@ -64,23 +75,21 @@ def run(
     done = sum(not step["cached"] for step in outcome.steps)
     seconds = sum(step["seconds"] for step in outcome.steps if not step["cached"])
     out.print(f"{done} of {len(outcome.steps)} steps computed in {seconds:.1f} s; the others were there already.")
-    if outcome.verify:
-        out.print(_verify_table(outcome.verify))
-    if outcome.growth:
-        out.print(_growth_table(outcome.growth))
-    for path in outcome.exports:
-        out.print(f"wrote {path}", markup=False)
+    for stage in stages().values():
+        if stage.table and (rows := outcome.reports[stage.report]):
+            _print(stage.table(rows))
     _mind(outcome.failed)
 
 
 @app.command()
-def plan(recipe: RecipePath, workspace: WorkspacePath = None, until: Stage = None) -> None:
+def plan(recipe: RecipePath, workspace: WorkspacePath = None, until: Stage = None, target: Targets = None) -> None:
     """Show what a run would do: which steps are there already, which would run, and what they cost."""
     from curation.data.workspace import Workspace
     from curation.engine.plan import plan as make_plan
     from curation.engine.recipe import load_recipe
 
-    made = make_plan(load_recipe(recipe), Workspace(_workspace(recipe, workspace)), until)
+    space = Workspace(_workspace(recipe, workspace))
+    made = make_plan(load_recipe(recipe), space, _targets(until, target))
     table = Table("step", "method", "state", "cost", "key", box=None, pad_edge=False)
     for step in made.steps:
         state = "there" if made.done(step) else (step.method.unavailable(step.params) or "to run")
@@ -95,10 +104,10 @@ def methods(
 ) -> None:
     """List the methods there are, with what each is good for and blind to."""
     from curation.engine import registry
-    from curation.errors import RecipeError, nearest
+    from curation.errors import nearest
 
-    if kind is not None and kind not in registry.KINDS:
-        raise RecipeError(f"unknown kind {kind!r}; {nearest(kind, registry.KINDS)}")
+    if kind is not None and kind not in registry.kinds():
+        raise RecipeError(f"unknown kind {kind!r}; {nearest(kind, registry.kinds())}")
     found = [m for m in registry.all_methods() if kind in (None, m.kind)]
     if as_json:
         print(json.dumps([_described(method) for method in found]))
@@ -128,16 +137,39 @@ def show(workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="A 
     out.print(table)
 
 
+app.command()(cli_app.app)
+app.command()(cli_app.quickstart)
+
+
 @app.command(hidden=True)
-def job(workspace: Path, number: int, until: Stage = None, device: str = "auto") -> None:
+def job(workspace: Path, number: int, device: str = "auto") -> None:
     """Run one job of a workspace's queue; the app starts this in a process of its own."""
     from curation.engine.jobs import work
 
-    work(workspace, number, until, device)
+    work(workspace, number, device)
 
 
 def _workspace(recipe: Path, workspace: Path | None) -> Path:
     return workspace if workspace is not None else Path("workspaces") / recipe.stem
+
+
+def _targets(until: str | None, targets: list[str] | None) -> tuple[str, ...] | None:
+    """What to have, as `plan` takes it."""
+    if until is not None and targets:
+        raise RecipeError("--until and --target: give one of them")
+    return stages_until(until) if until is not None else tuple(targets) if targets else None
+
+
+def _print(lines: list[list[str]]) -> None:
+    """A table, the header first; a single column as it is, so that a long path stays in one piece."""
+    if len(lines[0]) == 1:
+        for line in lines[1:]:
+            out.print(f"{lines[0][0]} {line[0]}", markup=False, highlight=False, soft_wrap=True)
+        return
+    table = Table(*lines[0], box=None, pad_edge=False)
+    for line in lines[1:]:
+        table.add_row(*line)
+    out.print(table)
 
 
 def _described(method) -> dict:
@@ -166,34 +198,6 @@ def _mind(failed: list[str]) -> None:
     if failed:
         err.print(trials_that_failed(failed), markup=False)
         raise typer.Exit(1)
-
-
-def _verify_table(rows: list[dict]) -> Table:
-    import numpy as np
-
-    rows = [row for row in rows if not row["failed"]]
-    table = Table("keep", "method", "accuracy (mean +- sd)", "worst class", "seeds", box=None, pad_edge=False)
-    for keep, name in sorted({(row["keep"], row["method"]) for row in rows}):
-        cell = [row for row in rows if (row["keep"], row["method"]) == (keep, name)]
-        accuracy = 100 * np.array([row["accuracy"] for row in cell])
-        spread = f"{accuracy.mean():.2f} +- {accuracy.std(ddof=1) if len(cell) > 1 else 0:.2f}"
-        worst = 100 * np.mean([row["worst_class"] for row in cell])
-        table.add_row(f"{100 * keep:.4g} %", name, spread, f"{worst:.1f}", str(len(cell)))
-    return table
-
-
-def _growth_table(rows: list[dict]) -> Table:
-    """Where each strategy stands at the end of its simulations."""
-    import numpy as np
-
-    last = {(row["method"], row["seed"]): row for row in rows if not row["failed"]}
-    table = Table("strategy", "labels", "accuracy", "average precision", "seeds", box=None, pad_edge=False)
-    for name in dict.fromkeys(method for method, _ in last):
-        cell = [row for (method, _), row in last.items() if method == name and "accuracy" in row]
-        if cell:
-            figures = [f"{100 * np.mean([row[of] for row in cell]):.2f}" for of in ("accuracy", "average_precision")]
-            table.add_row(name, f"{cell[0]['labels']:,}", *figures, str(len(cell)))
-    return table
 
 
 class _Bar:

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What a method may ask its View for. The runner provides exactly these, and nothing else is readable.
+# What a method may ask its View for beside evidence. The runner provides exactly these and what evidence `gives`.
 NEEDS = (
     *("ids", "images", "labels", "groups", "copies", "embeddings", "class_embeddings", "features"),
-    *("pixels", "neighbours", "probabilities", "in_fold", "dynamics", "network", "second_opinion"),
-    "factors",
     *("known", "predicted", "costs"),  # queries only
 )
 
-# The part of NEEDS that is evidence: need -> the file in methods/evidence that gathers it, planned in when asked for.
-EVIDENCE = {
-    "pixels": "pixels",
-    "neighbours": "neighbours",
-    "probabilities": "probabilities",
-    "in_fold": "probabilities",
-    "dynamics": "dynamics",
-    "network": "dynamics",
-    "second_opinion": "second_opinion",
-    "factors": "factors",
-    "similarity": "similarity",  # asked for by the engine, where a query looks at neighbours only
-}
+
+@dataclass(frozen=True)
+class Kind:
+    """One folder of `curation/methods/`, described in its `__init__.py` as `KIND`.
+
+    verb: the name of the one public function in each file. one: what a single method is called ("pruner").
+    title: the heading above all of them. what: what they do. returns: what the function gives back.
+    """
+
+    verb: str
+    one: str
+    title: str
+    what: str
+    returns: str
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,30 @@ class Card:
     title: as a person would say it ("k-center greedy").
     cost: time and memory in the field's notation ("n * budget * d time, n memory").
     blind_to: what the method cannot see, in a few words; every method is blind to something.
-    needs: what it reads from its View, out of `NEEDS`.
+    needs: what it reads from its View, out of `NEEDS` and what evidence gives.
     paper: address of the paper; the full citation stands in the module's docstring.
     tags: words to filter by. Flags use "mislabel", "duplicate" or "outlier" to say what they look for, and "calibrated"
         where the score is the probability of it.
     version: raised when the same input would give another result; part of every key.
     requires: packages beyond the core (`curation.packages`) that it imports, by import name; a missing one makes the
         method unavailable.
+    gives: evidence only; what it is read as beside its own name ("in_fold" of "probabilities").
     rows: "train" (the default), "pool" (train and unlabelled rows), or "all" usable rows, test included. Only
         label-free preparation may say "all" or "pool".
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
-    instant: pruners only; answers within a blink at 50,000 rows, so a page may ask it directly.
+    instant: pruners and maps; answers within a blink at 50,000 rows, so a page may ask it without being told to.
     balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.
+    opens: sources only; endings of the files it reads by a `path`, "/" for a folder.
+    pace: encoders only; seconds per image, roughly, on two cores and on one GPU.
+    rank: encoders only; the one of the highest rank that can run here in time is proposed, 0 only for want of others.
+    side: encoders only; proposed before those of rank 1 to 3 for images of up to so many pixels on their longer side.
+    why: encoders only; what speaks for it when it is proposed, as a sentence.
+    labelled: queries only; classes that must have a label before it can ask, where it fits no model.
+    concept: queries only; looks for one class among all others.
+    own_code: students only; runs code of a person's own, by its path. Never for whoever logs in to a server.
+    ending: exporters only; what the file it writes is called by (".csv"), "" for a folder.
+    weights: pruners that weigh the rows they take, and students that train with `view.weights`; part of verification's
+        keys where both do.
     stochastic: another seed may give another result. When False the seed is left out of the key.
     exceptions: contract tests the method cannot keep, as {test name: reason}; meant to shrink.
     """
@@ -61,12 +73,28 @@ class Card:
     tags: tuple[str, ...] = ()
     version: int = 1
     requires: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
     rows: str = "train"
     nested: bool = False
     instant: bool = False
     balances: bool = False
+    opens: tuple[str, ...] = ()
+    pace: tuple[float, float] = (0.001, 0.001)
+    rank: int = 0
+    side: int = 0
+    why: str = ""
+    labelled: int = 0
+    concept: bool = False
+    own_code: bool = False
+    ending: str = ""
+    weights: bool = False
     stochastic: bool = True
     exceptions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def cold(self) -> bool:
+        """Queries only: whether it can ask before anything has a label."""
+        return not self.labelled and "predicted" not in self.needs
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,19 @@ class WorkspaceError(RunError):
     pass
 
 
+def in_words(error: Exception) -> str:
+    """Any error as part of a sentence.
+
+    >>> in_words(ZeroDivisionError("no luck")), in_words(RunError("the student diverged"))
+    ('ZeroDivisionError: no luck', 'the student diverged')
+    """
+    if isinstance(error, WinnowError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror.lower()}" + (f" ({error.filename})" if error.filename else "")
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The closing words of an 'unknown name' message: the nearest known name, or all of them.
 

@@ -205,4 +205,6 @@ def _gather(method, view, seed: int):
 def _call(method, view, seed: int):
     offer = {"rng": np.random.default_rng(seed), "seed": seed, "device": "cpu", "progress": lambda *a, **k: None}
     injected = {name: value for name, value in offer.items() if name in method.injected}
-    return method.call(view, **method.validated({}, method.id), **injected)
+    params = method.validated({}, method.id)
+    method.check(params)
+    return method.call(view, **params, **injected)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from benchmarks import on_paper
+from curation.__main__ import app
 from curation.engine import registry
+from curation.engine.stage import stages
 from curation.ui.parts.catalogue import parameters
 
 HERE = Path(__file__).parent
-
-TITLES = {
-    "sources": ("Sources", "read a dataset: items, labels, splits"),
-    "encoders": ("Encoders", "turn every item into a vector"),
-    "evidence": ("Evidence", "computed once, shared by scores, flags and pruners"),
-    "scores": ("Scores", "one number per item; higher = harder, always"),
-    "flags": ("Flags", "which items look wrong, and what would be right"),
-    "maps": ("Maps", "where an item stands on the screen"),
-    "pruners": ("Pruners", "which items to keep, in which order"),
-    "queries": ("Queries", "which items to have labelled next, in which order"),
-    "students": ("Students", "trained on a subset to prove that it is enough"),
-    "samplers": ("Samplers", "which items to train on, epoch by epoch"),
-    "exporters": ("Exporters", "write what was decided"),
-}
 
 
 def main() -> int:
@@ -41,9 +30,9 @@ def main() -> int:
 
 def methods_page() -> str:
     lines = ["# Methods", "", "Generated from the code by `make docs`; the app's Methods page shows the same.", ""]
-    lines += [f"- [{title}](#{title.lower()}): {what}" for title, what in TITLES.values()]
-    for kind, (title, what) in TITLES.items():
-        lines += ["", f"## {title}", "", f"{what[0].upper()}{what[1:]}.", ""]
+    lines += [f"- [{about.title}](#{about.title.lower()}): {about.what}" for about in registry.kinds().values()]
+    for kind, about in registry.kinds().items():
+        lines += ["", f"## {about.title}", "", f"{about.what[0].upper()}{about.what[1:]}.", ""]
         for method in registry.methods(kind).values():
             lines += _method(method)
     return "\n".join(lines) + "\n"
@@ -79,7 +68,17 @@ def _cell(text: str) -> str:
 
 
 def cli_page() -> str:
-    lines = ["# Command line", "", "Generated from the code by `make docs`.", ""]
+    lines = [
+        "# Command line",
+        "",
+        "Generated from the code by `make docs`. A run goes through these stages, in this order:",
+        "",
+    ]
+    lines += ["| stage | section | methods | |", "|---|---|---|---|"]
+    for stage in stages().values():
+        title = registry.kinds()[stage.kind].title.lower()
+        lines.append(f"| {stage.name} | `{stage.where}` | [{title}](methods.md#{title}) | {_cell(stage.summary)} |")
+    lines.append("")
     for words in ([], ["run"], ["plan"], ["methods"], ["show"]):
         command = ["python", "-m", "curation", *words, "--help"]
         lines += ["```", f"$ {' '.join(command)}", _help(words), "```", ""]
@@ -92,10 +91,9 @@ def cli_page() -> str:
 
 
 def _help(words: list[str]) -> str:
-    env = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(HERE.parent)}
-    command = [sys.executable, "-m", "curation", *words, "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=True)
-    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+    env = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    said = CliRunner().invoke(app, [*words, "--help"], env=env, prog_name="python -m curation").output
+    return "\n".join(line.rstrip() for line in said.strip().splitlines())
 
 
 def _read(path: Path) -> str:

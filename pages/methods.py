@@ -1,44 +1,5 @@
-"""Methods: the catalogue, drawn from the registry. What each does, what it is blind to, whether it can run here."""
+"""The page methods, where `streamlit run app.py` looks for it; it is written in curation/ui/pages/methods.py."""
 
-import streamlit as st
-
-from curation.ui.parts import catalogue, theme
-
-ALL = "All"
-
-
-@st.cache_data(ttl=300, show_spinner="Looking for packages and weights")
-def problems() -> dict[tuple[str, str], str]:
-    return catalogue.problems()
-
-
-def main() -> None:
-    with theme.header("Methods", "One file in curation/methods is one method: here, in the command line, in the docs."):
-        query = st.text_input(
-            "Search",
-            placeholder="Search names, tags and descriptions",
-            key="methods_search",
-            label_visibility="collapsed",
-            width=300,
-            icon=":material/search:",
-        )
-    kind = st.segmented_control(
-        "Kind",
-        [ALL, *catalogue.KINDS],
-        default=ALL,
-        required=True,
-        format_func=lambda k: catalogue.KINDS.get(k, ALL),
-        key="methods_kind",
-        label_visibility="collapsed",
-    )
-    found = catalogue.search(query, None if kind == ALL else kind)
-    why = problems()
-    away = [m for m in found if (m.kind, m.id) in why]
-    st.caption(f"{len(found)} methods" + (f", {len(away)} of them cannot run here yet" if away else ""))
-    if not found:
-        st.info(f"No method has all of these words: {theme.plain(query)}")
-        return
-    st.html(catalogue.listing(found, why))
-
+from curation.ui.pages.methods import main
 
 main()

@@ -6,11 +6,15 @@ Rows 0 and 1 are exact copies of each other, so are rows 2 and 3; their labels a
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 
+from curation.data.items import make_items
 from curation.data.results import Dynamics, Factors, Neighbours
-from curation.data.view import View
+from curation.data.view import Images, View
 from curation.training.checkpoints import Network
+from curation.training.student import Predictor
 
 N, CLASSES, EPOCHS, K = 90, 3, 6, 20
 TRUTH = np.arange(N) // 2 % CLASSES  # copies share a class
@@ -39,6 +43,7 @@ def arrays(seed: int = 0) -> dict:
         "embeddings": x,
         "features": x.astype(np.float64),
         "pixels": pixels,
+        "images": images(pixels),
         "neighbours": neighbours(x, K),
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
@@ -48,6 +53,25 @@ def arrays(seed: int = 0) -> dict:
         "network": network(x),
         "factors": factors(x),
     }
+
+
+def images(pixels: np.ndarray) -> Images:
+    items = make_items(ids=[f"item {i}" for i in range(N)], labels=["?"] * N, splits=["train"] * N, images=pixels)
+    return Images(items, np.arange(N))
+
+
+def student(view: View, *, record=None, **_) -> Predictor:
+    """The nearest class mean. In the first of two epochs, for whoever records, it is half as sure as in the second."""
+    x, labels, far = view.embeddings.astype(np.float64), view.labels, np.full(view.embeddings.shape[1], 100.0)
+    means = np.stack([x[labels == c].mean(axis=0) if (labels == c).any() else far for c in range(len(view.classes))])
+
+    def logits(other: View, sure: float = 1.0) -> np.ndarray:
+        return (-sure * ((other.embeddings[:, None] - means) ** 2).sum(axis=2)).astype(np.float32)
+
+    for sure in (0.5, 1.0) if record is not None else ():
+        record.batch(np.arange(len(view)), logits(view, sure))
+        record.epoch(lambda sure=sure: logits(view, sure))
+    return Predictor(logits, lambda other: other.embeddings, 2 * len(view))
 
 
 def factors(x: np.ndarray) -> Factors:
@@ -79,10 +103,17 @@ def network(x: np.ndarray) -> Network:
 
 
 def view(needs: tuple[str, ...] | None = None, scores: tuple[str, ...] = ("aum",), **changed) -> View:
-    """A View of the toy data that refuses what is not in `needs`; `changed` replaces arrays."""
+    """A View of the toy data that refuses what is not in `needs`; `changed` replaces arrays. Whichever student is asked
+    for is the two-line one of this file."""
     table = {name: np.random.default_rng(i).normal(size=N) for i, name in enumerate(scores)}
     given = arrays() | changed
-    return View.of(needs=needs, scores=table, classes=[str(c) for c in range(CLASSES)], **given)
+    return View.of(
+        needs=needs,
+        scores=table,
+        students=defaultdict(lambda: student),
+        classes=[str(c) for c in range(CLASSES)],
+        **given,
+    )
 
 
 def neighbours(x: np.ndarray, k: int) -> Neighbours:

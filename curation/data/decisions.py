@@ -104,6 +104,11 @@ class DecisionLog:
         self._append([("", "undo", str(standing[-1]), "")])
         return [d for d in history if d.batch == standing[-1] and d.action != "undo"]
 
+    def stamp(self) -> tuple[int, str]:
+        """Names the state of the history, however long it is: (decisions so far, when the last one was made)."""
+        last = database.rows(self.path, "SELECT seq, at FROM decision ORDER BY seq DESC LIMIT 1")
+        return last[0] if last else (0, "")
+
     def all(self) -> list[Decision]:
         """The whole history, oldest first."""
         query = "SELECT id, action, value, why, batch, at FROM decision ORDER BY seq"

@@ -54,7 +54,9 @@ def by_name(group: str, names: Sequence[str | None]) -> list[str | None]:
     else:
         raise SourceError('group = "prefix:": the separator is missing; write it behind the colon, as in "prefix:_"')
     if not any(found):
-        raise SourceError(f"group = {group!r}: the items of this source have no file names that say it; name a column")
+        raise SourceError(
+            f"group = {group!r}: the items of this source have no file names to take it from; name a column"
+        )
     return found
 
 
@@ -75,11 +77,11 @@ def grouped_note(groups: Sequence[str | None]) -> str:
     """What a person should know of the groups that were read. Raises SourceError where they divide nothing."""
     counts = Counter(name for name in groups if name is not None)
     if not counts:
-        raise SourceError("no item has a group: what `group` names is empty in every row; name other groups")
+        raise SourceError("no item has a group: what `group` names is empty in every row; choose another")
     (largest, most), together = counts.most_common(1)[0], counts.total()
     if most == len(groups):
         raise SourceError(
-            f"all {len(groups):,} items are one group, {largest!r}, and a group is never divided; name other groups"
+            f"all {len(groups):,} items are one group, {largest!r}, and a group is never divided; choose another"
         )
     alone = f"; {len(groups) - together:,} items have no group and stand alone" if together < len(groups) else ""
     return (

@@ -143,7 +143,7 @@ class Items:
         """The file of an item that passed its examination. Raises SourceError where it did not, or lies outside."""
         path = self.column("path")[row]
         if self.root is None or path is None:
-            raise SourceError(f"item {self.column('id')[row]!r} has no image: this source brings features only")
+            raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
         if not self.ok[row]:
             raise SourceError(str(self.column("status")[row]))
         return open_inside(self.root, path)
@@ -224,7 +224,7 @@ def make_items(
     if len(set(ids)) != n:
         seen: set[str] = set()
         twice = next(id_ for id_ in ids if id_ in seen or seen.add(id_))
-        raise SourceError(f"the id {twice!r} stands on more than one row; ids must be unique")
+        raise SourceError(f"the id {twice!r} appears in more than one row; ids must be unique")
     if unknown := sorted(set(splits) - set(SPLITS)):
         raise SourceError(f"unknown split {unknown[0]!r}; expected one of: {', '.join(SPLITS)}")
     status = list(status) if status is not None else [OK] * n
@@ -298,3 +298,9 @@ def _alone(numbers: np.ndarray, column: pa.ChunkedArray) -> np.ndarray:
     numbers = numbers.copy()
     numbers[missing] = numbers.max(initial=0) + 1 + np.arange(missing.sum())
     return numbers
+
+
+def test_rows(items: Items) -> np.ndarray:
+    """Item rows to measure on: those of test, else those of val; empty where the source has neither."""
+    rows = items.rows(TEST)
+    return rows if len(rows) else items.rows(VAL)

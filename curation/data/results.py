@@ -67,7 +67,7 @@ class Flags:
     """What a flag says of m rows. score: float, higher = more suspicious. flagged: bool.
 
     suggested: int codes of the label that would fit better, -1 where there is none.
-    duplicate_of: int positions of the item that is kept in this one's stead, -1 where there is none.
+    duplicate_of: int positions of the item that is kept instead, itself no copy of another; -1 where there is none.
     notes: sentences for the card and the app, such as what could not be judged.
     """
 

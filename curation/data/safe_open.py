@@ -7,6 +7,7 @@ file's place after the source was read leads nowhere.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +26,7 @@ def open_inside(root: Path, path: str) -> BinaryIO:
     curation.errors.SourceError: a link that leads out of the folder
     """
     real = os.path.realpath(root)
-    name = os.path.join(real, path)  # noqa: PTH118 - os.path throughout: a Path raises on links that go in circles
+    name = real_name(real, path)
     try:
         # A pipe is opened without waiting for its other end.
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -50,3 +51,25 @@ def open_inside(root: Path, path: str) -> BinaryIO:
     except SourceError:
         os.close(handle)
         raise
+
+
+def real_name(root: Path | str, path: str) -> str:
+    """The path of a file by its shown name; of two that are shown alike, the one that is called so."""
+    name = os.path.join(root, path)  # noqa: PTH118 - os.path throughout: a Path raises on links that go in circles
+    return name if "\\x" not in path or os.path.lexists(name) else os.path.join(root, hidden(path))  # noqa: PTH118
+
+
+def shown(path: str) -> str:
+    r"""A name as text that every table can hold: bytes that are no UTF-8 are spelt out.
+
+    >>> shown("caf\udce9.png"), hidden(shown("caf\udce9.png")) == "caf\udce9.png"
+    ('caf\\xe9.png', True)
+    """
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def hidden(path: str) -> str:
+    """The name that `shown` was given, as the system has it."""
+    return re.sub(
+        r"\\x([89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1]).decode("ascii", "surrogateescape"), path
+    )

@@ -81,6 +81,18 @@ class View:
         part.classes, part._cache["labels"] = tuple(classes), np.asarray(labels, np.int64)
         return part
 
+    def weighted(self, weights: np.ndarray) -> View:
+        """The same rows, each counting `weights` [m] for a student: >= 0 on any scale, finite, one above 0."""
+        weights = float_rows(weights)
+        if weights.shape != (len(self),) or not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+            raise InputError(
+                f"weights of {len(self):,} rows must be as many finite numbers, none below 0 and not all 0; "
+                f"found {weights.shape}, {int((~(weights >= 0)).sum()):,} of them negative or NaN"
+            )
+        part = self.subset(np.arange(len(self)))
+        part._cache["weights"] = weights
+        return part
+
     def asking(
         self,
         known: np.ndarray,
@@ -107,6 +119,16 @@ class View:
         """int64 positions of the train rows, for what sees all rows and may fit on these only. Needs no declaring."""
         provide = self._provide.get("train")  # rows -> positions among them; not cached: a cut renumbers them
         return np.arange(len(self)) if provide is None else provide(self.rows)
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """float64 [m] with mean 1, how much each row counts for a student; None = all the same. Needs no declaring."""
+        weights = self._cache.get("weights")
+        return None if weights is None else weights / weights.mean()
+
+    def evidence(self, name: str) -> Any:
+        """Evidence by what it is called, for kinds that have no property here."""
+        return self._get(name)
 
     def _get(self, name: str) -> Any:
         if self._needs is not None and name not in self._needs:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from curation.errors import WorkspaceError
 __all__ = ["Workspace", "key_of", "update_text", "write_text"]
 
 FORMAT = 1  # raised when an older Winnow could not read what a newer one writes
-RESUMED = ("encode",)  # stages that go on where a killed attempt stopped
 
 
 def key_of(**parts: Any) -> str:
@@ -72,13 +71,16 @@ class Workspace:
     def check(self) -> None:
         """Raise WorkspaceError when the folder was removed or moved since it was opened."""
         if not (self.folder / "winnow.json").exists():
-            raise WorkspaceError(f"the workspace {self.folder} is gone: it was removed or moved while it was open")
+            raise WorkspaceError(f"the workspace {self.folder} is gone: it was deleted or moved while it was open")
 
-    def tidy(self) -> None:
-        """Remove what killed runs left behind and none will go on with. What another run is at work on stays."""
+    def tidy(self, resumed: Collection[str] = ()) -> None:
+        """Remove what killed runs left behind; what another run is at work on stays.
+
+        resumed: stages that go on where a killed attempt stopped, whose beginnings stay too.
+        """
         for partial in self.folder.glob("*/.partial-*"):
             stage, key = partial.parent.name, partial.name.removeprefix(".partial-")
-            if stage not in RESUMED:
+            if stage not in resumed:
                 with contextlib.suppress(Timeout), self._locked(stage, key):
                     shutil.rmtree(partial, ignore_errors=True)
 
@@ -158,5 +160,5 @@ class Workspace:
 
     def _unwritable(self, error: OSError) -> WorkspaceError:
         if not self.folder.is_dir():
-            return WorkspaceError(f"the workspace {self.folder} is gone: it was removed or moved while it was open")
+            return WorkspaceError(f"the workspace {self.folder} is gone: it was deleted or moved while it was open")
         return WorkspaceError(f"cannot write to the workspace {self.folder}: {(error.strerror or str(error)).lower()}")

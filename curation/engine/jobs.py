@@ -8,12 +8,14 @@ on from what it finished.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ import psutil
 
 from curation.data import database
 from curation.data.workspace import make_folder, write_text
+from curation.engine.beside import ROOT
 from curation.engine.recipe import Recipe, load_recipe
 from curation.errors import WinnowError, WorkspaceError
 
@@ -48,6 +51,12 @@ class Job:
     created: float
     step_started: float
     finished: float
+    asked: str = ""  # its targets, as JSON
+
+    @property
+    def targets(self) -> tuple[str, ...] | None:
+        """What it is to have, as `plan` takes it; None for everything its recipe wants."""
+        return tuple(json.loads(self.asked)) if self.asked else None
 
     @property
     def active(self) -> bool:
@@ -85,8 +94,9 @@ _COLUMNS = {
     "created": "REAL DEFAULT 0",
     "step_started": "REAL DEFAULT 0",
     "finished": "REAL DEFAULT 0",
+    "asked": "TEXT DEFAULT ''",  # since version 0.2: an older table gets the column with its next job
 }
-_SELECT = f"SELECT number, {', '.join(_COLUMNS)} FROM job"
+_THERE = "SELECT name FROM pragma_table_info('job')"
 
 
 class Jobs:
@@ -95,18 +105,22 @@ class Jobs:
     def __init__(self, workspace: Path | str):
         self.workspace = Path(workspace)
 
-    def start(self, recipe: Recipe, title: str, until: str | None = None, device: str = "auto") -> Job:
+    def start(self, recipe: Recipe, title: str, targets: Sequence[str] | None = None, device: str = "auto") -> Job:
         """Start a run in a new process. While one is at work, that one is returned and nothing is started."""
         if (current := self.current()) is not None:
             return current
+        asked = "" if targets is None else json.dumps(list(targets))
         with self._writing() as db:  # two who click at once start one job
-            idle = f"SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM job WHERE {_ACTIVE})"
-            made = db.execute(f"INSERT INTO job (title, created) {idle}", (title, time.time()))
+            there = {name for (name,) in db.execute(_THERE)}
+            for name in _COLUMNS.keys() - there:
+                db.execute(f"ALTER TABLE job ADD COLUMN {name} {_COLUMNS[name]}")
+            idle = f"SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM job WHERE {_ACTIVE})"
+            made = db.execute(f"INSERT INTO job (title, created, asked) {idle}", (title, time.time(), asked))
             number = made.lastrowid if made.rowcount else None
         if number is None:
-            return self.current() or self.start(recipe, title, until, device)
+            return self.current() or self.start(recipe, title, targets, device)
         try:
-            process = self._process(number, recipe, until, device)
+            process = self._process(number, recipe, device)
         except (OSError, WorkspaceError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             self.update(number, state="failed", error=reason, finished=time.time())
@@ -114,18 +128,16 @@ class Jobs:
         self.update(number, pid=process.pid, born=_born(process.pid), log=str(self._log(number)))
         return self.get(number)
 
-    def _process(self, number: int, recipe: Recipe, until: str | None, device: str) -> subprocess.Popen:
+    def _process(self, number: int, recipe: Recipe, device: str) -> subprocess.Popen:
         folder = self.workspace / "jobs"
         make_folder(folder)
         write_text(folder / f"{number}.toml", recipe.toml())
-        command = [sys.executable, "-m", "curation", "job", str(self.workspace.absolute()), str(number)]
-        command += ["--device", device, *(["--until", until] if until else [])]
+        command = [sys.executable, "-P", "-m", "curation", "job", str(self.workspace.absolute()), str(number)]
         log = self._log(number).open("w")
-        root = Path(__file__).resolve().parents[2]  # the folder that holds the package, wherever we were started
-        path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         with log:
             process = subprocess.Popen(
-                command,
+                [*command, "--device", device],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -145,14 +157,20 @@ class Jobs:
     def all(self) -> list[Job]:
         """Every job, newest first; those whose process is gone are marked lost on the way."""
         _reap()
-        jobs = [Job(*row) for row in database.rows(self._path, f"{_SELECT} ORDER BY number DESC")]
+        jobs = self._read("ORDER BY number DESC")
         return [job if not job.active or _alive(job) else self._lost(job) for job in jobs]
+
+    def _read(self, which: str, *values: object) -> list[Job]:
+        there = {name for (name,) in database.rows(self._path, _THERE)}
+        names = ["number", *(name for name in _COLUMNS if name in there)]
+        found = database.rows(self._path, f"SELECT {', '.join(names)} FROM job {which}", values)
+        return [Job(**dict(zip(names, row, strict=True))) for row in found]
 
     def _lost(self, job: Job) -> Job:
         """The row of a job whose process is gone; it may have said how it ended just before."""
         with contextlib.suppress(WorkspaceError):  # a full or read-only disk: it is lost all the same
             self.update(job.number, only_active=True, state="lost", finished=time.time())
-            return Job(*database.rows(self._path, f"{_SELECT} WHERE number = ?", (job.number,))[0])
+            return self._read("WHERE number = ?", job.number)[0]
         return replace(job, state="lost")
 
     def current(self) -> Job | None:
@@ -198,7 +216,7 @@ class Jobs:
         return database.writing(self._path, f"job (number INTEGER PRIMARY KEY AUTOINCREMENT, {columns})")
 
 
-def work(workspace: Path, number: int, until: str | None, device: str) -> None:
+def work(workspace: Path, number: int, device: str) -> None:
     """What the job's process does: run the recipe it was given and keep its row up to date."""
     from curation.engine.run import Progress, run
 
@@ -229,7 +247,8 @@ def work(workspace: Path, number: int, until: str | None, device: str) -> None:
 
     try:
         recipe = load_recipe(workspace / "jobs" / f"{number}.toml")
-        outcome = run(recipe, workspace, until=until, device=device, on_progress=show, keep_recipe=False)
+        targets = jobs.get(number).targets
+        outcome = run(recipe, workspace, targets=targets, device=device, on_progress=show, keep_recipe=False)
     except WinnowError as error:
         print(error, flush=True)
         jobs.update(number, only_active=True, state="failed", error=str(error), finished=time.time())
@@ -246,7 +265,7 @@ def trials_that_failed(failed: list[str]) -> str:
     """One sentence for what did not work out while everything else did; "" when all did."""
     if not failed:
         return ""
-    return f"{len(failed)} of verification's trials failed, all else is done; the first: {failed[0]}"
+    return f"{len(failed)} trial{'s' * (len(failed) > 1)} failed, all else is done; the first: {failed[0]}"
 
 
 _children: list[subprocess.Popen] = []  # started here; each is waited for, or it would stay as a zombie

@@ -1,8 +1,9 @@
 """Finds every method by listing `curation/methods/`. One file = one method; there is no list to keep.
 
-A method file has a docstring, a `CARD` and one public function named after its folder's verb. Keyword-only
-parameters of that function become a pydantic model: it validates recipes, draws the app's forms and writes the
-documentation. Names in `INJECTED` are handed over by the runner and are not parameters.
+A method file has a docstring, a `CARD` and one public function named after its folder's verb, which the folder's
+`__init__.py` declares as part of its `KIND`. Keyword-only parameters of that function become a pydantic model: it
+validates recipes, draws the app's forms and writes the documentation. Names in `INJECTED` are handed over by the
+runner and are not parameters.
 """
 
 from __future__ import annotations
@@ -20,26 +21,12 @@ import pydantic
 
 import curation.methods
 from curation import packages
-from curation.card import Card, Ref
+from curation.card import Card, Kind, Ref
+from curation.engine import stage
 from curation.errors import RecipeError, UnavailableError, nearest
 
-# folder -> verb: the name of the one public function in each of its files
-KINDS = {
-    "sources": "read",
-    "encoders": "encode",
-    "evidence": "gather",
-    "scores": "score",
-    "flags": "flag",
-    "maps": "place",
-    "pruners": "select",
-    "queries": "query",
-    "students": "train",
-    "samplers": "schedule",
-    "exporters": "write",
-}
-
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
-INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items", "group"})
+INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items", "group", "sampler", "watch"})
 
 
 @dataclass(frozen=True)
@@ -55,6 +42,7 @@ class Method:
     doc: str
     files: Callable | None = None  # optional: (**params) -> files the result depends on, unnamed by parameters
     needs: Callable | None = None  # optional: (**params) -> the part of the card's needs it reads with them
+    watches: Callable | None = None  # optional, sources only: (**params) -> what to look at instead of their paths
 
     def __reduce__(self):
         return load, (self.kind, self.id)  # by name: a step can be handed to another process
@@ -142,23 +130,39 @@ def explain(error: pydantic.ValidationError) -> str:
 
 
 @lru_cache
+def kinds() -> dict[str, Kind]:
+    """Every kind of method, by its folder, in the order of the stages that use them."""
+    folders = {m.name for m in pkgutil.iter_modules(curation.methods.__path__) if m.ispkg}
+    order = dict.fromkeys(s.kind for s in stage.stages().values() if s.kind in folders)
+    names = [*order, *sorted(folders - order.keys())]
+    return {name: importlib.import_module(f"{curation.methods.__name__}.{name}").KIND for name in names}
+
+
+@lru_cache
 def methods(kind: str) -> dict[str, Method]:
     """All methods of one kind, by id, sorted."""
-    package = importlib.import_module(f"curation.methods.{kind}")
+    package = importlib.import_module(f"{curation.methods.__name__}.{kind}")
     names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
     return {name: load(kind, name) for name in names}
 
 
 def all_methods() -> list[Method]:
-    return [method for kind in KINDS for method in methods(kind).values()]
+    return [method for kind in kinds() for method in methods(kind).values()]
 
 
 def get(kind: str, name: str, where: str = "") -> Method:
     """One method, or a RecipeError that suggests the nearest name."""
     known = methods(kind)
     if name not in known:
-        raise RecipeError(f"{where or kind}: there is no {kind.rstrip('s')} {name!r}; {nearest(name, known)}")
+        raise RecipeError(f"{where or kind}: there is no {kinds()[kind].one} {name!r}; {nearest(name, known)}")
     return known[name]
+
+
+@lru_cache
+def evidence() -> dict[str, str]:
+    """What evidence there is: need -> the file in methods/evidence that gathers it, planned in when asked for."""
+    own = [method for method in methods("evidence").values() if "brought" not in method.card.tags]
+    return {need: method.id for method in own for need in (method.id, *method.card.gives)}
 
 
 def load(kind: str, name: str) -> Method:
@@ -168,10 +172,11 @@ def load(kind: str, name: str) -> Method:
         id=name,
         kind=kind,
         card=module.CARD,
-        call=getattr(module, KINDS[kind]),
+        call=getattr(module, kinds()[kind].verb),
         preflight=getattr(module, "preflight", None),
         network=getattr(module, "network", None),
         files=getattr(module, "files", None),
         needs=getattr(module, "needs", None),
+        watches=getattr(module, "watches", None),
         doc=inspect.getdoc(module) or "",
     )

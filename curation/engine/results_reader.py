@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from curation.data.decisions import EffectiveDecisions
-from curation.data.items import TRAIN, UNLABELED, Items, encode_labels, natural_order
+from curation.data.effective_labels import effective_labels, holds
+from curation.data.items import TRAIN, UNLABELED, Items
 from curation.data.view import Images, View, take
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
@@ -35,24 +36,24 @@ class ResultReader:
         self._read: dict[tuple[str, str], tuple[np.ndarray, Any]] = {}
 
     @cached_property
+    def _in_force(self) -> tuple[tuple[str, ...], np.ndarray]:
+        return effective_labels(self.items, self.effective)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The source's classes, then those a person added, in natural order."""
-        new = set(self.effective.labels.values()) - set(self.items.classes)
-        return (*self.items.classes, *natural_order(new))
+        return self._in_force[0]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels in force as int64 codes [n] into `classes`, -1 where there is none."""
+        return self._in_force[1]
 
     @cached_property
     def label_names(self) -> np.ndarray:
-        """Labels in force, object [n]; None where there is none."""
-        names = self.items.column("label").copy()
-        for id_, label in self.effective.labels.items():
-            if (row := self.items.row_of.get(id_)) is not None:
-                names[row] = label
-        return names
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """Labels in force as int64 codes [n] into `classes`, -1 where there is none."""
-        return encode_labels(self.label_names, self.classes)
+        """Labels in force, object [n]; None where there is none. Also of items that cannot be used."""
+        given = self.items.column("label")
+        return np.where(self.labels >= 0, np.array([*self.classes, None], object)[self.labels], given)
 
     @cached_property
     def train(self) -> np.ndarray:
@@ -77,23 +78,34 @@ class ResultReader:
 
     def holds(self, ids: Mapping[str, Any]) -> np.ndarray:
         """bool [n]: items whose id is in `ids`."""
-        mask = np.zeros(len(self.items), dtype=bool)
-        mask[[row for id_ in ids if (row := self.items.row_of.get(id_)) is not None]] = True
-        return mask
+        return holds(self.items, ids)
 
-    def view(self, step: Step, rows: np.ndarray, students: Callable[[str], Callable] | None = None) -> View:
-        """What `step` may see of `rows`: exactly what it reads, nothing else."""
+    def rows(self, which: str) -> np.ndarray:
+        """The rows a card asks for: "train", "pool" or "all"."""
+        return getattr(self, {"train": "train", "pool": "pool", "all": "usable"}[which])
+
+    def view(
+        self,
+        step: Step,
+        rows: np.ndarray,
+        student: Callable[[str], Callable] | None = None,
+        *,
+        as_read: bool = False,
+    ) -> View:
+        """What `step` may see of `rows`: exactly what it reads, nothing else.
+
+        as_read: train rows and classes are those of the source, so that no label given changes the result.
+        """
         provide = {need: self._provider(need, step) for need in step.reads}
-        # What an encoder fits on does not change with a label.
-        train = self.items.rows(TRAIN) if step.stage == "encode" else self.train
+        train = self.items.rows(TRAIN) if as_read else self.train
         provide["train"] = lambda rows: np.flatnonzero(np.isin(rows, train))
         return View(
             provide,
             rows,
-            self.items.classes if step.stage == "encode" else self.classes,  # relabelling re-encodes nothing
+            self.items.classes if as_read else self.classes,
             needs=(*step.reads, "train"),
             scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
-            students=students,
+            students=student,
         )
 
     def index(self, step: Step) -> Index:
@@ -131,9 +143,8 @@ class ResultReader:
             return lambda rows: self._class_embeddings(inputs["embeddings"])
         if need == "network":
             return lambda rows: self._network(step, rows)
-        if need == "in_fold":
-            return lambda rows: self._cut("evidence", inputs[need], rows, "in_fold")
-        return lambda rows: self._cut("evidence", inputs[need], rows)
+        part = "" if need == registry.evidence().get(need) else need  # what a result gives beside its own value
+        return lambda rows: self._cut("evidence", inputs[need], rows, part)
 
     def _images(self, rows: np.ndarray) -> Images:
         if not self.items.has_images:

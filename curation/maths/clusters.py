@@ -34,8 +34,9 @@ def spherical(
     """Clusters of the directions of x [n, d]; fewer than k where rows coincide, at most n.
 
     Each of `starts` begins with k-means++ and goes on until no row moves, or for 50 rounds; the start with the highest
-    mean similarity wins. Written out here because it must be the same on any number of threads and need no float64
-    copy of x. Time starts * rounds * n * k * d, memory n * d and a block. A zero row is at cosine 0 with every centre.
+    mean similarity wins. Time starts * rounds * n * k * d, memory n * d and a block. A zero row is at cosine 0 with
+    every centre. Not scikit-learn's KMeans on unit rows: 20,000 x 384 in 100 groups take it 1.4 s of one core instead
+    of 0.5 s, and on two busy cores 17 s instead of 1 s.
 
     >>> x = np.array([[1.0, 0.1], [0.1, 1.0], [2.0, 0.0], [0.0, 9.0]])
     >>> label = spherical(x, 2, np.random.default_rng(0)).label

@@ -38,14 +38,28 @@ def pick(name: Literal["auto", "cpu", "cuda", "mps"] = "auto") -> str:
     return name
 
 
-def autocast(device: str) -> AbstractContextManager:
-    """Half precision on CUDA (bf16 where the GPU has it, else fp16); full precision everywhere else."""
+def half_precision(device):
+    """The half-precision type products run in: bf16 on CUDA where the GPU has it, else fp16; None everywhere else."""
     import torch
 
     if torch.device(device).type != "cuda":
-        return nullcontext()
-    half = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    return torch.autocast("cuda", dtype=half)
+        return None
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def autocast(device) -> AbstractContextManager:
+    """Products in half precision inside the block, where `half_precision` has one."""
+    import torch
+
+    half = half_precision(device)
+    return nullcontext() if half is None else torch.autocast(torch.device(device).type, dtype=half)
+
+
+def gradient_scaler(device):
+    """A `torch.amp.GradScaler` that keeps small gradients of fp16 from becoming 0; it does nothing for other types."""
+    import torch
+
+    return torch.amp.GradScaler(torch.device(device).type, enabled=half_precision(device) is torch.float16)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

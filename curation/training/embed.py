@@ -108,7 +108,7 @@ def _forward(forward: Callable, batch: torch.Tensor, step: int, device: str) -> 
         # Outside the handler: the error holds on to every tensor of the pass that failed.
         if len(part) == 1:
             raise RunError(
-                f"the memory of {device} does not hold this encoder and a single image: "
+                f"the memory of {device} is too small for this encoder and a single image: "
                 "choose a smaller model, free some memory or run with --device cpu"
             )
         step = len(part) // 2
@@ -124,10 +124,7 @@ def decoded(images: Images, position: int, prepare: Callable) -> np.ndarray:
     except SourceError as error:
         items, row = images.items, int(images.rows[position])
         name = items.column("path")[row] or items.column("id")[row]
-        raise SourceError(
-            f"{name} was readable when the data was read and is not now ({error}): "
-            "put the file back or read the data again"
-        ) from None
+        raise SourceError(f"{name} can no longer be read ({error}): put the file back or read the data again") from None
 
 
 # -- decoding ------------------------------------------------------------------------------------------------

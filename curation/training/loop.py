@@ -1,21 +1,24 @@
 """The one training loop. Every student goes through `fit`; there is no second one to keep in step.
 
 The whole set lies on the device, batches are cut from it by index, augmentation happens on the device, and nothing
-is read from disk: a small set trains as fast as its arithmetic. Every epoch visits every row exactly once.
+is read from disk: a small set trains as fast as its arithmetic. Every epoch visits every row exactly once, unless a
+sampler chooses.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from curation.data.view import View
 from curation.errors import InputError, RunError
+from curation.training import scheduled
 from curation.training.checkpoints import flat
-from curation.training.device import autocast
+from curation.training.device import autocast, gradient_scaler
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 SMALL = 2e8  # multiplications per step below which one CPU thread is the quickest
@@ -33,14 +36,20 @@ def fit(
     schedule: Callable[[float], float],
     augment: Callable | None = None,
     smoothing: float = 0.0,
+    weights=None,
     record: Record | None = None,
     progress: Callable | None = None,
+    sampler: Sampler | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> None:
     """Train `net` in place on inputs [m, ...] and labels int64 [m], all on one device, by cross-entropy.
 
     optimiser: carries the peak learning rate; schedule: share of the training done (0..1) -> share of that peak.
     batch: the most rows per step; an epoch is split evenly, so no step is left with a handful of rows.
     augment: (rows of inputs, generator) -> the same rows, altered. smoothing: of the labels, see cross_entropy.
+    weights: float [m] with mean 1, how much the loss of each row counts; None = all the same. A sampler has its own.
+    sampler: chooses the rows of every epoch until its budget is used up, in place of `epochs`; see scheduled.py.
+    watch: called after every epoch.
     Deterministic for a seed on the CPU. Raises RunError when the loss stops being a number.
     """
     import torch
@@ -48,12 +57,17 @@ def fit(
 
     device = labels.device
     generator = torch.Generator(device).manual_seed(seed)
-    steps = math.ceil(len(labels) / batch)
-    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: schedule(step / (epochs * steps)))
-    for epoch in range(epochs):
+    scaler, peaks = gradient_scaler(device), [group["lr"] for group in optimiser.param_groups]
+    if sampler is None:
+        turns = _everything(len(labels), epochs, batch, generator)
+    else:
+        turns = scheduled.turns(sampler, batch, lambda rows: (forward(net, inputs, rows=rows), labels[rows]), device)
+    for epoch, batches in enumerate(turns):
         net.train()
         total = torch.zeros((), device=device)
-        for rows in torch.randperm(len(labels), generator=generator, device=device).tensor_split(steps):
+        for done, rows in batches:
+            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+                group["lr"] = peak * schedule(done)
             x = inputs[rows]
             if augment is not None:
                 x = augment(x, generator)
@@ -61,11 +75,17 @@ def fit(
                 logits = net(x)
             if record is not None:  # before the update: what the student knew when it met these rows
                 record.batch(rows.cpu().numpy(), to_numpy(logits))
-            loss = cross_entropy(logits.float(), labels[rows], label_smoothing=smoothing)
+            if sampler is None:
+                reduction = "mean" if weights is None else "none"
+                loss = cross_entropy(logits.float(), labels[rows], label_smoothing=smoothing, reduction=reduction)
+                if weights is not None:
+                    loss = (loss * weights[rows]).mean()
+            else:
+                loss = scheduled.loss(sampler, rows, logits.float(), labels[rows], smoothing)
             optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rates.step()
+            scaler.scale(loss).backward()
+            scaler.step(optimiser)  # passes over a step whose gradients are too large for fp16
+            scaler.update()
             total += loss.detach()
         if not torch.isfinite(total):  # asked once an epoch: asking every step would make a GPU wait
             raise RunError(
@@ -74,8 +94,22 @@ def fit(
             )
         if record is not None:
             record.epoch(lambda: predicted(net, inputs), lambda: flat(net))
-        if progress is not None:
+        if watch is not None:
+            watch()
+        if progress is not None and sampler is None:
             progress(epoch + 1, epochs, f"epoch {epoch + 1} of {epochs}")
+        elif progress is not None:
+            progress(round(sampler.spent), sampler.planned, f"epoch {epoch + 1}, {sampler.progress:.0%} of the passes")
+
+
+def _everything(m: int, epochs: int, batch: int, generator) -> Iterator[Iterator[tuple[float, object]]]:
+    """Every epoch's batches of all m rows, split evenly, each with the share of the training done before it."""
+    import torch
+
+    steps = math.ceil(m / batch)
+    for epoch in range(epochs):
+        order = torch.randperm(m, generator=generator, device=generator.device)
+        yield (((epoch * steps + i) / (epochs * steps), rows) for i, rows in enumerate(order.tensor_split(steps)))
 
 
 def predictor(net, load: Callable[[View], object], passes: int) -> Predictor:
@@ -93,19 +127,20 @@ def predicted(net, inputs) -> np.ndarray:
     logits = forward(net, inputs)
     if broken := int((~np.isfinite(logits)).any(axis=1).sum()):
         raise RunError(
-            f"the student diverged: what it predicts for {broken:,} of {len(logits):,} items is no number; "
+            f"the student diverged: its predictions for {broken:,} of {len(logits):,} items are not numbers; "
             "train it with a lower learning rate (lr)"
         )
     return logits
 
 
-def forward(net, inputs, block: int = 2048) -> np.ndarray:
-    """float32 [m, ...], the net's output in evaluation mode, block by block."""
+def forward(net, inputs, block: int = 2048, rows=None) -> np.ndarray:
+    """float32 [m, ...], the net's output in evaluation mode, block by block; of some rows only where they are given."""
     import torch
 
     net.eval()
+    parts = inputs.split(block) if rows is None else (inputs[part] for part in rows.split(block))
     with torch.inference_mode(), autocast(inputs.device):
-        return np.concatenate([to_numpy(net(inputs[i : i + block])) for i in range(0, len(inputs), block)])
+        return np.concatenate([to_numpy(net(part)) for part in parts])
 
 
 def epochs_for(m: int, batch: int, epochs: int, least_steps: int, steps: int = 0) -> int:
@@ -129,8 +164,13 @@ def checked_labels(view: View) -> np.ndarray:
     if len(view) == 0:
         raise InputError("there are no rows to train a student on; keep at least one")
     if len(view.classes) < 2:
-        raise InputError(f"a student needs at least two classes to tell apart; there is {len(view.classes)}")
+        raise InputError(f"a student needs at least two classes; there is {len(view.classes)}")
     return view.labels
+
+
+def item_weights(view: View, device):
+    """float32 [m] on the device, the weights of the view's rows; None where all count the same."""
+    return None if view.weights is None else tensor(view.weights.astype(np.float32), device)
 
 
 def cosine(done: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from curation.errors import RunError
 from curation.training import loop, nets
 from curation.training.augment import crop_flip
 from curation.training.checkpoints import Network
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 Augment = Literal["none", "crop", "crop_flip"]
@@ -35,11 +37,15 @@ def train(
     smoothing: float = 0.0,
     record: Record | None = None,
     progress: Callable | None = None,
+    sampler: Sampler | None = None,
+    watch: Callable[[Predictor], None] | None = None,
 ) -> Predictor:
     """The finished student. net: on the device already, takes uint8 [b, s, s, 3]. codes: int64 [m], the labels.
 
     The learning rate rises for a quarter of the training and falls to nothing.
     """
+    passes = sampler.planned if sampler is not None else epochs * len(codes)
+    student = loop.predictor(net, lambda other: load(other, device), passes)
     loop.fit(
         net,
         load(view, device),
@@ -51,10 +57,13 @@ def train(
         schedule=loop.triangle,
         augment=augmentation(augment),
         smoothing=smoothing,
+        weights=loop.item_weights(view, device),
         record=record,
         progress=progress,
+        sampler=sampler,
+        watch=watch and partial(watch, student),
     )
-    return loop.predictor(net, lambda other: load(other, device), passes=epochs * len(codes))
+    return student
 
 
 def train_resnet(
@@ -70,12 +79,12 @@ def train_resnet(
     batch: int,
     **fit,
 ) -> Predictor:
-    """torchvision's ResNet trained from scratch; fit: augment, smoothing, record, progress as in `train`."""
+    """torchvision's ResNet trained from scratch; fit: what else `train` takes, from augment to watch."""
     import torch
 
     codes = loop.checked_labels(view)
     if len(codes) < 2:
-        raise RunError("a ResNet is trained on the statistics of a batch and there is one image; keep at least two")
+        raise RunError("a ResNet uses the statistics of a batch, and there is only one image; keep at least two")
     net = _resnet(depth, view, stem, seed).to(device, memory_format=torch.channels_last)
     epochs = loop.epochs_for(len(codes), batch, epochs, LEAST_STEPS, steps)
     rate = lr * min(len(codes), batch) / LR_BATCH

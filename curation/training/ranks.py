@@ -30,6 +30,10 @@ class Ranks:
         """This rank's every `world`-th row. All ranks get the same number: up to world - 1 rows at the end are cut."""
         return rows[self.rank : len(rows) // self.world * self.world : self.world]
 
+    def padded_part(self, rows: np.ndarray) -> np.ndarray:
+        """This rank's every `world`-th row, none left out: some ranks get a row twice, so that all get equally many."""
+        return np.resize(rows, -(-len(rows) // self.world) * self.world)[self.rank :: self.world]
+
     def agree(self, rows: np.ndarray) -> None:
         """Raise RunError, on every rank, unless all of them drew the same rows."""
         sums = self.gather(zlib.crc32(np.ascontiguousarray(rows)))

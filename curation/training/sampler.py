@@ -66,6 +66,9 @@ class Sampler:
         """How many rows iterating gives."""
         return len(self._own(self._begun()[self._skip :]))
 
+    def __bool__(self) -> bool:
+        return True  # also where it is empty, and without drawing an epoch to find out
+
     def weights(self, ids) -> np.ndarray:
         """float32 [b], what the loss of every item counts in this epoch; the loop's loss is mean(weights * losses)."""
         ids = checked_ids(ids, self.rule.n)
@@ -93,13 +96,17 @@ class Sampler:
             ids, losses, logits = (None if p[0] is None else np.concatenate(p) for p in parts)
         with self._timed():
             if forward_only:
-                self._forward += len(ids)
                 self._looked = self._looked if len(self._looked) else np.zeros(self.rule.n, bool)
+                _, at = np.unique(ids, return_index=True)
+                new = np.sort(at[~self._looked[ids[at]]])  # what was looked at already adds nothing
+                ids, losses, logits = ids[new], losses[new], None if logits is None else logits[new]
                 self._looked[ids] = True
+                self._forward += len(ids)
             else:
                 self._train += len(ids)
                 self._done += len(ids)
-                np.add.at(self._used, ids, 1)
+                once, times = np.unique(ids, return_counts=True)  # np.add.at takes three times as long
+                self._used[once] += times.astype(np.int32)
             if not (finite := np.isfinite(losses)).all():
                 self._set_aside(ids[~finite])
                 ids, losses, logits = ids[finite], losses[finite], None if logits is None else logits[finite]
@@ -143,8 +150,11 @@ class Sampler:
 
     @property
     def forward_rows(self) -> np.ndarray:
-        """int64 [f]: rows whose losses are wanted before this epoch, forward only; empty for most samplers."""
-        return np.zeros(0, np.int64) if self._order is not None or self.finished else self._missing()
+        """int64 [f]: rows whose losses are wanted before this epoch, forward only, on this rank; empty for most."""
+        if self._order is not None or self.finished:
+            return np.zeros(0, np.int64)
+        rows = self._missing()
+        return self.ranks.padded_part(rows) if self.ranks and len(rows) else rows
 
     # -- the budget --------------------------------------------------------------------------------------------
 

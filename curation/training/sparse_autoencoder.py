@@ -11,7 +11,8 @@ Gao et al., Scaling and Evaluating Sparse Autoencoders, ICLR 2025 (TopK, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import numpy as np
 
@@ -66,8 +67,8 @@ def fit(
         def decode(at, values):
             return embedding_bag(at, dictionary, per_sample_weights=values, mode="sum")
 
-        for step in range(steps):
-            batch = inputs[_rows(len(x), step, seed, torch).to(device)]
+        for step, rows in zip(range(steps), _batches(len(x), seed), strict=False):
+            batch = inputs[torch.from_numpy(rows).to(device)]
             before = (batch - base) @ encoder.T + threshold
             values, at = before.topk(k, dim=1)
             values = values.relu()
@@ -101,9 +102,9 @@ def fit(
     return Factors(indices, activity, m, 1.0 - wrong / spread if spread > 0 else 1.0), int((~fires).sum())
 
 
-def _rows(n: int, step: int, seed: int, torch):
-    """int64 [b]: the rows of one step, all rows in turn, in a new order each time around."""
-    per_epoch = max(1, n // BATCH)
-    order = np.random.default_rng([seed, step // per_epoch]).permutation(n)
-    start = step % per_epoch * BATCH
-    return torch.from_numpy(order[start : start + BATCH])
+def _batches(n: int, seed: int) -> Iterator[np.ndarray]:
+    """int64 [b], without end: all rows in turn, in a new order each time around; a remainder is left out."""
+    for epoch in count():
+        order = np.random.default_rng([seed, epoch]).permutation(n)
+        for start in range(0, max(n - BATCH, 0) + 1, BATCH):
+            yield order[start : start + BATCH]

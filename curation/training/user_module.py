@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.machinery import ModuleSpec
 from itertools import accumulate
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from curation.data.view import View
 from curation.errors import InputError, RunError, UnavailableError, WinnowError
 from curation.training import loop, nets
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor
 
 _NAME = r"[A-Za-z_]\w*"
@@ -33,14 +35,14 @@ def require(path: str) -> ModuleSpec:
     """
     if not _PATH.fullmatch(path):
         given = f"path = {path!r} is not an import path" if path else "it was not told which network to train"
-        raise UnavailableError(f'module: {given}; give the module and what to call in it: path = "my_nets.small:Net"')
+        raise UnavailableError(f'module: {given}; give the module and the callable: path = "my_nets.small:Net"')
     name = path.partition(":")[0]
     importlib.invalidate_caches()
     spec = _found(name)
     if spec is None:
         raise UnavailableError(
             f"module: path = {path!r}: there is no module {name} in {Path.cwd()} or among the installed packages; "
-            "start in the folder it lies in, or mend the path"
+            "start in its folder, or correct the path"
         )
     return spec
 
@@ -68,7 +70,7 @@ def imported(path: str) -> Callable:
                 spec.loader.exec_module(module)
             except (Exception, SystemExit) as error:
                 sys.modules.pop(spec.name, None)
-                raise InputError(f"module {path}: importing it raised {_said(error)}; mend it and run again") from error
+                raise InputError(f"module {path}: importing it raised {_said(error)}; fix it and run again") from error
         _read[spec.name] = stamp
     found = getattr(module, attribute, None)
     if not callable(found):
@@ -87,6 +89,8 @@ def train(
     device: str,
     seed: int,
     lr: float,
+    sampler: Sampler | None = None,
+    watch: Callable[[Predictor], None] | None = None,
     **fit,
 ) -> Predictor:
     """The trained network. inputs: View -> tensor [m, ...], of which a trailing axis is standardised with
@@ -128,8 +132,13 @@ def train(
     with torch.random.fork_rng(), _torch_errors(path):  # dropout draws from the global generator
         torch.manual_seed(seed)
         optimiser = torch.optim.AdamW((p for p in net.parameters() if p.requires_grad), lr=lr)
-        loop.fit(net, x, y, optimiser=optimiser, seed=seed, schedule=loop.triangle, **fit)
-    return loop.predictor(net, inputs, passes=fit["epochs"] * len(codes))
+        student = loop.predictor(net, inputs, sampler.planned if sampler is not None else fit["epochs"] * len(codes))
+        after, weights = watch and partial(watch, student), loop.item_weights(view, device)
+        loop.fit(
+            net, x, y, optimiser=optimiser, seed=seed, schedule=loop.triangle, weights=weights, sampler=sampler,
+            watch=after, **fit,
+        )  # fmt: skip
+    return student
 
 
 def _found(name: str) -> ModuleSpec | None:

@@ -1,4 +1,4 @@
-"""The picture frame: the login, the menu, the open project, the job strip. Pages draw what is inside."""
+"""The frame around every page: login, menu, open project, job strip."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OTHERS = 8  # projects the menu offers beside the open one
 
 
 def frame() -> None:
-    """Draw one page inside the frame; whatever Winnow raises on purpose is shown as its one sentence."""
+    """Draw one page inside the frame. An error that Winnow raises on purpose is shown as its one sentence."""
     st.set_page_config(page_title="Winnow", page_icon="🌾", layout="wide", initial_sidebar_state="expanded")
     st.html(theme.page_css())
     st.logo(MARK, size="large")
@@ -71,8 +71,10 @@ def frame() -> None:
 
 
 def said(error: Exception) -> bool:
-    """Show what went wrong as one sentence, wherever it came from: a page, a fragment or a click. False when it is
-    none of what can go wrong with a disk or a person's input: a bug, which Streamlit shows by its type."""
+    """Show an error of a page, a fragment or a click as one sentence.
+
+    Returns False for unexpected errors (bugs), which Streamlit then shows by their type.
+    """
     if isinstance(error, WinnowError):
         text = str(error)
     elif isinstance(error, OSError | sqlite3.Error) and not isinstance(error, StreamlitError):
@@ -87,14 +89,14 @@ def said(error: Exception) -> bool:
 def _about_the_disk(error: Exception) -> str:
     name = st.session_state.get("project")
     if name and projects.project_folder(name) is None:
-        return f"the project {name} is gone: its folder was removed or moved; choose another on the Data page"
+        return f"the project {name} is gone: its folder was deleted or moved; open another one on the Data page"
     reason = (getattr(error, "strerror", None) or str(error)).lower()
-    where = getattr(error, "filename", None)
-    return f"the disk says no: {reason}" + (f" ({where})" if where else "") + "; what was finished before is kept"
+    where = f" {error.filename}" if getattr(error, "filename", None) else ""
+    return f"could not read or write{where}: {reason}; finished results are kept"
 
 
 def _door(error: AccessError) -> None:
-    """What somebody sees who is not in yet. Nothing of a project is read before."""
+    """The page of somebody who is not logged in. It reads no project."""
     theme.header("Winnow", "Log in to see your projects.")
     if not st.user.get("is_logged_in"):
         try:
@@ -117,7 +119,7 @@ def _account(who: access.Visitor) -> None:
 
 
 def _switcher(project: Project) -> None:
-    """The open project: what it holds in small print, a menu to open another or none."""
+    """The open project: a menu to open another one or none, and how many items it has."""
     st.caption("Project")
     others = [name for name in projects.project_names() if name != project.name][:OTHERS]
     chosen = st.menu_button(

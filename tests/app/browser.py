@@ -22,8 +22,9 @@ import threading
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -46,10 +47,19 @@ def app(script: Path = ROOT / "app.py", *, env: Mapping[str, str] | None = None,
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     command += ["--server.headless", "true", "--server.fileWatcherType", "none"]
     around = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
+    with serving(command, port, folder=script.parent, env=around, wait=wait) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(
+    command: Sequence[str], port: int, *, folder: Path, env: Mapping[str, str], wait: float = 60
+) -> Iterator[str]:
+    """Run a command that serves the app on a port until the block ends; gives its address. Errors as `app`."""
     with subprocess.Popen(
         command,
-        cwd=script.parent,
-        env=around,
+        cwd=folder,
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -87,16 +97,28 @@ class Visit:
     """One visitor: a tab, and everything that went wrong in it.
 
     tab: the Playwright page. errors: what the console and the scripts complained of. received, sent: sizes in bytes
-    of the websocket messages from and to the server, in order.
+    of the websocket messages from and to the server, in order. hosts: all that anything was asked of.
+    before: a script that runs before the page's own.
     """
 
-    def __init__(self, browser: Browser, url: str, *, dark: bool = False, size: tuple[int, int] = SIZES["laptop"]):
+    def __init__(
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        dark: bool = False,
+        size: tuple[int, int] = SIZES["laptop"],
+        before: str = "",
+    ):
+        self.hosts: set[str] = set()
         self.errors: list[str] = []
         self.received: list[int] = []
         self.sent: list[int] = []
         scheme = "dark" if dark else "light"
         context = browser.new_context(color_scheme=scheme, viewport={"width": size[0], "height": size[1]})
         self.tab: Page = context.new_page()
+        self.tab.add_init_script(before)
+        self.tab.on("request", self._request)
         self.tab.on("console", self._console)
         self.tab.on("pageerror", lambda error: self.errors.append(f"script: {error}"))
         self.tab.on("websocket", self._socket)
@@ -128,16 +150,25 @@ class Visit:
             self.tab.set_viewport_size(size)
         return path
 
-    def lasso(self, chart, corners: list[tuple[float, float]]) -> None:
-        """Draw around an area of a map with the mouse. corners: shares of the chart's width and height."""
-        box = chart.locator(".nsewdrag").first.bounding_box()
+    def lasso(self, canvas, corners: list[tuple[float, float]], *, end_with: str | None = None) -> None:
+        """Draw around an area of a map with the mouse. corners: shares of the canvas' width and height. end_with: a key
+        that is down when the button is let go."""
+        box = canvas.bounding_box()
         at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
         self.tab.mouse.move(*at[0])
         self.tab.mouse.down()
         for point in [*at[1:], at[0]]:
             self.tab.mouse.move(*point, steps=4)
-            self.tab.wait_for_timeout(80)  # a busy browser drops moves that follow too fast, and the area is empty
+            self.tab.wait_for_timeout(40)  # a busy browser drops moves that follow too fast, and the area is empty
+        if end_with:
+            self.tab.keyboard.down(end_with)
         self.tab.mouse.up()
+        if end_with:
+            self.tab.keyboard.up(end_with)
+
+    def _request(self, request) -> None:
+        if host := urlsplit(request.url).netloc:  # what lies in the page itself (data:, blob:) has none
+            self.hosts.add(host)
 
     def _console(self, message) -> None:
         # Opened at a page's own address, Streamlit first looks for its server below it, and tries again above.

@@ -1,7 +1,5 @@
 """Map and review in a real browser: a lasso, what it sends, a new class, and the keys of the review."""
 
-import contextlib
-
 import pytest
 from browser import Visit, chromium
 from browser import app as served
@@ -20,17 +18,14 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
     page = visit("map")
     tab = page.tab
     tab.locator("[data-testid=stSidebarNavLink]", has_text="Methods").wait_for()  # the frame, on the very first visit
-    chart = tab.locator(".st-key-map_chart .js-plotly-plot")
-    chart.locator(".nsewdrag").first.wait_for()
-    for _ in range(4):  # a lasso drawn before the points are there takes nothing
-        tab.wait_for_timeout(1000)
-        page.lasso(chart, [(0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.6)])
-        with contextlib.suppress(TimeoutError):
-            tab.locator(".st-key-map_clear").wait_for(timeout=20_000)
-            break
+    canvas = tab.locator(".st-key-map_points canvas")
+    tab.locator(".st-key-map_points .count", has_text="1,438 items").wait_for()
+    page.lasso(canvas, [(0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.6)])
+    tab.locator(".st-key-map_clear").wait_for()
     page.settle()
     count = int(tab.locator(".st-key-map_clear").inner_text().split()[0].replace(",", ""))
     assert count > 20
+    assert tab.locator(".st-key-map_points .count").inner_text() == f"{count:,} of 1,438 items selected"
     assert f"Drop {count:,}" in tab.locator(".st-key-map_drop").inner_text()
 
     before = len(page.received)
@@ -58,7 +53,9 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
     except TimeoutError:
         pytest.fail(f"the selection is not there again; {tab.url} shows:\n{tab.inner_text('body')[:2000]}")
     assert tab.locator(".st-key-map_clear").inner_text().split()[0] == f"{count:,}"
+    tab.locator(".st-key-map_points .count", has_text=f"{count:,} of 1,438 items selected").wait_for()
     page.quiet()
+    assert page.hosts == {page.tab.url.split("/")[2]}
 
 
 def test_keys_answer_and_undo(visit, project_home):

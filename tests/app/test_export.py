@@ -3,13 +3,18 @@
 import json
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from curation.data.decisions import DecisionLog
+from curation.data.decisions import DecisionLog, EffectiveDecisions
+from curation.data.effective_labels import effective_labels
 from curation.data.items import make_items
-from curation.engine.recipe import Prune, load_recipe
+from curation.data.workspace import Workspace
+from curation.data.writing.manifest import Outcome, build
+from curation.engine.jobs import Jobs
+from curation.engine.plan import plan
+from curation.engine.recipe import load_recipe
 from curation.engine.run import run
+from curation.engine.stages.prune import Prune
 from curation.ui.export import export_files
 from curation.ui.state.project import Project
 
@@ -64,12 +69,14 @@ def test_exporting_starts_no_verification_and_keeps_it_in_the_project(project_ho
     toml = project_home / "digits" / "recipe.toml"
     toml.write_text(toml.read_text() + '\n[verify]\nuse = "head"\nseeds = 3\n')
     started = []
-    monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda self, recipe, title, until: started.append(recipe))
+    monkeypatch.setattr(Jobs, "start", lambda self, recipe, title, targets: started.append((recipe, targets)))
     page = app("export", project="digits")
     page.button("export").click().run()
     assert not page.exception
-    (asked,) = started
-    assert asked.verify is None
+    ((recipe, targets),) = started
+    stages = {step.stage for step in plan(recipe, Workspace(project_home / "digits"), targets).steps}
+    assert "export" in stages
+    assert not stages & {"verify", "map", "query", "growth"}
     stored = load_recipe(toml)
     assert stored.verify.seeds == 3
     assert [(e.use, e.prune) for e in stored.export] == [("csv", "half")]
@@ -78,15 +85,15 @@ def test_exporting_starts_no_verification_and_keeps_it_in_the_project(project_ho
 # -- what is written -------------------------------------------------------------------------------------------
 
 
-def write(project: Project, prune: str | None, use: str = "csv") -> export_files.Wanted:
-    asked = export_files.wanted(project, prune, use, {"path": export_files.default_path(project, prune, use)})
-    run(asked.recipe, project.folder, until="export", device="cpu", keep_recipe=False)
+def write(project: Project, prune: str | None, use: str = "csv") -> export_files.ExportRequest:
+    asked = export_files.requested(project, prune, use, {"path": export_files.default_path(project, prune, use)})
+    run(asked.recipe, project.folder, targets=[asked.target], device="cpu", keep_recipe=False)
     return asked
 
 
 def test_the_preview_is_what_is_written_and_the_list_knows_when_it_is_out_of_date(project):
     made = export_files.made(
-        project, export_files.wanted(project, "half", "csv", {"path": project.folder / "exports/h.csv"})
+        project, export_files.requested(project, "half", "csv", {"path": project.folder / "exports/h.csv"})
     )
     asked = write(project, "half")
     rows = asked.path.read_text().splitlines()
@@ -113,7 +120,7 @@ def test_everything_that_is_not_dropped_can_be_written_though_there_are_subsets(
 
 def test_what_is_not_computed_yet_is_named_and_not_previewed(project):
     project.save(prune=[Prune(use="random", name="third", keep=0.3)])
-    asked = export_files.wanted(project, "third", "csv", {"path": project.folder / "exports" / "t.csv"})
+    asked = export_files.requested(project, "third", "csv", {"path": project.folder / "exports" / "t.csv"})
     assert [step.label for step in asked.missing] == ["prune third"]
     assert export_files.made(project, asked) is None
 
@@ -132,24 +139,29 @@ def test_a_subset_of_any_name_has_a_file_name_of_its_own_folder(project, name, f
 
 
 def test_every_item_ends_in_one_way():
-    reasons = {
-        "a": "kept: taken by half",
-        "b": "pruned: below half cut at 50 %",
-        "c": "duplicate of a",
-        "d": "left out: flagged by outliers",
-        "e": "dropped by hand: blurred; relabelled by hand from cat",
-        "f": "left out: no label",
-        "g": "kept: test split, never pruned",
-        "h": "unusable: the file is empty",
-        "i": "kept by hand; relabelled by hand from dog",
-    }
+    ids = list("abcdefghi")
     splits = ["train"] * 5 + ["unlabeled", "test", "train", "train"]
-    labels = ["cat", "cat", "dog", "dog", "dog", None, "cat", "dog", "cat"]
-    status = ["the file is empty" if id_ == "h" else "ok" for id_ in reasons]
-    items = make_items(ids=list(reasons), labels=labels, splits=splits, status=status)
-    kept = [words.startswith("kept") for words in reasons.values()]
-    table = pa.table({"split": splits, "label": labels, "kept": kept, "reason": list(reasons.values())})
-    tally = export_files.tally(table, items)
+    labels = ["cat", "cat", "dog", "dog", "cat", None, "cat", "dog", "dog"]
+    status = ["the file is empty" if id_ == "h" else "ok" for id_ in ids]
+    items = make_items(ids=ids, labels=labels, splits=splits, status=status)
+    force = EffectiveDecisions(labels={"e": "dog", "i": "cat"}, dropped={"e": "blurred"}, pinned={"i": ""})
+    classes, codes = effective_labels(items, force)
+    outcome = Outcome(
+        items, force, np.array([*classes, None], object)[codes], classes, taken=np.array([0]), pruned_by="half",
+        keep=0.5, left_out={2: "duplicate of a", 3: "left out: flagged by outliers"},
+    )  # fmt: skip
+    assert build(outcome)["reason"].to_pylist() == [
+        "kept: taken by half",
+        "pruned: below half cut at 50 %",
+        "duplicate of a",
+        "left out: flagged by outliers",
+        "dropped by hand: blurred",
+        "left out: no label",
+        "kept: test split, never pruned",
+        "unusable: the file is empty",
+        "kept by hand; relabelled by hand from dog",
+    ]
+    tally = export_files.tally(outcome)
     assert (tally.kept, tally.pruned, tally.left_out, tally.dropped) == (2, 1, 2, 1)
     assert (tally.unlabelled, tally.held, tally.unusable, tally.relabelled) == (1, 1, 1, 2)
     assert tally.classes == ["cat", "dog"]

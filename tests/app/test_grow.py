@@ -13,8 +13,12 @@ from streamlit.testing.v1 import AppTest
 from curation.data.decisions import DecisionLog, fold
 from curation.engine.recipe import load_recipe, parse_recipe
 from curation.engine.run import run
+from curation.engine.stage import analysis
+from curation.maths.similarity.exact import cosines
 from curation.ui.grow import batches, curves, pool_map, search
 from curation.ui.grow.batches import Batch
+from curation.ui.map import encoding
+from curation.ui.map import scene as scenes
 from curation.ui.state.item_state import item_state
 from curation.ui.state.project import Project
 
@@ -30,7 +34,7 @@ RECIPE = {
 def built_pool(tmp_path_factory) -> Path:
     """Digits of which 50 have a label, with a first batch of 12 and a map of the pool; nobody writes here."""
     folder = tmp_path_factory.mktemp("pool") / "pool"
-    run(parse_recipe(RECIPE), folder, device="cpu", until="map")
+    run(parse_recipe(RECIPE), folder, device="cpu", targets=["query", *analysis()])
     return folder
 
 
@@ -43,9 +47,9 @@ def home(built_pool, empty_home) -> Path:
 
 @pytest.fixture
 def started(monkeypatch) -> list:
-    """What the page starts: (recipe, title, until); nothing is run."""
+    """What the page starts: (recipe, title, targets); nothing is run."""
     jobs = []
-    monkeypatch.setattr(Project, "run", lambda self, recipe, title, until=None: jobs.append((recipe, title, until)))
+    monkeypatch.setattr(Project, "run", lambda self, recipe, title, targets=None: jobs.append((recipe, title, targets)))
     return jobs
 
 
@@ -109,27 +113,28 @@ def test_without_a_dataset_the_page_says_what_is_unlabelled_and_offers_the_sampl
     assert list(labels(page).values()) == ["Choose a dataset", "Try the sample: digits with 5 labels per class"]
     assert "split named “unlabeled”" in said(page)
     press(page, "sample")
-    recipe, _, until = started[0]
-    assert (recipe.source.params["labelled"], recipe.grow.use, until) == (5, "margin", "map")
+    recipe, _, targets = started[0]
+    assert (recipe.source.params["labelled"], recipe.grow.use, targets) == (5, "margin", ["query", "map"])
     (folder,) = [path for path in empty_home.iterdir() if (path / batches.ASKED).exists()]
-    run(recipe, folder, device="cpu", until="query")
+    run(recipe, folder, device="cpu", targets=["query"])
     asked = json.loads((folder / batches.ASKED).read_text())["key"]
     assert (folder / "query" / asked).is_dir()  # named before anything was read
 
 
 def test_a_fully_labelled_dataset_is_offered_a_simulation(app, empty_home, started):
     recipe = {"source": {"use": "sample"}, "encode": {"use": "pixels"}, "score": [{"use": "aum"}]}
-    run(parse_recipe(recipe), empty_home / "pool", device="cpu", until="encode")
+    run(parse_recipe(recipe), empty_home / "pool", device="cpu", targets=["encode"])
     page = app("grow", project="pool")
     assert not page.exception
     assert "Every item of this dataset has a label." in said(page)
     press(page, "empty-button")
     assert "There is no curve yet" in said(page)
     press(page, "sim_run")
-    recipe, _, until = started[0]
-    assert until == "growth"
+    recipe, _, targets = started[0]
+    assert targets == ["growth"]
     assert recipe.grow.simulate.seeds == 3
-    assert not recipe.score  # nothing but what growing needs
+    stages = {step.stage for step in Project(empty_home / "pool").planned(*targets).steps}
+    assert stages == {"source", "encode", "growth"}  # nothing but what growing needs
     assert load_recipe(empty_home / "pool" / "recipe.toml").score  # which stays in the project's own
 
 
@@ -150,7 +155,7 @@ def test_the_batch_is_on_the_desk_with_the_models_guess(app, home):
     assert progress(page) == "0 of 12 labelled · 1,388 of all items have no label yet"
     assert labels(page)["grow_accept"].startswith("Accept “")
     assert "Most alike among the labelled" in said(page)
-    assert "Blind to likeness within a batch, and noise." in said(page)
+    assert "Blind to redundancy within a batch, and noise." in said(page)
 
 
 def test_every_answer_is_on_the_disk_and_moves_on(app, home):
@@ -215,7 +220,7 @@ def test_many_are_labelled_and_accepted_at_once_and_undone_at_once(app, home):
 
 def current(home: Path) -> Batch:
     project = Project(home / "pool")
-    return batches.current(project.planned(batches.recipe_of(project.recipe)), project.log.all())
+    return batches.current(project.planned("query"), project.log.all())
 
 
 def test_the_batch_stays_on_the_desk_through_answers_and_a_reload(app, home):
@@ -233,17 +238,17 @@ def test_after_the_last_answer_the_next_batch_starts_with_one_click(app, home, s
         press(page, "accept")
     assert "This batch is done" in said(page)
     press(page, "done-button")
-    recipe, title, until = started[0]
-    assert (title, until, recipe.grow.batch) == ("Next batch", "query", 12)
+    recipe, title, targets = started[0]
+    assert (title, targets, recipe.grow.batch) == ("Next batch", ["query"], 12)
     before = current(home)
     assert len(before.rows) == 12  # until the job is done
-    run(recipe, home / "pool", device="cpu", until=until)
+    run(recipe, home / "pool", device="cpu", targets=targets)
     page = app("grow", project="pool")
     assert progress(page) == "0 of 12 labelled · 1,376 of all items have no label yet"
     after = current(home)
     assert not np.isin(after.rows, before.rows).any()
     press(page, "to_5")
-    run(recipe, home / "pool", device="cpu", until=until)  # as a simulation does, which plans the next batch too
+    run(recipe, home / "pool", device="cpu", targets=targets)  # as the command line does
     page = app("grow", project="pool")
     assert progress(page).startswith("1 of 12 labelled")
     assert current(home).key == after.key
@@ -267,8 +272,8 @@ def test_no_label_and_a_strategy_that_needs_some_names_those_that_do_not(app, em
     assert not page.button(key="grow_next").disabled
     page.selectbox(key="grow_strategy").set_value("margin").run()
     assert obstacles(page) == (
-        "Margin needs labels of at least two classes and there are none: label a few, or start with TypiClust, "
-        "ProbCover or Random."
+        "Margin needs labels of at least two classes and there are none: label a few, or start with k-center "
+        "greedy, ProbCover, Random or TypiClust."
     )
     page.selectbox(key="grow_strategy").set_value("random").run()
     page.selectbox(key="grow_candidates").set_value("seals").run()
@@ -310,10 +315,22 @@ def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
     type_in(page, "concept", "zebra")
     press(page, "next")
     recipe = started[0][0]
-    run(recipe, home / "pool", device="cpu", until="query")
+    run(recipe, home / "pool", device="cpu", targets=["query"])
     batch = current(home)
     assert batch.classes == ("any other", "zebra")
     assert batch.card["positives"] == 2
+
+
+def test_what_was_found_is_compared_with_the_pool_once_however_often_tiles_are_chosen(app, home, monkeypatch):
+    compared = []
+    monkeypatch.setattr(search, "cosines", lambda x, query: compared.append(len(x)) or cosines(x, query))
+    page = view(app("grow", project="pool"), "find")
+    type_in(page, "concept", "3")
+    page.radio(key="grow_find_way").set_value("items").run()
+    assert compared == [1797]  # with the five digits labelled 3
+    page.run()  # as a click on a tile does
+    press(page, "find_others")  # what is waiting has changed, what is searched for has not
+    assert compared == [1797]
 
 
 def _now(home: Path):
@@ -339,20 +356,6 @@ def test_the_sample_hides_all_labels_but_a_few_of_each_class_and_leaves_the_test
 
 
 # -- parts -----------------------------------------------------------------------------------------------------
-
-
-def test_search_ranks_by_cosine_like_the_whole_comparison_does():
-    rng = np.random.default_rng(0)
-    x, rows = rng.normal(size=(200, 8)).astype(np.float16), np.arange(0, 400, 2)
-    query, candidates = rng.normal(size=8), np.sort(rng.choice(rows, 150, replace=False))
-    found, alike = search.nearest(x, rows, candidates, query, 10)
-    full = x.astype(np.float64)
-    cosine = full @ query / np.linalg.norm(full, axis=1) / np.linalg.norm(query)
-    wanted = candidates[np.argsort(-cosine[candidates // 2])[:10]]
-    assert found.tolist() == wanted.tolist()
-    assert np.allclose(alike, cosine[wanted // 2], atol=1e-3)
-    assert len(search.nearest(x, rows, candidates[:3], query, 10)[0]) == 3
-    assert len(search.nearest(x, rows, candidates[:0], query, 10)[0]) == 0
 
 
 def test_an_image_is_encoded_as_the_pool_was():
@@ -384,19 +387,22 @@ def test_an_image_somebody_sends_is_opened_upright_and_what_is_none_gets_a_sente
             search.opened(data)
 
 
-def test_the_map_draws_the_batch_whatever_the_cap_and_outlines_it(home, monkeypatch):
-    monkeypatch.setattr(pool_map, "CAP", 200)
+def test_the_map_of_the_pool_rings_the_batch_and_greys_what_waits_for_a_label(home):
     items, now = _now(home)
     project, batch = Project(home / "pool"), current(home)
-    the_plan = project.planned(batches.recipe_of(project.recipe))
+    the_plan = project.planned("map")
     xy = pool_map.places(the_plan, len(items))
     pool = items.rows("train", "unlabeled")
-    figure, rows = pool_map.figure(xy, now, pool, batch.rows, items.column("id"), False)
-    assert len(rows) == 200
-    assert np.isin(batch.rows, rows).all()
-    outlined = [t.customdata[:, 0] for t in figure.data if t.marker.symbol == "diamond"]
-    assert sorted(np.concatenate(outlined)) == sorted(batch.rows)
-    assert figure.layout.annotations[0].text == "◇ this batch"
+    scene = pool_map.scene(xy, now, pool, batch.rows, pool[:3])
+    points, columns = encoding.points(xy), encoding.Columns()
+    told = scenes.message(scene, points, columns, dark=False)
+    ringed = np.frombuffer(columns.content[told["columns"]["ringed"]], np.uint32)
+    assert points.rows[ringed].tolist() == batch.rows.tolist()
+    assert told["ring"]["name"] == "in this batch"
+    codes = np.frombuffer(columns.content[told["panels"][0]["codes"]], np.uint16)
+    assert ((codes == encoding.FULL) == (now.labels[points.rows] < 0)).all()
+    assert (codes == encoding.FULL).any()
+    assert scene.selected.tolist() == pool[:3].tolist()
 
 
 def test_curves_are_means_and_spreads_over_seeds_and_random_is_held_against_by_seed():

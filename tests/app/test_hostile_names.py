@@ -71,7 +71,7 @@ def test_names_are_shown_letter_for_letter_and_nothing_in_them_runs(hostile):
             harmless(visit, page)
             seen[page] = everything(visit)
             if page == "map":
-                box = visit.tab.locator(".st-key-map_box .nsewdrag").first.bounding_box()
+                box = visit.tab.locator(".st-key-map_box canvas").first.bounding_box()
                 for x, y in ((0.5, 0.5), (0.3, 0.4)):  # hover texts
                     visit.tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
                     visit.tab.wait_for_timeout(300)

@@ -30,7 +30,7 @@ def served(house):
         (house / "secrets.toml").write_text(
             f"""[auth]
 redirect_uri = "http://127.0.0.1:{{port}}/oauth2callback"
-cookie_secret = "drawn by chance, for this test only"
+cookie_secret = "drawn at random, for this test only"
 client_id = "{CLIENT}"
 client_secret = "{SECRET}"
 server_metadata_url = "{issuer}/.well-known/openid-configuration"

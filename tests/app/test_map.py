@@ -1,5 +1,6 @@
 """The page map, without a browser: what it says when there is nothing, what selecting and acting does."""
 
+import json
 import tomllib
 
 import numpy as np
@@ -33,6 +34,11 @@ def labels(page: AppTest) -> dict[str, str]:
     return {button.key: button.label for button in page.button if button.key}
 
 
+def drawn(page: AppTest) -> dict:
+    """What the map's component was told last."""
+    return next(json.loads(one.proto.json) for one in page.get("bidi_component") if '"panels"' in one.proto.json)
+
+
 def said(page: AppTest) -> str:
     return " ".join(html.proto.body for html in page.get("html"))
 
@@ -43,7 +49,7 @@ def test_without_a_dataset_one_button_leads_to_the_data(app, empty_home):
     assert list(labels(page).values()) == ["Choose a dataset"]
     page.button(key="map_empty-button").click().run()
     assert not page.exception
-    assert not page.get("plotly_chart")
+    assert "own_upload" in [element.proto.id.rpartition("-")[2] for element in page.get("bidi_component")]
 
 
 def test_before_the_analysis_one_button_leads_to_it(app, project_home):
@@ -56,7 +62,7 @@ def test_before_the_analysis_one_button_leads_to_it(app, project_home):
 def test_the_map_is_drawn_and_nothing_can_be_done_until_something_is_chosen(app, project_home):
     page = app("map", project="digits")
     assert not page.exception
-    assert len(page.get("plotly_chart")) == 1
+    assert drawn(page)["n"] == 1438
     assert "All 1,438" in said(page)
     assert all(page.button(key=f"map_{action}").disabled for action in ("relabel", "drop", "keep", "review"))
 
@@ -91,17 +97,30 @@ def test_an_action_touches_what_is_selected_and_can_be_undone(app, project_home,
     assert "Undone" in page.toast[0].value
 
 
-def test_relabelling_says_that_the_scores_and_the_drawn_map_do_not_know_it(app, project_home):
+def test_relabelling_says_that_the_scores_do_not_know_it_and_colours_the_map_at_once(app, project_home):
     page = select(app("map", project="digits"), [3, 5])
+    before = drawn(page)
     page.selectbox(key="map_label").set_value("0").run()
     page.button(key="map_relabel").click().run()
     assert not page.exception
     assert decided(project_home).labels == {"digit-0003": "0", "digit-0005": "0"}
-    assert "2 items relabelled, not in the scores yet" in said(page)
-    assert {"map_update", "map_redraw"} <= set(labels(page))
-    page.button(key="map_redraw").click().run()
+    assert "2 items relabelled since the scores were computed" in said(page)
+    assert "map_update" in labels(page)
+    after = drawn(page)
+    assert after["panels"][0]["codes"] != before["panels"][0]["codes"]
+    assert after["columns"]["places"] == before["columns"]["places"]
+
+
+def test_similar_items_are_selected_on_the_map_and_shown(app, project_home):
+    row = int(Project(project_home / "digits").store.train[0])
+    page = select(app("map", project="digits"), [row])
+    page.session_state["map:opened:digits"] = row
+    page.run()
+    before = drawn(page)["selection"]
+    page.button(key="map_similar").click().run()
     assert not page.exception
-    assert "map_redraw" not in labels(page)
+    assert labels(page)["map_clear"] == "13 selected"
+    assert drawn(page)["selection"]["token"] != before["token"]
 
 
 def test_one_item_is_shown_from_close_by_with_the_actions_on_it_alone(app, project_home):
@@ -135,8 +154,8 @@ def test_filters_leave_fewer_items_on_the_map(app, project_home):
     page = app("map", project="digits")
     page.multiselect(key="map_classes").set_value(["3", "4"]).run()
     assert not page.exception
-    shown = [caption.value for caption in page.caption]
-    assert any(text.startswith(("28", "29", "30")) for text in shown), shown  # about 144 items of a class
+    assert 280 <= int(said(page).partition("All ")[2].split("<")[0]) < 310  # about 144 items of a class
+    assert drawn(page)["columns"]["shown"] is not None
     page.toggle(key="map_flagged").set_value(True).run()
     assert not page.exception
 
@@ -145,7 +164,7 @@ def test_without_probabilities_and_flags_the_map_still_works(app, project_home):
     only(project_home, "source", "encode", "map")
     page = select(app("map", project="digits"), [3])
     assert not page.exception
-    assert len(page.get("plotly_chart")) == 1
+    assert drawn(page)["columns"]["values"] is None
     page.session_state["map:opened:digits"] = 3
     assert not page.run().exception
 
@@ -176,12 +195,3 @@ def test_items_without_pictures_and_without_a_test_split_are_shown_too(app, empt
     assert not page.run().exception
     page.switch_page("pages/review.py").run()
     assert not page.exception
-
-
-def test_above_the_cap_a_sample_is_drawn_and_the_page_says_so(app, project_home, monkeypatch):
-    monkeypatch.setattr("curation.ui.map.selection.CAP", 120)
-    monkeypatch.setattr("curation.ui.map.selection.HARDEST", 20)
-    page = app("map", project="digits")
-    assert not page.exception
-    assert page.caption[0].value.startswith("120 of 1,438 drawn: the 60 most suspicious of")
-    assert not select(page, [3, 5]).exception

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from curation.data.budget import quotas
-from curation.engine.recipe import Prune, load_recipe
+from curation.engine.recipe import load_recipe
+from curation.engine.stages.prune import Prune
 from curation.ui.prune.preview import facts, known_mistakes, preview
 
 
@@ -37,7 +38,7 @@ def test_a_subset_that_is_there_is_shown_whatever_share_was_asked_before(project
     raw = {"use": "trusted_coverage", "name": "x", "keep": 0.05, "feedback": "none", "balance": True}
     there = {name: part for name, part in tomllib.loads(project.recipe.toml()).items() if name in ("source", "encode")}
     recipe = parse_recipe({**there, "prune": [raw]})
-    run(recipe, project.folder, until="prune", device="cpu", keep_recipe=False)
+    run(recipe, project.folder, targets=["prune"], device="cpu", keep_recipe=False)
     params = {**_params("trusted_coverage"), "feedback": "none"}
     for balance in (True, False):  # it balances anyway: the same subset
         asked = section(use="trusted_coverage", keep=0.05, params=params, balance=balance)
@@ -108,7 +109,7 @@ def test_a_preview_is_what_the_run_will_take(project):
     raw = {"use": "by_score", "name": "x", "keep": 0.2, "balance": True}
     there = {name: part for name, part in tomllib.loads(project.recipe.toml()).items() if name in ("source", "encode")}
     recipe = parse_recipe({**there, "prune": [raw]})
-    run(recipe, project.folder, until="prune", device="cpu", keep_recipe=False)
+    run(recipe, project.folder, targets=["prune"], device="cpu", keep_recipe=False)
     card = next(c for c in project.workspace.cards() if c["stage"] == "prune" and c["params"].get("keep") == 0.2)
     rows = np.load(project.workspace.path("prune", card["key"]) / "rows.npy")
     assert set(rows.tolist()) == set(shown.tolist())

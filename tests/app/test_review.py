@@ -56,9 +56,9 @@ def test_the_first_item_is_shown_with_both_labels_the_reasons_and_how_many_mista
     assert progress(page)[2] == 1
     assert labels(page)["review_accept"].startswith("Change to “")
     words = said(page)
-    assert "A model that never saw it says" in words
+    assert "A model trained without this item says" in words
     assert "most suspicious of 1,438" in words
-    assert "of 72 planted mistakes among" in words
+    assert "of 72 planted mistakes among the" in words
 
 
 def test_every_answer_moves_on_and_is_kept_at_once(app, project_home):
@@ -75,7 +75,7 @@ def test_every_answer_moves_on_and_is_kept_at_once(app, project_home):
     assert progress(page) == (3, total, 4)
     press(page, "skip")
     assert progress(page) == (3, total, 5)
-    assert "1 item relabelled, not in the scores yet" in said(page)
+    assert "1 item relabelled since the scores were computed" in said(page)
 
 
 def test_undo_goes_back_to_the_item_it_concerns(app, project_home):

@@ -112,7 +112,7 @@ def test_a_file_over_the_limit_is_refused_in_words_and_leaves_nothing(served, ho
     connection.request("PUT", f"/winnow/upload/{TOKEN}/a3/big.zip", (b"0" * 1_000_000 for _ in range(401)), OWN)
     answer = connection.getresponse()
     assert answer.status == 413
-    assert json.loads(answer.read())["error"] == "big.zip is larger than 400 MB, the limit of one upload"
+    assert json.loads(answer.read())["error"] == "big.zip is larger than 400 MB, the limit for one file"
     assert not list((home / ".uploads" / TOKEN / "a3").iterdir())
 
 
@@ -157,7 +157,7 @@ def test_what_arrived_is_recognised_by_its_names(empty_home, files, kind, name, 
 @pytest.mark.parametrize("attempt", ["a2", "..", "../a1", ""])
 def test_an_attempt_that_stored_nothing_is_refused(empty_home, attempt):
     (empty_home / ".uploads" / TOKEN / "a1").mkdir(parents=True)
-    with pytest.raises(SourceError, match="nothing arrived"):
+    with pytest.raises(SourceError, match="the upload did not arrive"):
         uploaded(TOKEN, attempt)
 
 
@@ -217,7 +217,7 @@ def test_what_is_no_dataset_is_one_sentence_and_a_folder_chosen_next_keeps_its_c
     visit.tab.locator("input.pick-files").set_input_files(tmp_path / "letter.docx")
     alert = visit.tab.locator('[data-testid="stAlert"]')
     alert.wait_for()
-    assert "'letter.docx' is no kind of dataset known here" in alert.inner_text()
+    assert "'letter.docx' is not a kind of data Winnow reads" in alert.inner_text()
     assert not list((home / ".uploads").rglob("letter.docx"))
     visit.settle()
     visit.tab.locator("input.pick-folder").set_input_files(classes(tmp_path / "shades"))
@@ -239,7 +239,7 @@ def test_an_upload_can_be_stopped_and_costs_the_server_no_memory(served, home, b
     limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 50_000_000}
     line.send("Network.emulateNetworkConditions", limits)
     visit.tab.locator("input.pick-files").set_input_files(tmp_path / "huge.tar")
-    visit.tab.locator(".state", has_text="huge.tar has 412.0 MB; one file may have 400.0 MB.").wait_for()
+    visit.tab.locator(".state", has_text="huge.tar has 412.0 MB; the limit for one file is 400.0 MB.").wait_for()
     before = server.memory_info().rss
     visit.tab.locator("input.pick-files").set_input_files(tmp_path / "big.tar")
     visit.tab.locator(".state", has_text="of 300.0 MB").wait_for()

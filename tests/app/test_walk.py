@@ -23,12 +23,11 @@ def test_from_the_sample_to_a_manifest_in_the_browser(tmp_path):
         visit.quiet()
         folder = tmp_path / "home" / "digits"
 
-        # map: a lasso selects, the gallery follows, the figure is not sent again, the selection survives pages
+        # map: a lasso selects, the gallery follows, the selection survives pages
         part(tab, ".st-key-open_map button").click()
-        part(tab, ".st-key-map_box .nsewdrag").wait_for(timeout=SLOW)
+        part(tab, ".st-key-map_box .count").wait_for(timeout=SLOW)
         visit.settle()
-        tab.wait_for_timeout(1500)
-        visit.lasso(part(tab, ".st-key-map_box"), [(0.05, 0.05), (0.95, 0.05), (0.95, 0.95), (0.05, 0.95)])
+        visit.lasso(part(tab, ".st-key-map_box canvas"), [(0.05, 0.05), (0.95, 0.05), (0.95, 0.95), (0.05, 0.95)])
         chip = part(tab, ".st-key-map_clear button")
         chip.wait_for(timeout=60_000)
         visit.settle()

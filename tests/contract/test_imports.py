@@ -139,10 +139,11 @@ def test_only_the_face_imports_streamlit(path):
 
 # Under curation/ui: what is computed, not drawn, so that it can be tested and moved without a page.
 PURE = (
-    *("grow/batches", "grow/curves", "map/selection", "parts/catalogue", "parts/chart_style", "parts/charts"),
+    *("grow/batches", "grow/curves", "map/clusters", "map/colours", "map/encoding", "map/lasso", "map/scene"),
+    *("map/selection", "parts/catalogue", "parts/chart_style", "parts/charts"),
     *("parts/csv_download", "parts/thumbnails", "parts/tiles", "review/queue", "start/overview", "start/presets"),
     *("start/source_kind", "state/item_state", "verify/accuracy_figure", "verify/curve_figure", "verify/panels"),
-    *("verify/proxy_check", "verify/summary", "verify/trials"),
+    *("verify/proxy_check", "verify/summary", "verify/choices"),
 )
 
 

@@ -123,8 +123,8 @@ def main(how: str, recipe: Path, top: Path, every: int = 1, first: int = 1) -> d
 
     half, work, out = top / "half", top / "w", Path("out")
 
-    def once(workspace: Path, until: str | None = None) -> None:
-        run(load_recipe(recipe), workspace, until=until, device="cpu")
+    def once(workspace: Path, targets: tuple[str, ...] | None = None) -> None:
+        run(load_recipe(recipe), workspace, targets=targets, device="cpu")
 
     def decide(workspace: Path) -> None:
         """As a click does; in the manifest of every run that follows."""
@@ -133,7 +133,7 @@ def main(how: str, recipe: Path, top: Path, every: int = 1, first: int = 1) -> d
     once(top / "warm")  # imports everything there is to import
     shutil.rmtree(top / "warm")
     shutil.rmtree(out)
-    assert forked(lambda: once(half, "encode")) == 0
+    assert forked(lambda: once(half, ("encode",))) == 0
     decide(half)
 
     def broken(at: int, kind: str = how) -> None:

@@ -5,6 +5,8 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from curation.data.view import View
+from curation.maths.similarity import exact
+from curation.maths.similarity.exact import cosines, most_similar
 from curation.methods.evidence.neighbours import gather, recall
 
 
@@ -72,3 +74,28 @@ def test_recall_counts_what_is_there():
     rows = np.arange(50)
     assert recall(exact, exact, rows) == 1.0
     assert recall(half, exact, rows) == 0.5
+
+
+def test_one_vector_is_compared_with_all_rows_or_some_as_the_whole_comparison_does():
+    rng = np.random.default_rng(0)
+    x, query = rng.normal(size=(2000, 8)).astype(np.float16), rng.normal(size=8)
+    x[7] = 0
+    whole = x.astype(np.float64)
+    lengths = np.maximum(np.linalg.norm(whole, axis=1), 1e-9)
+    expected = whole @ query / lengths / np.linalg.norm(query)
+    np.testing.assert_allclose(cosines(x, query), expected, atol=1e-6)
+    some = np.sort(rng.choice(2000, 150, replace=False))
+    positions, alike = most_similar(x, query, some, 10)
+    assert positions.tolist() == some[np.argsort(-expected[some])[:10]].tolist()
+    np.testing.assert_allclose(alike, expected[positions], atol=1e-6)
+    assert len(most_similar(x, query, some[:3], 10)[0]) == 3
+    assert len(most_similar(x, query, some[:0], 10)[0]) == 0
+
+
+def test_a_comparison_in_blocks_is_the_same_as_in_one(monkeypatch):
+    x = data(500, 16)
+    whole = cosines(x, x[3]), most_similar(x, x[3], np.arange(100, 400), 5)
+    monkeypatch.setattr(exact, "_BLOCK", 16 * 70)
+    parts = cosines(x, x[3]), most_similar(x, x[3], np.arange(100, 400), 5)
+    assert np.allclose(whole[0], parts[0], atol=1e-6)
+    assert whole[1][0].tolist() == parts[1][0].tolist()

@@ -93,7 +93,7 @@ def test_scores_without_an_order_are_refused(proxy, target, words):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"full": 0}, "everything takes 0"),
+        ({"full": 0}, "Training on the full data takes 0 seconds"),
         ({"proxy": -1}, "time for proxy is -1"),
         ({"kept": 0}, "share kept is 0"),
         ({"trainings": 0}, "trainings is 0"),

@@ -137,7 +137,7 @@ def test_room_is_the_mean_distance_to_the_nearest_of_all_others():
     x[5] = x[9]  # a copy is a neighbour at distance 0
     distance = np.sqrt(((x[:, None].astype(np.float64) - x[None]) ** 2).sum(axis=2))
     np.fill_diagonal(distance, np.inf)
-    np.testing.assert_allclose(mean_knn_distance(x, 4), np.sort(distance, axis=1)[:, :4].mean(axis=1), atol=1e-3)
+    np.testing.assert_allclose(mean_knn_distance(x, 4), np.sort(distance, axis=1)[:, :4].mean(axis=1), rtol=1e-5)
     assert mean_knn_distance(x[:3], 10) == pytest.approx(
         distance[:3, :3].sum(axis=1, where=distance[:3, :3] < np.inf) / 2
     )

@@ -16,13 +16,14 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from curation.data.view import View
-from curation.engine import registry, simulation
-from curation.engine.active_learning import OTHERS, Learner, Reach, as_concept, next_batch, reachable
+from curation.engine import registry
 from curation.errors import InputError
 from curation.maths.acquisition import top, value
 from curation.maths.similarity.index import Exact, Inverted, build, recall
 from curation.methods.queries import active_search, badge, probcover, query_synthesis, typiclust
 from curation.methods.students import logistic
+from curation.training import simulation
+from curation.training.active_learning import OTHERS, Learner, Reach, as_concept, next_batch, reachable
 
 
 def ask(name: str, view: View, budget: int, seed: int = 0, **params) -> list[int]:
@@ -82,7 +83,7 @@ def test_cost_divides_doubt_and_without_weight_it_is_margin():
 @pytest.mark.parametrize("name", ["most_likely_positive", "active_search"])
 def test_looking_for_one_concept_among_three_classes_is_a_sentence(name):
     view = View.of(known=np.array([0, 1, 2, -1]), predicted=np.full((4, 3), 1 / 3), embeddings=cloud(4), classes="abc")
-    with pytest.raises(InputError, match="there are 3 classes: name one by concept"):
+    with pytest.raises(InputError, match="there are 3 classes: set `concept`"):
         ask(name, view, 1)
 
 
@@ -454,9 +455,7 @@ def test_a_reach_too_small_for_the_batch_is_filled_up_at_random_and_says_so():
 
 
 def test_the_exact_index_finds_what_a_sorted_list_does(monkeypatch):
-    from curation.maths.similarity import index
-
-    monkeypatch.setattr(index, "_BLOCK", 16)  # so that blocks are merged
+    monkeypatch.setattr("curation.maths.similarity.exact._ROWS", 16)  # so that blocks are merged
     x = cloud(70, 6).astype(np.float16)
     cosine = unit(x.astype(np.float64)) @ unit(x.astype(np.float64)).T
     wanted = np.argsort(-cosine[:5], axis=1)[:, :9]

@@ -258,7 +258,7 @@ def test_ies_measures_the_bend_of_a_history_as_worked_out_by_hand():
     r = rule("ies", 1)
     for loss in (2.0, 1.5, 1.2, 1.0, 0.9, 0.85):
         r.update(np.array([0]), np.array([loss], np.float32), None)
-    assert r.bend.mean(axis=0)[0] == pytest.approx(0.0833333, abs=1e-6)
+    assert r.bend[0].mean() == pytest.approx(0.0833333, abs=1e-6)
     assert len(r.begin_epoch(0, 1)[0]) == 1
 
 

@@ -142,7 +142,7 @@ def test_unknown_names_of_constants_name_the_nearest():
 def test_every_constant_says_its_unit_source_and_standing_and_is_in_the_docs():
     from pathlib import Path
 
-    page = (Path(module.__file__).parents[2] / "docs" / "savings.md").read_text(encoding="utf-8")
+    page = (Path(module.__file__).parents[3] / "docs" / "savings.md").read_text(encoding="utf-8")
     default = Constants()
     constants = [getattr(default, f.name) for f in fields(default)]
     constants += [c for pair in DEVICES.values() for c in pair] + list(REGIONS.values())

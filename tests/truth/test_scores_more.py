@@ -57,27 +57,11 @@ def labelled_cloud(n=120, classes=3, seed=0):
     return x, labels
 
 
-@pytest.mark.parametrize("k", [2, 5, 10])
-def test_knn_shapley_is_cleanlabs_turned_round_and_not_averaged(k):
-    from cleanlab.data_valuation import data_shapley_knn
-    from scipy.sparse import csr_matrix
-
-    x, labels = labelled_cloud()
-    graph = toy.neighbours(x, 12)
-    n = len(labels)
-    indices, distances = graph.indices[:, :k], graph.distances[:, :k].astype(float)
-    theirs = data_shapley_knn(
-        labels, knn_graph=csr_matrix((distances.ravel(), indices.ravel(), np.arange(n + 1) * k)), k=k
-    )
-    made = knn_shapley.score(View.of(neighbours=graph, labels=labels), k=k)
-    np.testing.assert_allclose((1 - made / n) / 2, theirs, atol=1e-12)
-
-
-def test_with_everybody_in_the_neighbourhood_it_is_the_shapley_value_itself():
-    """By its definition: what an item adds to the k-NN vote, averaged over all orders of arrival. The truncated form
-    leaves out what the farthest adds, the same for all, so values agree once the farthest is given 0."""
+@pytest.mark.parametrize("k", [1, 2, 5, 9])
+def test_knn_shapley_is_the_shapley_value_itself(k):
+    """By its definition: what an item adds to the vote of the k nearest there are, averaged over all orders of arrival."""
     rng = np.random.default_rng(3)
-    others, k = 5, 5  # k voters at most, as many as there are others: the truncation is exact up to the constant
+    others = 5
     x, labels = rng.normal(size=(others + 1, 3)), np.array([0, 1, 0, 1, 1, 0])
     graph = toy.neighbours(x, others)
     expected = np.zeros(others + 1)
@@ -87,31 +71,33 @@ def test_with_everybody_in_the_neighbourhood_it_is_the_shapley_value_itself():
             ranked = [j for j in graph.indices[i] if j in coalition]
             return sum(labels[j] == labels[i] for j in ranked[:k]) / k
 
-        shapley = dict.fromkeys((j for j in range(others + 1) if j != i), 0.0)
-        orders = list(itertools.permutations(shapley))
+        orders = list(itertools.permutations(j for j in range(others + 1) if j != i))
         for order in orders:
             for at, j in enumerate(order):
-                shapley[j] += (value(order[: at + 1]) - value(order[:at])) / len(orders)
-        farthest = shapley[graph.indices[i][-1]]
-        for j, worth in shapley.items():
-            expected[j] += worth - farthest
-    made = knn_shapley.score(View.of(neighbours=graph, labels=labels), k=k)
-    np.testing.assert_allclose(made, -expected, atol=1e-9)
+                expected[j] += (value(order[: at + 1]) - value(order[:at])) / len(orders)
+    np.testing.assert_allclose(knn_shapley.score(View.of(embeddings=x, labels=labels), k=k), -expected, atol=1e-9)
 
 
-def test_an_item_that_stands_among_strangers_is_harmful_and_one_nobody_knows_is_not():
+def test_knn_shapley_in_blocks_is_the_published_recursion(monkeypatch):
+    monkeypatch.setattr(knn_shapley, "_BLOCK", 500)  # four items at a time
+    x, labels = labelled_cloud()
+    n, k = len(labels), 10
+    expected = np.zeros(n)
+    for i, near in enumerate(toy.neighbours(x, n - 1).indices):
+        match = labels[near] == labels[i]
+        worth = match[-1] / (n - 1)
+        expected[near[-1]] += worth
+        for place in range(n - 2, 0, -1):  # from 1, as in theorem 1
+            worth += (float(match[place - 1]) - match[place]) / k * min(k, place) / place
+            expected[near[place - 1]] += worth
+    np.testing.assert_allclose(knn_shapley.score(View.of(embeddings=x, labels=labels), k=k), -expected, atol=1e-9)
+
+
+def test_an_item_that_stands_among_strangers_is_harmful():
     x, labels = labelled_cloud()
     labels[0] = (labels[0] + 1) % 3
-    made = knn_shapley.score(View.of(neighbours=toy.neighbours(x, 10), labels=labels))
-    nobody = np.setdiff1d(np.arange(120), toy.neighbours(x, 9).indices)
+    made = knn_shapley.score(View.of(embeddings=x, labels=labels))
     assert made[0] > np.quantile(made, 0.9)
-    assert (made[nobody] == 0).all()
-
-
-def test_knn_shapley_of_more_neighbours_than_were_gathered_says_so():
-    x, labels = labelled_cloud()
-    with pytest.raises(InputError, match="k = 9"):
-        knn_shapley.score(View.of(neighbours=toy.neighbours(x, 8), labels=labels), k=9)
 
 
 # -- CLIP alignment -------------------------------------------------------------------------------------------
@@ -156,7 +142,7 @@ def test_a_class_whose_name_fits_badly_does_not_make_all_of_its_items_suspicious
 
 def test_clip_alignment_says_when_pictures_and_names_cannot_be_compared():
     view = View.of(embeddings=np.ones((3, 4)), class_embeddings=np.ones((2, 5)), labels=np.array([0, 1, 0]))
-    with pytest.raises(InputError, match="4 numbers and class names 5"):
+    with pytest.raises(InputError, match="4 dimensions and class names 5"):
         clip_alignment.score(view)
     alone = View.of(embeddings=np.ones((3, 4)), class_embeddings=np.ones((1, 4)), labels=np.zeros(3, int))
     with pytest.raises(InputError, match="choose similarity"):

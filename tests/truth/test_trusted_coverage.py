@@ -4,6 +4,9 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given as drawing
+from hypothesis import settings
+from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from curation.data.view import View
@@ -11,10 +14,6 @@ from curation.maths.selection.weighted_facility_location import weighted_facilit
 from curation.methods.evidence import dynamics, probabilities, second_opinion
 from curation.methods.pruners import trusted_coverage
 from curation.methods.students import head
-from hypothesis import given as drawing
-from hypothesis import settings
-from hypothesis import strategies as st
-
 from tests import toy
 
 STUDENTS = {"head": partial(head.train, device="cpu")}
@@ -176,12 +175,17 @@ def any_set(draw):
     sizes = draw(st.lists(st.integers(1, 25), min_size=1, max_size=6))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     truth = np.repeat(np.arange(len(sizes)), sizes)
-    x = draw(st.sampled_from([0.0, 0.5, 5.0])) * rng.normal(size=(len(sizes), 4))[truth] + rng.normal(size=(len(truth), 4))
+    x = draw(st.sampled_from([0.0, 0.5, 5.0])) * rng.normal(size=(len(sizes), 4))[truth] + rng.normal(
+        size=(len(truth), 4)
+    )
     wrong = rng.random(len(truth)) < draw(st.sampled_from([0.0, 0.1, 0.5, 0.9]))
     labels = np.where(wrong, rng.integers(len(sizes), size=len(truth)), truth)
     groups = np.minimum(np.arange(len(truth)), draw(st.integers(0, len(truth))))  # the last ones are all one item
     x[groups == groups[-1]] = x[groups == groups[-1]][0]
-    opinion = rng.dirichlet(np.ones(len(sizes)), size=len(truth)) + draw(st.sampled_from([0, 1, 9])) * np.eye(len(sizes))[truth]
+    opinion = (
+        rng.dirichlet(np.ones(len(sizes)), size=len(truth))
+        + draw(st.sampled_from([0, 1, 9])) * np.eye(len(sizes))[truth]
+    )
     told = opinion / opinion.sum(axis=1, keepdims=True)
     view = View.of(
         labels=labels, groups=groups, embeddings=x.astype(np.float32), neighbours=toy.neighbours(x, 20),

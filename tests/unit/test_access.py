@@ -1,10 +1,15 @@
 """Who is let in: what a login's claims stand for, and that whatever cannot be decided lets nobody in."""
 
 import json
+from inspect import signature
 
 import pytest
+from starlette.requests import Request
 from streamlit import config
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.secrets import secrets_singleton
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from curation.engine.recipe import parse_recipe
 from curation.errors import AccessError, InputError, SourceError
@@ -40,7 +45,7 @@ def test_without_auth_nobody_has_to_log_in(secrets):
 
 
 def test_with_auth_nobody_is_in_who_did_not_log_in(secrets):
-    secrets('[auth]\ncookie_secret = "drawn by chance, and long"\n')
+    secrets('[auth]\ncookie_secret = "drawn at random, and long"\n')
     with pytest.raises(AccessError, match="log in first"):
         access.visitor()
 
@@ -49,9 +54,9 @@ def test_with_auth_nobody_is_in_who_did_not_log_in(secrets):
     ("text", "users", "said"),
     [
         ("[auth\n", "", "cannot be read"),
-        ('[auth]\nclient_id = "x"\n', "", "needs a cookie_secret of 24"),
-        ('[auth]\ncookie_secret = "xxx"\n', "", "needs a cookie_secret of 24"),
-        (None, "ada@lab.example", "WINNOW_USERS is set and secrets.toml has no"),
+        ('[auth]\nclient_id = "x"\n', "", "needs a cookie_secret of at least 24"),
+        ('[auth]\ncookie_secret = "xxx"\n', "", "needs a cookie_secret of at least 24"),
+        (None, "ada@lab.example", "WINNOW_USERS is set but secrets.toml has no"),
     ],
 )
 def test_a_mistake_in_the_configuration_lets_nobody_in(secrets, monkeypatch, text, users, said):
@@ -168,3 +173,36 @@ def test_with_a_login_the_app_runs_no_code_and_no_file_from_outside(ada, change,
 
 def test_the_sample_may_be_run_by_everyone(ada):
     allowed_paths.check_recipe(parse_recipe({"source": {"use": "sample"}, "verify": {"use": "head", "seeds": 1}}))
+
+
+# -- the parts of Streamlit that are not public, which the guard stands on -----------------------------------------
+
+LOGIN = '[auth]\ncookie_secret = "drawn at random, and long"\nredirect_uri = "https://winnow.example/oauth2callback"\n'
+
+
+def request_with(**cookies: str) -> Request:
+    header = "; ".join(f"{name}={value}" for name, value in cookies.items()).encode()
+    return Request({"type": "http", "headers": [(b"cookie", header)]})
+
+
+def test_a_cookie_that_streamlit_signed_is_read_and_any_other_is_nobody(secrets):
+    secrets(LOGIN)
+    name, claims = "_streamlit_user", {**ADA, "origin": "https://winnow.example"}
+    signed = create_signed_value("drawn at random, and long", name, json.dumps(claims)).decode()
+    assert access.claims_of(request_with(**{name: signed})) == ADA
+    forged = create_signed_value("another secret", name, json.dumps(claims)).decode()
+    for request in (request_with(), request_with(**{name: forged}), request_with(**{name: signed + "x"})):
+        assert access.claims_of(request) == {}
+    elsewhere = json.dumps({**claims, "origin": "https://evil.example"})
+    signed = create_signed_value("drawn at random, and long", name, elsewhere).decode()
+    assert access.claims_of(request_with(**{name: signed})) == {}
+
+
+def test_what_the_app_takes_from_inside_streamlit_is_still_there():
+    assert list(signature(access.sockets._get_signed_cookie_with_chunks).parameters) == ["cookies", "cookie_name"]
+    assert list(signature(access.sockets._parse_decoded_user_cookie).parameters) == ["decoded_cookie", "origin"]
+    assert list(signature(access.sockets.is_host_allowed).parameters) == ["host"]
+    assert access.names.USER_COOKIE_NAME == "_streamlit_user"
+    assert callable(access.auth_util.is_authlib_installed)
+    assert hasattr(PagesManager, "uses_pages_directory")  # app.py sets it
+    assert get_script_run_ctx(suppress_warning=True) is None

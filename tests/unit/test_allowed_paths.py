@@ -77,5 +77,7 @@ def test_an_export_goes_nowhere_else(house, text, said):
 def test_the_kind_of_a_path_is_told_by_its_name_or_refused(house):
     (house / "data" / "a.b.zip").mkdir()
     assert source_kind.kind_of(house / "data" / "a.b.zip") == "folder"  # whatever a folder is called
-    with pytest.raises(SourceError, match=r"'photo.jpg' is no kind of dataset known here; expected a folder"):
+    with pytest.raises(
+        SourceError, match=r"'photo.jpg' is not a kind of data Winnow reads: expected a folder, archive"
+    ):
         source_kind.kind_of(house / "photo.jpg")

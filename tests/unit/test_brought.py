@@ -65,8 +65,8 @@ def test_in_sample_probabilities_are_called_so(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({"ids": ["c", "a", "z"]}, "says nothing of 1 of 3 train items, the first is 'b'"),
-        ({"ids": ["c", "a", "a"]}, "the id 'a' is there twice"),
+        ({"ids": ["c", "a", "z"]}, "has no rows for 1 of 3 train items, the first is 'b'"),
+        ({"ids": ["c", "a", "a"]}, "the id 'a' appears twice"),
         ({"ids": ["c", "a"]}, "2 ids for 3 rows"),
         ({"probabilities": P[:, :2]}, "has 2 columns and the data set 3 classes"),
         ({"probabilities": P[0]}, "expected numbers"),

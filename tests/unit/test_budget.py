@@ -27,6 +27,23 @@ def test_quotas_with_less_room_than_proportional_flow_to_the_other_classes(count
     assert (got <= capacity).all()
 
 
+@given(st.lists(st.integers(0, 30), min_size=2, max_size=6), st.booleans())
+def test_no_class_gets_less_as_the_budget_grows(counts, tight):
+    counts = np.array(counts)
+    capacity = counts // 2 if tight else counts
+    totals = range(int(capacity.sum()) + 1)
+    assert (np.diff([quotas(counts, total, capacity) for total in totals], axis=0) >= 0).all()
+
+
+def test_quotas_are_those_of_sainte_lague():
+    # The textbook's example: 7 seats for 53,000, 24,000 and 23,000 votes (Wikipedia, Sainte-Laguë method).
+    assert quotas(np.array([53_000, 24_000, 23_000]), 7).tolist() == [3, 2, 2]
+
+
+def test_classes_without_a_count_come_last():
+    assert quotas(np.array([0.0, 2.0, 0.0]), 3, np.array([2, 2, 2])).tolist() == [1, 2, 0]
+
+
 def test_quotas_are_proportional_within_one():
     counts = np.array([500, 300, 200])
     for total in (1, 7, 99, 250, 1000):

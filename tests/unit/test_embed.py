@@ -235,7 +235,7 @@ def test_a_resumed_run_starts_with_the_batch_that_fitted(tmp_path):
 
 
 def test_when_not_even_one_image_fits_one_sentence_says_so(tmp_path):
-    with pytest.raises(RunError, match="memory of cpu does not hold this encoder and a single image"):
+    with pytest.raises(RunError, match="memory of cpu is too small for this encoder and a single image"):
         run(tmp_path, encoder(Small(most=0), batch=8))
 
 
@@ -257,7 +257,7 @@ def test_a_vanished_file_is_named(tmp_path, workers):
     found = Images(items, np.arange(5))
     with pytest.raises(SourceError) as error:
         embed(encoder(), found, tmp_path, device="cpu", progress=quiet, workers=workers)
-    assert str(error.value).startswith("3.png was readable when the data was read and is not now (the file is missing)")
+    assert str(error.value).startswith("3.png can no longer be read (the file is missing)")
     assert "\n" not in str(error.value)
 
 

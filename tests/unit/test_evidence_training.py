@@ -113,6 +113,30 @@ class Watched:
         return Predictor(logits=logits, features=logits, passes=len(view))
 
 
+def test_groups_of_several_classes_are_spread_as_evenly_as_scikit_learn_spreads_them():
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    left = []
+    for seed in range(12):
+        draw = np.random.default_rng(seed)
+        groups = draw.choice(60, 1200, p=draw.dirichlet(np.ones(60)))
+        labels = np.array([draw.choice(4, p=p) for p in draw.dirichlet(np.ones(4) * 0.5, size=60)[groups]])
+        theirs = np.empty(1200, int)
+        for fold, (_, rows) in enumerate(StratifiedGroupKFold(5).split(labels, labels, groups)):
+            theirs[rows] = fold
+        ours = assign(labels, groups, 5, np.random.default_rng(0))
+        assert all(len(set(ours[groups == group])) == 1 for group in np.unique(groups))
+        left.append((uneven(labels, ours), uneven(labels, theirs)))
+    ours, theirs = np.mean(left, axis=0)
+    assert ours <= theirs
+
+
+def uneven(labels, fold):
+    """Rows that are in another fold than an even spread of every class would put them."""
+    table = np.histogram2d(labels, fold, bins=(4, 5), range=((0, 4), (0, 5)))[0]
+    return np.abs(table - table.mean(axis=1, keepdims=True)).sum()
+
+
 def test_every_row_is_predicted_once_by_a_student_that_knows_neither_it_nor_its_copies():
     groups = np.arange(30) // 2
     watched = Watched()

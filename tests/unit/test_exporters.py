@@ -313,7 +313,7 @@ def test_an_image_that_is_gone_is_one_sentence_and_leaves_nothing(files, tmp_pat
 
 def test_features_alone_cannot_become_a_folder(tmp_path):
     items = make_items(ids=["a"], labels=["x"], splits=["train"], features=np.ones((1, 2)))
-    with pytest.raises(InputError, match="writes images and this source brings none; use csv or parquet"):
+    with pytest.raises(InputError, match="writes images and this source has none; use csv or parquet"):
         folder.write(manifest(["a"], ["train"], ["x"], [True], [1]), path=tmp_path / "out", items=items)
 
 
@@ -458,3 +458,16 @@ def test_a_link_put_in_an_images_place_is_not_exported(files, tmp_path, how):
     with pytest.raises(InputError, match="a link that leads out of the folder; run the source again"):
         folder.write(table, path=tmp_path / "out", how=how, items=items)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", ["copy", "link"])
+def test_a_file_whose_name_is_no_utf8_is_exported_all_the_same(tmp_path, how):
+    (tmp_path / "d" / "a").mkdir(parents=True)
+    Image.new("L", (4, 3), 7).save(tmp_path / "x.png")
+    (tmp_path / "x.png").rename(tmp_path / "d" / "a" / "caf\udce9.png")
+    items = folder_source.read(path=tmp_path / "d", progress=lambda *_: None)
+    kept = manifest(items.column("id").tolist(), ["train"], ["a"], [True], [1], paths=items.column("path").tolist())
+    (top,) = folder.write(kept, path=tmp_path / "kept", how=how, items=items)
+    (file,) = top.rglob("*.png")
+    assert file.relative_to(top).as_posix() == "train/a/caf_xe9.png"
+    assert Image.open(file).getpixel((0, 0)) == 7

@@ -211,7 +211,7 @@ def test_a_workspace_removed_during_a_run_is_said_and_does_not_come_back(recipe,
         if progress.label.startswith("flag"):
             shutil.rmtree(folder, ignore_errors=True)
 
-    with pytest.raises(WinnowError, match="is gone: it was removed or moved while it was open"):
+    with pytest.raises(WinnowError, match="is gone: it was deleted or moved while it was open"):
         run(load_recipe(recipe), folder, device="cpu", on_progress=remove)
     assert not folder.exists()
     run(load_recipe(recipe), folder, device="cpu")
@@ -247,7 +247,7 @@ def test_what_killed_runs_left_behind_is_cleared_and_what_others_work_on_is_not(
     (space.folder / f".recipe.toml.{dead.pid}").write_text("half")
     (space.folder / f".recipe.toml.{os.getppid()}").write_text("another process is writing this")
     with space.lock("score", "held"):
-        space.tidy()
+        space.tidy(resumed=("encode",))
         write_text(space.folder / "recipe.toml", "whole")
     assert sorted(p.name for p in space.folder.glob("*/.partial-*")) == [".partial-held", ".partial-resumed"]
     assert [p.name for p in space.folder.glob(".recipe*")] == [f".recipe.toml.{os.getppid()}"]

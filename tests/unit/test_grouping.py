@@ -117,15 +117,13 @@ def patients(tmp_path):
 )
 def test_a_recipe_that_names_groups_holds_out_whole_patients(patients, source):
     recipe = parse_recipe({"source": {**source, "path": str(patients / source["path"])}})
-    outcome = run(recipe, patients / "w", device="cpu")
-    space = Workspace(patients / "w")
-    items = Items.load(next((space.folder / "source").glob("[!.]*")))
+    run(recipe, patients / "w", device="cpu")
+    items = Items.load(next((patients / "w" / "source").glob("[!.]*")))
     train, test = sides(items, items.column("group"))
     assert test
     assert not train & test
     assert train | test == {f"p{k}" for k in range(8)}
-    assert any("40 items are in 8 groups" in note for note in outcome.plan.workspace.card(
-        "source", outcome.plan.find("source").key)["notes"])  # fmt: skip
+    assert any("40 items are in 8 groups" in note for note in items.notes)
 
 
 def test_a_group_nobody_brings_ends_in_one_line(patients):
@@ -170,7 +168,7 @@ def test_items_come_back_from_the_disk_as_they_were(tmp_path):
     items.save(tmp_path)
     loaded = Items.load(tmp_path)
     for name in SCHEMA.names:
-        assert loaded.column(name).tolist() == items.column(name).tolist(), name
+        assert loaded.table[name].to_pylist() == items.table[name].to_pylist(), name
     for name in ("codes", "ok", "copies", "groups"):
         assert np.array_equal(getattr(loaded, name), getattr(items, name)), name
     assert loaded.row_of == items.row_of

@@ -11,12 +11,12 @@ import pytest
 from curation.data.decisions import DecisionLog
 from curation.data.items import Items
 from curation.data.workspace import Workspace
-from curation.engine import growth_report
 from curation.engine.plan import plan
 from curation.engine.recipe import parse_recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.run import run
 from curation.errors import InputError, RecipeError
+from curation.ui.grow import own_labels
 
 N = 120  # 60 train rows without a label, 30 with one, 30 test rows
 
@@ -90,7 +90,7 @@ def test_a_batch_holds_rows_without_a_label_and_says_how_the_model_does(pool, tm
 
 def test_only_the_source_the_encoder_and_the_batch_are_computed_for_a_page(pool, tmp_path):
     made = recipe(pool()[0], tmp_path, flag=[{"use": "knn_vote"}], map={"use": "pca"})
-    outcome = run(made, tmp_path / "w", until="query", keep_recipe=False)
+    outcome = run(made, tmp_path / "w", targets=["query"], keep_recipe=False)
     assert [step["stage"] for step in outcome.steps] == ["source", "encode", "query"]
 
 
@@ -106,10 +106,10 @@ def test_a_label_makes_another_batch_and_undo_brings_the_old_one_back(pool, tmp_
     second, card = asked(made, space)
     assert card["labelled"] == 37
     assert not set(first) & set(second)
-    assert [point["labelled"] for point in growth_report.curve(plan(made, space), log.all())] == [30, 37]
+    assert [point["labelled"] for point in own_labels.curve(plan(made, space), log.all())] == [30, 37]
     log.undo()
     assert asked(made, space)[0] == first
-    assert [point["labelled"] for point in growth_report.curve(plan(made, space), log.all())] == [30]
+    assert [point["labelled"] for point in own_labels.curve(plan(made, space), log.all())] == [30]
 
 
 def test_what_was_put_aside_or_dropped_is_not_asked_for_again(pool, tmp_path):
@@ -207,7 +207,7 @@ def test_without_unlabelled_rows_every_key_is_what_it_was(tmp_path):
     space = Workspace(tmp_path / "w")
     before = {s.label: s.key for s in plan(parse_recipe(raw), space).steps}
     grow = {"grow": {"use": "random"}}
-    run(parse_recipe(raw | grow), space.folder, until="source")
+    run(parse_recipe(raw | grow), space.folder, targets=["source"])
     after = {s.label: s.key for s in plan(parse_recipe(raw | grow), space).steps}
     assert before.items() <= after.items()
     assert "map pool" not in after
@@ -264,7 +264,7 @@ def test_seals_scores_neighbours_only_and_finds_the_same_ones_when_rows_are_left
 @pytest.mark.parametrize(
     ("labelled", "grow", "sentence"),
     [
-        ((), {}, "no row has a label yet.*typiclust, probcover or random"),
+        ((), {}, "no row has a label yet.*k_center, probcover, random or typiclust"),
         (("bee",), {}, "every label so far is 'bee'.*needs two classes.*typiclust"),
         (("bee",), {"concept": "bee"}, "every label is the concept's.*both sides"),
         (("ant", "cow"), {"concept": "dodo"}, "concept = 'dodo': no item has this label yet"),
@@ -342,7 +342,7 @@ def test_a_strategy_that_cannot_start_cold_fails_alone_with_its_reason(pool, tmp
     made = recipe(pool()[0], tmp_path, {"batch": 5, "simulate": {"start": 0, "rounds": 1, "seeds": 1}})
     outcome = run(made, tmp_path / "w")
     by_name = {row["method"]: row["failed"] for row in outcome.growth}
-    assert "typiclust, probcover or random" in by_name["margin"]
+    assert "k_center, probcover, random or typiclust" in by_name["margin"]
     assert by_name["random"] is None
     assert len(outcome.failed) == 1
 
@@ -385,8 +385,8 @@ def test_the_store_knows_who_is_in_the_pool_and_who_is_taught(pool, tmp_path):
 
 
 def test_what_the_next_labels_are_worth_is_said_only_where_there_is_a_curve():
-    assert "after 4 batches; so far 1" in growth_report.worth([{"labelled": 10, "accuracy": 0.5}]).sentence
+    assert "after 4 batches; so far 1" in own_labels.worth([{"labelled": 10, "accuracy": 0.5}]).sentence
     flat = [{"labels": n, "accuracy": 0.8} for n in (10, 20, 30, 40, 50)]
-    assert growth_report.worth(flat).gain is None
+    assert own_labels.worth(flat).gain is None
     law = [{"labels": n, "accuracy": 0.9 - 2 * n**-0.5} for n in (50, 100, 200, 400, 800)]
-    assert growth_report.worth(law, 800).gain == pytest.approx(2 * (800**-0.5 - 1600**-0.5), abs=1e-3)
+    assert own_labels.worth(law, 800).gain == pytest.approx(2 * (800**-0.5 - 1600**-0.5), abs=1e-3)

@@ -5,7 +5,9 @@ from curation.data.results import Neighbours
 from curation.errors import InputError
 from curation.maths.arrays import argsort_random_ties, pca
 from curation.maths.selection.greedy import farthest_first
-from curation.maths.similarity.exact import first, nearest, sorted_and_padded, unit
+from curation.maths.similarity import exact
+from curation.maths.similarity.exact import first, largest_products, nearest, sorted_and_padded, unit
+from curation.maths.similarity.graph import symmetric
 
 
 def test_unit_keeps_zero_rows_and_survives_huge_and_tiny_numbers():
@@ -52,6 +54,49 @@ def test_blocks_do_not_change_neighbours(monkeypatch):
     assert np.array_equal(some.indices, whole.indices[[7, 3]])
 
 
+@pytest.mark.parametrize("few", [0, 1000], ids=["torch", "numpy"])
+@pytest.mark.parametrize(("rows", "block"), [(1 << 16, 1 << 24), (7, 20), (1, 1)])
+@pytest.mark.parametrize("k", [1, 4, 30])
+def test_the_largest_products_are_those_of_the_whole_matrix_in_any_blocks(monkeypatch, few, rows, block, k):
+    monkeypatch.setattr(exact, "_FEW", few)
+    monkeypatch.setattr(exact, "_ROWS", rows)
+    monkeypatch.setattr(exact, "_BLOCK", block)
+    rng = np.random.default_rng(0)
+    x, scale, offset = rng.normal(size=(30, 5)).astype(np.float16), rng.uniform(size=30), rng.normal(size=30)
+    x[20] = x[3]
+    own, numbers = np.arange(0, 30, 2), rng.integers(0, 3, 30)
+    wanted = (x[own].astype(np.float64) @ x.T.astype(np.float64)) * scale + offset
+    wanted[np.arange(15), own] = -np.inf
+    wanted[numbers[own][:, None] == numbers] = -np.inf
+    index, value = largest_products(
+        x[own].astype(np.float32), x, k, scale=scale.astype(np.float32), offset=offset.astype(np.float32), own=own,
+        apart=(numbers[own], numbers),
+    )  # fmt: skip
+    np.testing.assert_allclose(-np.sort(-value, axis=1), -np.sort(-wanted, axis=1)[:, :k], atol=1e-5)
+    np.testing.assert_allclose(value, np.take_along_axis(wanted, index, axis=1), atol=1e-5)
+    assert all(len(set(line)) == k for line in index.tolist())
+
+
+@pytest.mark.parametrize("few", [0, 1000], ids=["torch", "numpy"])
+def test_of_equal_products_the_lowest_row_is_found(monkeypatch, few):
+    monkeypatch.setattr(exact, "_FEW", few)
+    monkeypatch.setattr(exact, "_ROWS", 4)
+    assert largest_products(np.ones((2, 3), np.float32), np.ones((9, 3)), 1)[0].tolist() == [[0], [0]]
+    assert [part.shape for part in largest_products(np.ones((2, 3), np.float32), np.ones((0, 3)), 4)] == [(2, 0)] * 2
+
+
+def test_lists_of_neighbours_become_a_graph_without_directions():
+    rng = np.random.default_rng(0)
+    indices = np.array([rng.choice(40, 5, replace=False) for _ in range(40)])
+    indices[rng.random((40, 5)) < 0.2] = -1
+    distances = np.abs(indices - np.arange(40)[:, None]).astype(np.float32)  # some are 0
+    start, column, distance = symmetric(indices, distances)
+    for i in range(40):
+        wanted = sorted({j for j in range(40) if i in indices[j] or j in indices[i]})
+        assert column[start[i] : start[i + 1]].tolist() == wanted
+        assert distance[start[i] : start[i + 1]].tolist() == [abs(i - j) for j in wanted]
+
+
 def test_what_was_not_found_goes_last_and_ties_go_to_the_lower_number():
     graph = sorted_and_padded(np.array([[-1, 5, 2, 9]]), np.array([[0.0, 0.3, 0.3, 0.1]]), 5)
     assert graph.indices.tolist() == [[9, 2, 5, -1, -1]]
@@ -70,6 +115,15 @@ def test_principal_axes_have_a_fixed_sign_and_zero_beyond_the_rank():
     assert pca(x, 2).tolist() == [[2.0, 0.0], [0.0, 0.0], [-2.0, 0.0]]
     assert pca(np.ones((4, 3), np.float32)).tolist() == [[0.0, 0.0]] * 4
     assert pca(np.ones((1, 1), np.float32)).tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize("shape", [(40, 6), (6, 40), (30, 30)])
+def test_principal_axes_are_those_of_the_singular_values_however_wide_the_rows(shape):
+    x = (np.random.default_rng(0).normal(size=shape) * np.linspace(1, 3, shape[1]) + 50).astype(np.float32)
+    centred = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:3]
+    axes *= np.sign(axes[np.arange(3), np.abs(axes).argmax(axis=1)])[:, None]
+    np.testing.assert_allclose(pca(x, 3), centred @ axes.T, atol=1e-3)
 
 
 def plain_farthest_first(x, budget, start):
@@ -100,6 +154,13 @@ def test_farthest_first_takes_the_same_through_pools_within_pools(monkeypatch, s
     monkeypatch.setattr("curation.maths.selection.greedy._BLOCK_BYTES", 1000)
     assert farthest_first(x, 600, 0)[:500].tolist() == straight[:500].tolist()
     assert straight[:100].tolist() == plain_farthest_first(x, 100, 0)
+
+
+def test_farthest_first_sees_the_gaps_inside_tight_groups_that_lie_far_apart():
+    rng = np.random.default_rng(3)
+    group = rng.integers(0, 30, 400)
+    x = (100 + 10 * rng.normal(size=(30, 8))[group] + 1e-3 * rng.normal(size=(400, 8))).astype(np.float32)
+    assert farthest_first(x, 100, 0).tolist() == plain_farthest_first(x, 100, 0)
 
 
 def test_farthest_first_takes_every_row_once_even_when_all_are_copies():

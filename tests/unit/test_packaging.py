@@ -238,3 +238,10 @@ def test_the_version_stands_in_one_place():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert project["project"]["dynamic"] == ["version"]
     assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "curation.__version__"}
+
+
+def test_no_process_of_ours_imports_from_the_folder_somebody_stands_in():
+    """That folder may be a data set of anybody's; `-m` without `-P` would look for modules there first."""
+    starts = {path.name: path.read_text().count('sys.executable, "-P", "-m"') for path in PRODUCT}
+    assert sum(starts.values()) >= 4
+    assert not [path.name for path in PRODUCT if 'sys.executable, "-m"' in path.read_text()]

@@ -5,6 +5,7 @@ from curation.data.decisions import DecisionLog
 from curation.data.workspace import Workspace
 from curation.engine.plan import plan
 from curation.engine.recipe import parse_recipe
+from curation.engine.stage import until
 from curation.errors import RecipeError, SourceError
 
 PRUNE = {"name": "half", "use": "by_score", "by": "aum", "keep": 0.5}
@@ -102,6 +103,6 @@ def test_a_changed_file_is_another_source(tmp_path):
     assert write([0, 1, 0, 1]) != write([0, 1, 0, 1, 1, 0])
 
 
-def test_an_unknown_stage_suggests_the_nearest(tmp_path):
+def test_an_unknown_stage_suggests_the_nearest():
     with pytest.raises(RecipeError, match="did you mean 'score'"):
-        plan(recipe(), Workspace(tmp_path), until="scores")
+        until("scores")

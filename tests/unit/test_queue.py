@@ -7,8 +7,10 @@ from curation.data.items import make_items
 from curation.data.results import Neighbours
 from curation.data.writing.manifest import Flagged
 from curation.ui.review import queue
-from curation.ui.state.analysis_results import AnalysisResults, nearest_of_class, reasons, suggested, suspicion, twins
+from curation.ui.state.analysis_results import AnalysisResults, suggested, suspicion
 from curation.ui.state.item_state import item_state
+from curation.ui.state.reasons import reasons
+from curation.ui.state.similar_items import nearest_of_class, twins
 
 CLASSES = ("cat", "dog", "eel")
 
@@ -154,8 +156,8 @@ def test_decisions_on_items_that_are_not_there_change_nothing():
 # -- duplicates ----------------------------------------------------------------------------------------------
 
 
-def test_copies_of_copies_form_one_group_with_the_kept_one_first():
-    found = made(["cat"] * 5, {"same": copies(1, 3, -1, -1, 3)})
+def test_copies_form_one_group_with_the_kept_one_first():
+    found = made(["cat"] * 5, {"same": copies(3, 3, -1, -1, 3)})
     assert [group.tolist() for group in queue.duplicate_groups(found, now(found))] == [[3, 0, 1, 4]]
     assert twins(found, 0).tolist() == [1, 3, 4]
     assert twins(found, 2).tolist() == []
@@ -171,9 +173,9 @@ def test_groups_whose_labels_differ_come_first_then_the_largest():
 def test_why_one_is_kept_is_said_as_far_as_the_items_tell():
     found = made(["dog", "cat", "cat", "eel"])
     because = queue.kept_because
-    assert because(np.array([1, 0, 2]), now(found)) == "kept: 2 of 3 have its label"
-    assert because(np.array([0, 3]), now(found)) == "kept: the first of them"
-    assert because(np.array([3, 0]), now(found)) == "kept by the flag"
+    assert because(np.array([1, 0, 2]), now(found)) == "the first is kept: 2 of 3 have its label"
+    assert because(np.array([0, 3]), now(found)) == "the first is kept: it was read first"
+    assert because(np.array([3, 0]), now(found)) == "the first is kept: the flag chose it"
 
 
 def test_copies_a_person_decided_on_are_not_dropped_with_the_others():
@@ -193,7 +195,7 @@ def test_planted_mistakes_are_counted_among_what_the_flags_saw():
         splits=["train"] * 4 + ["test"],
     )
     assert queue.caught(found) == (2, 2, 1)  # planted: a and d; flagged: a and c
-    assert str(queue.caught(found)) == "Found 1 of 2 planted mistakes among 2 flagged"
+    assert str(queue.caught(found)) == "Found 1 of 2 planted mistakes among the 2 flagged items"
 
 
 def test_nothing_is_said_of_planted_mistakes_where_the_truth_is_not_known():
@@ -212,9 +214,9 @@ def test_why_an_item_is_suspicious_is_said_in_words():
     )
     assert [text for text, _ in reasons(found, now(found, ("a", "review")), 0)] == [
         "Sent to review by hand",
-        "A model that never saw it says dog (97%); cat gets 2%",
+        "A model trained without this item says dog (97%); cat gets 2%",
         "2 of 3 nearest neighbours are labelled dog, 1 labelled eel, none labelled cat",
-        "ONE: the most suspicious of 4",
+        "ONE: the most suspicious of 4 items",
     ]
 
 

@@ -61,7 +61,7 @@ def test_names_default_to_the_method_and_whole_numbers_are_shares_too(tmp_path):
         (("mistakes = 0.05", "mistaks = 0.05"), "sample has no parameter 'mistaks'; did you mean 'mistakes'?"),
         (("keep = 0.5", "kep = 0.5"), "has no parameter 'kep'; did you mean 'keep'?"),
         (("keep = 0.5\n", ""), "keep is required"),
-        (("keep = 0.5", "keep = 0"), "keep = 0.0: input should be greater than 0"),
+        (("keep = 0.5", "keep = 0"), "keep = 0: input should be greater than 0"),
         (("keep = 0.5", "keep = 1.5"), "keep = 1.5: input should be less than or equal to 1"),
         (("keep = 0.5", 'keep = "half"'), "keep = 'half'"),
         (("keep = 0.5", "keep = true"), "keep = True"),
@@ -102,6 +102,14 @@ def test_two_subsets_need_two_names():
         parse_recipe({"source": {"use": "sample"}, "prune": [prune, prune]})
 
 
+@pytest.mark.parametrize(("name", "use"), [("random", "k_center"), ("full", "k_center"), ("full", "random")])
+def test_a_subset_may_not_be_called_as_verification_calls_its_own_trials(name, use):
+    prune = {"name": name, "use": use, "keep": 0.2}
+    with pytest.raises(RecipeError, match=f"choose another name, such as '{use}-20'"):
+        parse_recipe({"source": {"use": "sample"}, "prune": [prune]})
+    parse_recipe({"source": {"use": "sample"}, "prune": [{"use": "random", "keep": 0.2}]})  # it is what it is called
+
+
 def test_a_name_that_turns_text_around_is_spelt_out_and_read_back():
     name = "a\u202egnp.exe"
     decision = {"id": name, "action": "relabel", "value": f"{name}\u2066"}
@@ -110,3 +118,12 @@ def test_a_name_that_turns_text_around_is_spelt_out_and_read_back():
     assert name not in recipe.toml()
     again = parse_recipe(tomllib.loads(recipe.toml()))
     assert (again.decision[0].id, again.decision[0].value) == (name, f"{name}\u2066")
+
+
+def test_an_empty_text_that_means_something_is_written_and_read_back(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label\n")
+    raw = {"source": {"use": "table", "path": str(tmp_path / "t.csv"), "label": "", "split": ""}}
+    recipe = parse_recipe(raw)
+    again = load_recipe(write(tmp_path, recipe.toml()))
+    assert again.source.params["label"] == again.source.params["split"] == ""
+    assert again == recipe

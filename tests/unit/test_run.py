@@ -83,7 +83,7 @@ def test_the_recipe_beside_an_export_replays_it_elsewhere_decisions_included(blo
 
     recipe = parse_recipe(raw(blobs, tmp_path / "a" / "m.csv"))
     log = DecisionLog(tmp_path / "w")
-    run(recipe, tmp_path / "w", until="source")
+    run(recipe, tmp_path / "w", targets=["source"])
     log.add(["item-004"], "relabel", "cow", why="clearly a cow")
     log.add(["item-010"], "drop", why="blurred")
     log.add(["item-011"], "keep")
@@ -131,6 +131,33 @@ def test_a_file_somebody_deleted_is_written_again_from_the_stored_manifest(blobs
     again = run(recipe, tmp_path / "w")
     assert [s["cached"] for s in again.steps if s["stage"] == "export"] == [False]
     assert out.read_bytes() == before
+
+
+def test_an_export_whose_recipe_has_changed_since_is_written_once_and_then_cached(blobs, tmp_path):
+    """The recipe beside the file is another text now; what is written again is remembered as it is written."""
+    out = tmp_path / "m.csv"
+    run(parse_recipe(raw(blobs, out)), tmp_path / "w")
+    recipe = parse_recipe(raw(blobs, out, map={"use": "pca", "seed": 1}, verify={"use": "logistic", "seeds": 1}))
+    out.unlink()
+    cached = []
+    for _ in range(3):
+        steps = run(recipe, tmp_path / "w").steps
+        cached.append([step["cached"] for step in steps if step["stage"] == "export"])
+    assert cached == [[False], [True], [True]]
+    assert "[verify]" in (tmp_path / "m.recipe.toml").read_text()
+    (tmp_path / "m.summary.json").write_text("{}")
+    assert [s["cached"] for s in run(recipe, tmp_path / "w").steps if s["stage"] == "export"] == [False]
+
+
+def test_verification_draws_a_random_baseline_of_its_own_beside_a_random_subset(blobs, tmp_path):
+    prune = [{"use": "random", "keep": 0.3, "without": ["duplicates"]}]
+    verify = {"use": "logistic", "seeds": 2}
+    wanted = raw(blobs, None, score=[], map=None, export=None, prune=prune, verify=verify)
+    rows = run(parse_recipe(wanted), tmp_path / "w").verify
+    assert {row["method"] for row in rows} == {"random (yours)", "random", "full"}
+    same = raw(blobs, None, score=[], map=None, export=None, prune=[{"use": "random", "keep": 0.3, "balance": True}])
+    rows = run(parse_recipe({**same, "verify": verify}), tmp_path / "w").verify
+    assert {row["method"] for row in rows} == {"random", "full"}  # drawn as the baseline is: it is the baseline
 
 
 def test_verification_shows_every_subset_beside_random_and_full(blobs, tmp_path):
@@ -234,6 +261,40 @@ def test_a_share_of_a_nested_pruner_is_taken_from_a_larger_one_that_is_there(blo
     assert after == alone
     assert "prefix_of" not in card
     assert later["prefix_of"]
+
+
+def test_the_weights_of_a_subset_reach_the_student_that_is_trained_on_it(blobs, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from curation.engine import registry
+
+    seen, student = [], registry.get("students", "logistic")
+    train = student.call
+
+    def watched(view, **more):
+        seen.append((len(view), None if view.weights is None else np.array(view.weights)))
+        return train(view, **more)
+
+    monkeypatch.setitem(student.__dict__, "call", watched)
+    monkeypatch.setitem(student.__dict__, "card", replace(student.card, weights=False))  # a student that takes none
+    prune = [{"use": "craig", "keep": 0.2}]
+    wanted = raw(blobs, None, score=[], flag=[], map=None, export=None, prune=prune)
+    recipe = parse_recipe({**wanted, "verify": {"use": "logistic", "seeds": 1}})
+    unweighted = run(recipe, tmp_path / "w").verify
+    assert [row["weighted"] for row in unweighted] == [False] * 3
+    assert all(weights is None for _, weights in seen)
+
+    monkeypatch.setitem(student.__dict__, "card", replace(student.card, weights=True))
+    seen.clear()
+    outcome = run(recipe, tmp_path / "w")
+    assert {row["method"]: row["weighted"] for row in outcome.verify} == {"craig": True, "random": False, "full": False}
+    assert [step["use"] for step in outcome.steps if not step["cached"]] == ["logistic"], "no other trial is renewed"
+    ((count, weights),) = seen
+    (folder,) = (path.parent for path in (tmp_path / "w" / "prune").glob("*/weights.npy"))
+    by_row = dict(zip(np.load(folder / "rows.npy").tolist(), np.load(folder / "weights.npy").tolist(), strict=True))
+    own = np.array([by_row[row] for row in sorted(by_row)])
+    assert count == len(own)
+    np.testing.assert_allclose(weights, own / own.mean())  # in the order of the rows the student sees
 
 
 def test_verification_counts_the_wrong_labels_a_subset_keeps(tmp_path):

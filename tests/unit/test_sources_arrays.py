@@ -94,7 +94,7 @@ OK = {"features": FEATURES, "labels": [0, 1, 0]}
         ({**OK, "labels": [0, 1]}, "labels has 2 rows, features has 3; they must be the same items"),
         ({**OK, "images": IMAGES[:2]}, "features has 3 rows, images has 2"),
         ({**OK, "ids": ["a", "b"]}, "ids has 2 rows"),
-        ({**OK, "ids": ["a", "b", "a"]}, "the id 'a' stands on more than one row"),
+        ({**OK, "ids": ["a", "b", "a"]}, "the id 'a' appears in more than one row"),
         ({**OK, "features": np.array([[1.0], [np.nan], [2.0]])}, "features hold NaN or infinity, first in row 1"),
         ({**OK, "features": np.array([[1.0], [1.0], [-np.inf]])}, "features hold NaN or infinity, first in row 2"),
         ({**OK, "features": np.ones((3, 2), int)}, "features must be float16, float32 or float64; found int64"),

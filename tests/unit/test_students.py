@@ -253,7 +253,7 @@ def test_a_student_without_rows_or_with_one_class_says_so(name):
     with pytest.raises(InputError, match="no rows to train"):
         SMALL[name](view.subset(np.array([], dtype=int)))
     view.classes = ("only",)
-    with pytest.raises(InputError, match="at least two classes to tell apart; there is 1"):
+    with pytest.raises(InputError, match="a student needs at least two classes; there is 1"):
         SMALL[name](view)
 
 
@@ -401,7 +401,7 @@ def test_a_recorded_resnet_comes_back_from_its_weights(student):
 
 
 def test_a_resnet_on_a_single_image_says_so():
-    with pytest.raises(RunError, match="there is one image; keep at least two"):
+    with pytest.raises(RunError, match="there is only one image; keep at least two"):
         resnet18.train(stripes().subset([0]), seed=0, device="cpu")
 
 
@@ -454,7 +454,7 @@ def test_an_own_module_that_fails_is_named_with_what_it_raised(name, said):
     [
         ("", UnavailableError, "not told which network to train; give the module"),
         ("my_nets/small.py", UnavailableError, "'my_nets/small.py' is not an import path"),
-        ("no_such_nets.small:Net", UnavailableError, "no module no_such_nets.small in .* mend the path"),
+        ("no_such_nets.small:Net", UnavailableError, "no module no_such_nets.small in .* correct the path"),
         ("winnow_own_nets:Nut", InputError, "winnow_own_nets has nothing of that name"),
         ("winnow_own_nets:bare", InputError, "has a int of that name; expected a class or function"),
         ("winnow_broken_nets:Net", InputError, "importing it raised SyntaxError"),
@@ -518,7 +518,7 @@ def test_logits_that_are_not_finite_are_reported_as_divergence():
     net = torch.nn.Sequential(Broken(2, 2))
     made = loop.predictor(net, lambda view: torch.as_tensor(view.embeddings), passes=1)
     view = View.of(embeddings=np.array([[1, 0], [0, 1], [1, 1]], np.float32), labels=np.array([0, 1, 0]))
-    with pytest.raises(RunError, match=r"diverged: what it predicts for 2 of 3 items is no number.*lower learning"):
+    with pytest.raises(RunError, match=r"diverged: its predictions for 2 of 3 items are not numbers.*lower learning"):
         made.logits(view)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
     x, y = torch.as_tensor(view.embeddings), torch.as_tensor(view.labels)

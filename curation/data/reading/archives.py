@@ -121,7 +121,7 @@ class _Job:
         self.members += 1
         if self.members > self.max_files:
             raise SourceError(
-                f"{self.path} holds more than {self.max_files:,} files; raise max_files if you trust where it is from"
+                f"{self.path} holds more than {self.max_files:,} files; raise max_files if you trust its source"
             )
         name = name.replace("\\", "/")
         if name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in name.split("/"):
@@ -150,11 +150,11 @@ class _Job:
         if self.total > self.max_total:
             raise SourceError(
                 f"{self.path} unpacks to more than {self.max_total / 1e9:,.4g} GB; "
-                "raise max_gigabytes if you trust where it is from"
+                "raise max_gigabytes if you trust its source"
             )
         if self.total > RATIO_FROM and self.total > MAX_RATIO * self.packed:
             raise SourceError(
-                f"{self.path} unpacks to more than {MAX_RATIO} times its size, as archives made to fill a disk do; "
+                f"{self.path} unpacks to more than {MAX_RATIO} times its size, like archives made to fill a disk; "
                 "if you trust it, unpack it yourself and use the source folder"
             )
 
@@ -231,7 +231,7 @@ def refuse_overlaps(path: Path, members: Sequence[zipfile.ZipInfo], end: int) ->
     starts = sorted((info.header_offset, info.compress_size) for info in members)
     for (start, size), (following, _) in pairwise([*starts, (end, 0)]):
         if start + 30 + size > following:  # 30: the shortest header a member can have
-            raise SourceError(f"{path} holds members that share their bytes, as archives made to fill a disk do")
+            raise SourceError(f"{path} holds members that share their bytes, like archives made to fill a disk")
 
 
 class Sparing(io.FileIO):

@@ -7,18 +7,13 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from curation.data.items import TEST, TRAIN, UNLABELED, VAL
+from curation.data.items import TRAIN
+from curation.data.reading.split_names import SPLIT_NAMES
 from curation.errors import SourceError
 
 MAX_ROWS = 2_000_000  # of one table or array file
+MAX_COLUMNS = 10_000
 MAX_LABEL = 1_000  # characters of a label, a class name or an id
-
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), TRAIN),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), VAL),
-    **dict.fromkeys(("test", "testing"), TEST),
-    **dict.fromkeys(("unlabeled", "unlabelled"), UNLABELED),
-}
 
 
 def as_label(cell: Any) -> str | None:
@@ -34,7 +29,7 @@ def as_label(cell: Any) -> str | None:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     if isinstance(cell, (list, tuple, dict, set)):
-        raise SourceError(f"a {type(cell).__name__} stands where a single text or number should; name another column")
+        raise SourceError(f"a {type(cell).__name__} is where a single text or number should be; name another column")
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "replace")
     text = str(cell).encode("utf-8", "replace").decode()  # half a surrogate pair, as JSON can hold, fits no table

@@ -64,7 +64,7 @@ class _Decoder:
         quiet = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         quiet["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # the others reserve more than they use
         self.process = subprocess.Popen(
-            [sys.executable, "-m", CHILD, module],
+            [sys.executable, "-P", "-m", CHILD, module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **quiet, "PYTHONPATH": paths},

@@ -50,11 +50,11 @@ def read(path: Path, name: str, ndim: int) -> Brought:
         raise InputError(f"{path}: {name} holds {values.dtype} of shape {values.shape}; expected numbers {shape}")
     n = values.shape[-2]
     if found.ids is not None and len(found.ids) != n:
-        raise InputError(f"{path}: {len(found.ids):,} ids for {n:,} rows of {name}; they must be as many")
+        raise InputError(f"{path}: {len(found.ids):,} ids for {n:,} rows of {name}; the numbers must be equal")
     if found.ids is not None and len(set(found.ids)) != n:
         seen: set[str] = set()
         twice = next(id_ for id_ in found.ids if id_ in seen or seen.add(id_))
-        raise InputError(f"{path}: the id {twice!r} is there twice; give every item one row")
+        raise InputError(f"{path}: the id {twice!r} appears twice; give every item one row")
     return found
 
 
@@ -72,7 +72,7 @@ def positions(found: Brought, ids: Sequence[str], path: Path) -> np.ndarray:
     missing = [id_ for id_ in map(str, ids) if id_ not in row]
     if missing:
         raise InputError(
-            f"{path} says nothing of {len(missing):,} of {len(ids):,} train items, the first is {missing[0]!r}; "
+            f"{path} has no rows for {len(missing):,} of {len(ids):,} train items, the first is {missing[0]!r}; "
             f"its own ids look like {found.ids[0]!r}"
         )
     return np.array([row[str(id_)] for id_ in ids], dtype=np.int64)

@@ -44,9 +44,10 @@ def examine(root: Path, paths: Sequence[str], progress: Callable[..., None], wor
     chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
     workers = min(workers or (cores() if len(paths) >= SEVERAL_FROM else 1), max(len(chunks), 1))
     found: list[Facts] = []
+    top = str(root.absolute())  # a decoder may have been started in another folder than the current one
     with ThreadPoolExecutor(workers) as threads:  # they only wait for the decoders' answers
         try:
-            for answers in threads.map(lambda chunk: guarded(TASK, str(root), chunk), chunks):
+            for answers in threads.map(lambda chunk: guarded(TASK, top, chunk), chunks):
                 found.extend(Facts(status=said) if isinstance(said, str) else Facts(*said) for said in answers)
                 progress(len(found), len(paths), "examining images")
         except BaseException:

@@ -68,7 +68,7 @@ def header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
         raise SourceError(f"{path}: {name} has {shape[0]:,} rows, over the limit of {MAX_ROWS:,}")
     if info.file_size > RATIO_FROM and info.file_size > MAX_RATIO * info.compress_size:
         raise SourceError(
-            f"{path}: {name} unpacks to more than {MAX_RATIO} times its size, as files made to fill a disk do; "
+            f"{path}: {name} unpacks to more than {MAX_RATIO} times its size, like files made to fill a disk; "
             "if you trust it, save it with numpy.savez, uncompressed"
         )
     return shape, fortran, dtype

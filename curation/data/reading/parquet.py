@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.data.reading.cells import MAX_ROWS
+from curation.data.reading.cells import MAX_COLUMNS, MAX_ROWS
 from curation.data.reading.decoders import guarded
 from curation.errors import SourceError
 
@@ -24,7 +24,6 @@ BATCH = 200  # rows in memory together, at most
 TOGETHER = 16 * 1024**2  # bytes of them, about
 MEMORY = 160 * 1024**2  # bytes a batch may take in all its forms, beside three times what the file holds
 MAX_FOOTER = 16 * 1024**2  # bytes; it is parsed as a whole
-MAX_COLUMNS = 10_000
 TASK = "curation.data.reading.parquet:on_trial"
 
 

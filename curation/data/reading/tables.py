@@ -4,57 +4,57 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as csv
 
-from curation.data.reading import parquet
-from curation.data.reading.cells import MAX_ROWS
-from curation.data.reading.parquet import MAX_COLUMNS
+from curation.data.reading import csv_text, parquet
+from curation.data.reading.cells import MAX_COLUMNS, MAX_ROWS
+from curation.data.reading.csv_text import NAMES, SEPARATORS
 from curation.data.reading.text_encoding import MAX_LINE, encoding_of
+from curation.data.writing.atomic import active
+from curation.data.writing.manifest import COLUMNS
 from curation.errors import SourceError
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
-BATCH = 500  # rows of jsonl
-BLOCK = 16 * 1024**2  # bytes of csv read at a time; no row may be longer
+BATCH = 500  # rows of text files
 MAX_CELL = 32_768  # characters of one text
 MAX_TEXT = 128 * 10**6  # characters of all texts together, which are held in memory
 
-Batch = dict[str, list[Any]]  # column -> cells
+
+class Batch(dict[str, list[Any]]):
+    """column -> cells. lines: for each row the line it starts on; in parquet, which has none, the number of the row."""
+
+    lines: Sequence[int]
 
 
 def columns_of(path: Path) -> list[str]:
     """The names of the columns. Raises SourceError."""
-    kind = _kind(path)
     with _reading(path):
-        if kind == "parquet":
-            return parquet.schema_of(path).names
-        if kind == "jsonl":
-            return list(dict.fromkeys(key for row in islice(_json_rows(path), 100) for key in row))
-        with _open_csv(path, kind) as reader:
-            return reader.schema.names
+        return _columns(path, _kind(path), stamp_of(path))
 
 
 def read_rows(path: Path, names: Sequence[str]) -> Iterator[Batch]:
     """Batches of the columns `names`, which must be there. Cells of text files are text, "" where empty.
 
-    Raises SourceError, also halfway.
+    A csv that Winnow exported gives its texts back letter for letter. Raises SourceError, also halfway.
     """
     rows, letters = 0, 0
     with _reading(path):
         for batch in _batches(path, _kind(path), names):
             for name, cells in batch.items():
-                lengths = [len(cell) for cell in cells if isinstance(cell, str)]
+                lengths = [len(cell) if isinstance(cell, str) else 0 for cell in cells]
                 letters += sum(lengths)
                 if max(lengths, default=0) > MAX_CELL:
+                    where = place(path, batch.lines[lengths.index(max(lengths))])
                     raise SourceError(
-                        f"the column {name!r} of {path} holds a text of {max(lengths):,} characters, over the limit of "
+                        f"{where}: the column {name!r} holds a text of {max(lengths):,} characters, over the limit of "
                         f"{MAX_CELL:,}; name another column"
                     )
-            rows += max(map(len, batch.values()), default=0)
+            rows += len(batch.lines)
             if rows > MAX_ROWS or letters > MAX_TEXT:
                 raise SourceError(
                     f"{path} has over {MAX_ROWS:,} rows or over {MAX_TEXT:,} characters in the columns that are read, "
@@ -63,11 +63,55 @@ def read_rows(path: Path, names: Sequence[str]) -> Iterator[Batch]:
             yield batch
 
 
+def place(path: Path, number: int) -> str:
+    """Where a row stands, in words.
+
+    >>> place(Path("a.csv"), 7), place(Path("a.parquet"), 7)
+    ('line 7 of a.csv', 'row 7 of a.parquet')
+    """
+    return f"{'row' if _kind(path) == 'parquet' else 'line'} {number:,} of {path}"
+
+
+def is_manifest(columns: Sequence[str]) -> bool:
+    """Whether a table with these columns is one that Winnow exported."""
+    return tuple(columns[: len(COLUMNS)]) == COLUMNS
+
+
+def has_quotes(path: Path) -> bool:
+    """Whether a cell may hold lines that follow it, where a quote was not closed."""
+    return _kind(path) in SEPARATORS
+
+
+def holds_text(path: Path, column: str) -> bool:
+    """Whether the cells of a column are texts, and not images. Raises SourceError."""
+    if column not in columns_of(path):
+        return False
+    if _kind(path) != "parquet":
+        return True
+    with _reading(path):
+        kind = parquet.schema_of(path).field(column).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written: its number, size and time. Raises OSError."""
+    about = path.stat()
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
 def notes_on(path: Path) -> list[str]:
     """What a person should know of how the file was read."""
-    if _kind(path) == "parquet" or (encoding := encoding_of(path)).startswith("utf-8"):
+    kind, notes = _kind(path), []
+    if kind == "parquet":
         return []
-    return [f"{path.name} is no UTF-8 and was read as {encoding.upper()}; if letters look wrong, save it as UTF-8."]
+    if not (encoding := encoding_of(path)).startswith("utf-8"):
+        notes.append(
+            f"{path.name} is no UTF-8 and was read as {encoding.upper()}; if letters look wrong, save it as UTF-8."
+        )
+    if kind in SEPARATORS and (used := csv_text.header_of(path, kind).separator) != SEPARATORS[kind][0]:
+        notes.append(f"The cells of {path.name} are separated by {NAMES.get(used, repr(used))}.")
+    return notes
 
 
 def class_names(path: Path, column: str) -> list[str] | None:
@@ -88,35 +132,52 @@ def _kind(path: Path) -> str:
     return KINDS[path.suffix.lower()]
 
 
+@lru_cache(maxsize=8)
+def _columns(path: Path, kind: str, stamp: tuple[int, ...]) -> list[str]:
+    if kind == "parquet":
+        return parquet.schema_of(path).names
+    if kind in SEPARATORS:
+        names = csv_text.header_of(path, kind).names
+        return [active(name) for name in names] if is_manifest(names) else names
+    names: dict[str, None] = {}  # writers leave empty keys out: one may come in the last row first
+    for number, row in _json_rows(path):
+        names.update(dict.fromkeys(row))
+        if len(names) > MAX_COLUMNS:
+            raise SourceError(f"line {number:,} of {path}: over {MAX_COLUMNS:,} different keys by here, the limit")
+    return list(names)
+
+
 def _batches(path: Path, kind: str, names: Sequence[str]) -> Iterator[Batch]:
-    if kind == "jsonl":
-        rows = _json_rows(path)
-        while part := [[_json_cell(row.get(name), path) for name in names] for row in islice(rows, BATCH)]:
-            yield dict(zip(names, map(list, zip(*part, strict=True)), strict=True))
-    elif kind == "parquet":
-        yield from (batch.to_pydict() for batch in parquet.batches(path, names))
-    else:
-        with _open_csv(path, kind, names) as reader:  # closed, it reads no further ahead
-            yield from (batch.to_pydict() for batch in reader)
+    if kind == "parquet":
+        done = 0
+        for part in parquet.batches(path, names):
+            batch = Batch(part.to_pydict())
+            batch.lines = range(done + 1, done + part.num_rows + 1)
+            done += part.num_rows
+            yield batch
+        return
+    rows = _json_cells(path, names) if kind == "jsonl" else _csv_cells(path, kind, names)
+    while part := list(islice(rows, BATCH)):
+        columns = zip(*(cells for _, cells in part), strict=True)
+        batch = Batch(zip(names, map(list, columns), strict=True))
+        batch.lines = [number for number, _ in part]
+        yield batch
 
 
-def _open_csv(path: Path, kind: str, names: Sequence[str] | None = None) -> csv.CSVStreamingReader:
-    encoding, mark = encoding_of(path), "\t" if kind == "tsv" else ","
-    with path.open(encoding=encoding) as lines:
-        if (count := lines.readline(MAX_LINE).count(mark) + 1) > MAX_COLUMNS:
-            raise SourceError(f"{path} has {count:,} columns, over the limit of {MAX_COLUMNS:,}")
-    convert = {}
-    if names is not None:  # as text, so that a label "007" or "NA" stays what it is
-        convert = {"include_columns": list(names), "column_types": dict.fromkeys(names, pa.string())}
-    return csv.open_csv(
-        path,
-        read_options=csv.ReadOptions(block_size=BLOCK, encoding="utf8" if encoding.startswith("utf-8") else encoding),
-        parse_options=csv.ParseOptions(delimiter=mark, newlines_in_values=True),
-        convert_options=csv.ConvertOptions(**convert),
-    )
+def _csv_cells(path: Path, kind: str, names: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    header = csv_text.header_of(path, kind)
+    ours, columns = is_manifest(header.names), columns_of(path)
+    wanted = [columns.index(name) for name in names]
+    for number, cells in csv_text.rows_of(path, header, exact=ours):
+        yield number, [active(cells[at]) if ours else cells[at] for at in wanted]
 
 
-def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _json_cells(path: Path, names: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
+    for number, row in _json_rows(path):
+        yield number, [_json_cell(row.get(name), place(path, number), name) for name in names]
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open(encoding=encoding_of(path)) as lines:
         for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE + 2), ""), start=1):
             if not line.strip():
@@ -124,7 +185,9 @@ def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise SourceError(f"line {number:,} of {path} is not JSON ({error.msg})") from None
+                raise SourceError(
+                    f"line {number:,} of {path} is not JSON ({error.msg}); write one object per line"
+                ) from None
             except (ValueError, RecursionError) as error:  # a number of a million digits; lists in lists in lists
                 said = "too deep" if isinstance(error, RecursionError) else str(error).split(";")[0]
                 raise SourceError(f"line {number:,} of {path} cannot be read ({said})") from None
@@ -132,15 +195,17 @@ def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
                 raise SourceError(f"line {number:,} of {path} is not a JSON object; expected one object per line")
             if len(row) > MAX_COLUMNS:
                 raise SourceError(f"line {number:,} of {path} has {len(row):,} keys, over the limit of {MAX_COLUMNS:,}")
-            yield row
+            yield number, row
 
 
-def _json_cell(cell: Any, path: Path) -> Any:
+def _json_cell(cell: Any, where: str, name: str) -> Any:
     """A single value; of an object, as Hugging Face writes images, its path."""
     if isinstance(cell, dict) and "path" in cell:
         cell = cell["path"]
     if isinstance(cell, (dict, list)):
-        raise SourceError(f"{path} holds a list where a single text or number should be; name another column")
+        raise SourceError(
+            f"{where}: the column {name!r} holds a list where a single text or number should be; name another column"
+        )
     return cell
 
 

@@ -59,4 +59,4 @@ def stored(items: Items, row: int) -> Iterator[BinaryIO]:
 
 def need_images(items: Items, exporter: str, instead: Sequence[str]) -> None:
     if not items.has_images:
-        raise InputError(f"the {exporter} export writes images and this source brings none; use {' or '.join(instead)}")
+        raise InputError(f"the {exporter} export writes images and this source has none; use {' or '.join(instead)}")

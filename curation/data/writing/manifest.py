@@ -72,8 +72,8 @@ class Outcome:
 
 def build(outcome: Outcome) -> pa.Table:
     """The manifest as a table; see the module's docstring for the columns."""
-    items, n = outcome.items, len(outcome.items)
-    kept, reason = _verdicts(outcome)
+    items, n, said = outcome.items, len(outcome.items), verdicts(outcome)
+    kept, reason = said.kept, said.reason
     rank, weight = np.full(n, -1, np.int32), np.full(n, np.nan)
     weight[kept] = 1.0
     if outcome.taken is not None:
@@ -83,7 +83,7 @@ def build(outcome: Outcome) -> pa.Table:
     columns = {
         "id": items.table["id"],
         "path": items.table["path"],
-        "split": pa.array(_splits(outcome), pa.string()),
+        "split": pa.array(said.split, pa.string()),
         "label": pa.array(outcome.labels, pa.string()),
         "kept": pa.array(kept),
         "rank": pa.array(rank, pa.int32(), mask=rank < 0),
@@ -117,39 +117,58 @@ def _label_source(outcome: Outcome) -> np.ndarray:
     return source
 
 
-def _verdicts(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
-    """kept bool [n] and the reason in words [n]. Later rules win over earlier ones."""
+FATES = ("kept", "pruned", "left_out", "dropped", "unlabelled", "unusable")
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What becomes of every item, arrays [n]. split: with labels given by hand. kept: bool. reason: in words.
+
+    fate: the reason as one of `FATES`. relabelled: bool, a person gave another label, whatever becomes of the item.
+    """
+
+    split: np.ndarray
+    kept: np.ndarray
+    reason: np.ndarray
+    fate: np.ndarray
+    relabelled: np.ndarray
+
+
+def verdicts(outcome: Outcome) -> Verdicts:
+    """Later rules win over earlier ones."""
     items, force = outcome.items, outcome.effective
     n, split = len(items), _splits(outcome)
-    kept, reason = np.zeros(n, bool), np.full(n, "", object)
+    fate, reason = np.full(n, "", object), np.full(n, "", object)
 
     train = split == TRAIN
     if outcome.taken is None:
-        kept[train], reason[train] = True, "kept: nothing was pruned"
+        fate[train], reason[train] = "kept", "kept: nothing was pruned"
     else:
+        fate[train] = "pruned"
         reason[train] = f"pruned: below {outcome.pruned_by} cut at {_percent(outcome.keep)}"
-        kept[outcome.taken], reason[outcome.taken] = True, f"kept: taken by {outcome.pruned_by}"
+        fate[outcome.taken], reason[outcome.taken] = "kept", f"kept: taken by {outcome.pruned_by}"
     for row, why in outcome.left_out.items():
-        kept[row], reason[row] = False, why
+        fate[row], reason[row] = "left_out", why
     for name in (TEST, VAL):
-        kept[split == name], reason[split == name] = True, f"kept: {name} split, never pruned"
-    reason[split == UNLABELED] = "left out: no label"
+        fate[split == name], reason[split == name] = "kept", f"kept: {name} split, never pruned"
+    fate[split == UNLABELED], reason[split == UNLABELED] = "unlabelled", "left out: no label"
 
     row_of = items.row_of
     for id_, why in force.pinned.items():
         if id_ in row_of:
-            kept[row_of[id_]], reason[row_of[id_]] = True, _said("kept by hand", why)
-    given = items.column("label")
+            fate[row_of[id_]], reason[row_of[id_]] = "kept", _said("kept by hand", why)
+    given, relabelled = items.column("label"), np.zeros(n, bool)
     for id_ in force.labels:
         if (row := row_of.get(id_)) is not None and given[row] != outcome.labels[row]:
             had = "labelled by hand" if given[row] is None else f"relabelled by hand from {given[row]}"
             reason[row] += f"; {had}"
+            relabelled[row] = given[row] is not None
     for id_, why in force.dropped.items():
         if id_ in row_of:
-            kept[row_of[id_]], reason[row_of[id_]] = False, _said("dropped by hand", why)
+            fate[row_of[id_]], reason[row_of[id_]] = "dropped", _said("dropped by hand", why)
     for row in np.flatnonzero(~items.ok):
-        kept[row], reason[row] = False, f"unusable: {items.column('status')[row]}"
-    return kept, reason
+        fate[row], reason[row] = "unusable", f"unusable: {items.column('status')[row]}"
+    return Verdicts(split, fate == "kept", reason, fate, relabelled)
 
 
 def _flag_columns(outcome: Outcome, n: int) -> dict[str, pa.Array]:

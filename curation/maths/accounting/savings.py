@@ -1,6 +1,6 @@
 """What training on a subset saves, or costs: hours, money, energy, carbon, labels, storage.
 
-    hours before = H M            H: device-hours of one training on everything, M: number of trainings
+    hours before = H M            H: device-hours of one training on the full data, M: number of trainings
     hours after  = H s M + h      s: share of the sample passes that are left, h: device-hours of the selection
     energy  = hours (u P + P_host) / 1000 * PUE     carbon = energy * intensity / 1000
     money   = hours * price of an hour (hired), or energy * price of electricity (owned): never both
@@ -44,7 +44,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of the subset minus that of everything, mean over the seeds, with a 95 % t interval (NaN: one seed)."""
+    """Accuracy of the subset minus that of the full data: mean over the seeds and 95 % t interval (NaN: one seed)."""
 
     mean: float
     low: float
@@ -89,10 +89,10 @@ def savings(
     months: float = 1.0,
     constants: Constants | None = None,
 ) -> Savings:
-    """What `trainings` trainings on the subset save against as many on everything.
+    """What `trainings` trainings on the subset save against as many on the full data.
 
-    differences: accuracy of the subset minus that of everything, one per seed, in [-1, 1]. hours: device-hours of one
-    training on everything; passes: the share of its sample passes the subset needs. selection, selection_cpu:
+    differences: accuracy of the subset minus that of the full data, one per seed, in [-1, 1]. hours: device-hours of
+    one training on the full data; passes: the share of its sample passes the subset needs. selection, selection_cpu:
     device-hours and CPU-hours of choosing the subset, proxy and every hidden pass included; CPU-hours draw the host's
     power. labels: labels no longer needed; gigabytes, months: what is no longer stored, and for how long.
 
@@ -155,7 +155,7 @@ def difference(differences: Sequence[float]) -> Difference:
     if len(d) == 0 or not (np.abs(d) <= 1).all():
         raise InputError(
             f"The accuracy differences are {d.tolist()}; savings are stated only beside the accuracy of the subset "
-            "minus that of everything: give one number between -1 and 1 per seed."
+            "minus that of the full data: give one number between -1 and 1 per seed."
         )
     if len(d) == 1:
         return Difference(float(d[0]), math.nan, math.nan, 1)

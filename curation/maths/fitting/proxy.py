@@ -53,7 +53,7 @@ def speed_up(
     total = total_time(full, proxy, score, rank, kept, trainings, subset)
     if math.isinf(full):
         raise InputError(
-            "The target never reaches this accuracy on everything: choose a lower one to compare times at."
+            "The target never reaches this accuracy on the full data: choose a lower one to compare times at."
         )
     return trainings * full / total
 
@@ -146,7 +146,7 @@ def _spearman(x: np.ndarray, y: np.ndarray, count: np.ndarray) -> float:
 
 def _check(full: float, proxy: float, score: float, rank: float, kept: float, subset: float | None) -> None:
     if not full > 0:
-        raise InputError(f"Training on everything takes {full} seconds; give a time above 0.")
+        raise InputError(f"Training on the full data takes {full} seconds; give a time above 0.")
     for name, value in (("proxy", proxy), ("score", score), ("rank", rank)):
         if not 0 <= value < math.inf:
             raise InputError(f"The time for {name} is {value}; give a number of 0 or more.")

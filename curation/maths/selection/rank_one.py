@@ -35,7 +35,7 @@ def rank_one_greedy(
     rise: the most a gain can grow by one pick.
 
     >>> x = np.eye(3, dtype=np.float32)[[0, 0, 1]]
-    >>> take_by_directions(x, np.array([3.0, 2.0, 1.0]), 2, lambda row: 2 * x[row], squared=False)
+    >>> rank_one_greedy(x, np.array([3.0, 2.0, 1.0]), 2, lambda row: 2 * x[row], squared=False)
     [0, 2]
     """
     picks: list[int] = []

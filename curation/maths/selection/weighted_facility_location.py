@@ -31,9 +31,10 @@ def weighted_facility_location(
 
     >>> x = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], dtype=np.float32)
     >>> one = np.ones(3)
-    >>> cover(x, 2, one, one).tolist(), cover(x, 1, np.array([0, 0, 1.0]), one).tolist()
+    >>> f = weighted_facility_location
+    >>> f(x, 2, one, one).tolist(), f(x, 1, np.array([0, 0, 1.0]), one).tolist()
     ([1, 2], [2])
-    >>> cover(x, 1, one, np.array([1.0, 0.1, 1.0]), taken=np.array([0])).tolist()
+    >>> f(x, 1, one, np.array([1.0, 0.1, 1.0]), taken=np.array([0])).tolist()
     [2]
     """
     n = len(x)

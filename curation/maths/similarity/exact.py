@@ -1,4 +1,4 @@
-"""Nearest neighbours, exactly: every pair is compared, one block of rows at a time."""
+"""Nearest rows, exactly: every pair is compared, one block at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from curation.data.results import Neighbours
 from curation.errors import InputError
 
-_BLOCK = 1 << 24  # similarities held at once: 64 MiB of float32
+_ROWS = 1 << 16  # rows of the base brought to float32, and to the device, at once
+_BLOCK = 1 << 24  # products held at once: 64 MiB of float32
+_FEW = 64  # queries for which numpy is as fast, so that a page that shows what is alike need not load torch
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -23,6 +25,62 @@ def unit(x: np.ndarray) -> np.ndarray:
     return np.divide(x, length, out=np.zeros(x.shape, np.float32), where=length > 0, casting="unsafe")
 
 
+def largest_products(
+    queries: np.ndarray,
+    base,
+    k: int,
+    *,
+    scale: np.ndarray | None = None,
+    offset: np.ndarray | None = None,
+    own: np.ndarray | None = None,
+    apart: tuple[np.ndarray, np.ndarray] | None = None,
+    device: str = "cpu",
+    progress: Callable[..., None] = lambda done, total, message="": None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(index int64 [q, k], value float32 [q, k]): the k largest of queries @ base.T * scale + offset in every row.
+
+    queries: float32 [q, d]. base: [n, d] of any float type, or whatever has a length and gives such rows for a slice;
+    it is read in order, so it may lie on disk. scale, offset: float32 [n]. own: int [q], the row of base that each
+    query is and must not find. apart: numbers [q] and [n]; a query does not find rows of its own number. What must not
+    be found has the value -inf. Unordered within a row; with k = 1 the lowest of equals. Fewer than k columns where n
+    is smaller. Time q * n * d on `device`, memory q * k and one block.
+    """
+    if len(queries) <= _FEW and device == "cpu":
+        xp = np
+    else:
+        import torch as xp  # the same functions by the same names, but for the largest of a row
+
+    lift = lambda array: xp.asarray(array, device=device)  # noqa: E731
+    q, n = len(queries), len(base)
+    k, step = min(k, n), max(1, _BLOCK // max(min(n, _ROWS), 1))
+    index, value = np.empty((q, 0), np.int64), np.empty((q, 0), np.float32)
+    queries, numbers = lift(queries), apart and [lift(part) for part in apart]
+    for at in range(0, n if k else 0, _ROWS):
+        part = lift(np.ascontiguousarray(base[at : at + _ROWS], np.float32))
+        here, width = slice(at, at + len(part)), min(k, len(part))
+        places, values = np.empty((q, width), np.int64), np.empty((q, width), np.float32)
+        buffer = xp.empty((min(step, q), len(part)), dtype=xp.float32, device=device)  # a fresh one each time is slow
+        for start in range(0, q, step):
+            asked = slice(start, min(start + step, q))
+            block = xp.matmul(queries[asked], part.T, out=buffer[: asked.stop - start])
+            if scale is not None:
+                block *= lift(scale[here])
+            if offset is not None:
+                block += lift(offset[here])
+            if own is not None:
+                row = np.flatnonzero((own[asked] >= here.start) & (own[asked] < here.stop))
+                block[lift(row), lift(own[asked][row] - at)] = -np.inf
+            if numbers is not None:
+                block[numbers[0][asked][:, None] == numbers[1][here]] = -np.inf
+            places[asked], values[asked] = _largest(block, width)
+            progress((at * q + len(part) * asked.stop) // n, q)
+        index, value = np.hstack([index, places + at]), np.hstack([value, values])
+        if value.shape[1] > k:
+            places, value = _largest(value, k)
+            index = np.take_along_axis(index, places, axis=1)
+    return index, value
+
+
 def nearest(
     x: np.ndarray,
     k: int,
@@ -31,31 +89,98 @@ def nearest(
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
 ) -> Neighbours:
-    """The k nearest of x [n, d] to each of `rows` (default: all of them), exact up to float32 rounding.
+    """The k nearest of x [n, d] to each of `rows` (default: all of them), by cosine, exact up to float32 rounding.
 
     A row is left out of its own list by its number, not by its distance, so that exact copies find each other.
     A zero row is at distance 1 from everything. Time n * len(rows) * d on `device`, memory n * d plus one block.
     """
-    import torch
+    x = unit(x)
+    rows = np.arange(len(x)) if rows is None else np.asarray(rows)
+    queries = x if len(rows) == len(x) else x[rows]
+    index, cosine = largest_products(queries, x, min(k, len(x) - 1), own=rows, device=device, progress=progress)
+    return sorted_and_padded(index, 1 - cosine, k)
 
-    n = len(x)
-    rows = np.arange(n) if rows is None else np.asarray(rows)
-    width, step = min(k, n - 1), max(1, _BLOCK // max(n, 1))
-    indices, similarity = np.empty((len(rows), width), np.int64), np.empty((len(rows), width), np.float32)
-    with torch.inference_mode():
-        everything = torch.from_numpy(unit(x)).to(device)
-        buffer = torch.empty(
-            min(step, len(rows)), n, device=device
-        )  # a fresh block each time costs more than the product
-        for start in range(0, len(rows), step):
-            own = torch.from_numpy(rows[start : start + step]).to(device)
-            block = torch.mm(everything[own], everything.T, out=buffer[: len(own)])
-            block[torch.arange(len(own), device=device), own] = -torch.inf
-            top = block.topk(width)
-            indices[start : start + step] = top.indices.cpu().numpy()
-            similarity[start : start + step] = top.values.cpu().numpy()
-            progress(min(start + step, len(rows)), len(rows))
-    return sorted_and_padded(indices, 1 - similarity, k)
+
+def nearest_other(
+    x: np.ndarray,
+    others: np.ndarray,
+    *,
+    apart: tuple[np.ndarray, np.ndarray] | None = None,
+    device: str = "cpu",
+    progress: Callable[..., None] = lambda done, total, message="": None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(index int64 [m], cosine distance float32 [m]): for each row of x [m, d] the nearest of others [n, d], n >= 1.
+
+    apart: numbers [m] and [n]; a row is never matched with one of equal number. Where nothing is left: -1, inf.
+    Equal distances go to the lower index. A zero row is at distance 1 from everything. Time m * n * d on `device`.
+
+    >>> index, distance = nearest_other(np.array([[1.0, 0.1]]), np.array([[0.0, 1.0], [2.0, 0.0]]))
+    >>> index.tolist(), distance.round(3).tolist()
+    ([1], [0.004999999888241291])
+    """
+    index, cosine = largest_products(unit(x), unit(others), 1, apart=apart, device=device, progress=progress)
+    index, cosine = index[:, 0], cosine[:, 0]
+    found = np.isfinite(cosine)
+    return np.where(found, index, -1), np.where(found, np.maximum(1 - cosine, 0), np.inf).astype(np.float32)
+
+
+def mean_knn_distance(
+    x: np.ndarray,
+    k: int,
+    *,
+    device: str = "cpu",
+    progress: Callable[..., None] = lambda done, total, message="": None,
+) -> np.ndarray:
+    """float64 [n]: mean distance of every row of x [n, d] to its k nearest others (all others where there are fewer).
+
+    Euclidean. A copy of a row is at distance 0 of it; a single row is at mean distance 0. Time n^2 * d on `device`,
+    memory two copies of x and one block.
+
+    >>> mean_knn_distance(np.array([[0.0], [1.0], [3.0]]), k=1).tolist()
+    [1.0, 1.0, 2.0]
+    """
+    x = np.asarray(x, np.float32) - x.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if len(x) < 2:
+        return np.zeros(len(x))
+    half = -np.einsum("ij,ij->i", x, x) / 2  # x . y - |y|^2 / 2 is largest where y is nearest
+    k = min(k, len(x) - 1)
+    index, _ = largest_products(x, x, k, offset=half, own=np.arange(len(x)), device=device, progress=progress)
+    found, step = np.empty(len(x)), max(1, _BLOCK // (k * x.shape[1]))
+    for at in range(0, len(x), step):  # from the differences, as large squares leave nothing of small ones
+        gap = x[index[at : at + step]] - x[at : at + step, None]
+        found[at : at + step] = np.sqrt(np.einsum("ijk,ijk->ij", gap, gap)).mean(axis=1, dtype=np.float64)
+    return found
+
+
+def cosines(x: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """float32 [n]: cosine of every row of x [n, d] with one vector [d]; 0 for zero rows. Memory one block.
+
+    >>> cosines(np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), np.array([1.0, 0.0])).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    found, towards = np.empty(len(x), np.float32), unit(np.asarray(query)[None])[0]
+    step = max(1, _BLOCK // max(x.shape[1], 1))
+    for at in range(0, len(x), step):
+        part = np.asarray(x[at : at + step], np.float32)
+        length = np.sqrt(np.einsum("ij,ij->i", part, part))
+        found[at : at + step] = np.divide(part @ towards, length, out=np.zeros(len(part), np.float32), where=length > 0)
+    return found
+
+
+def most_similar(x: np.ndarray, query: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(positions, cosines) of the k rows of x [n, d] most like one vector [d]: most alike first, ties by position.
+
+    candidates: positions in x that are compared, ascending.
+
+    >>> x = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    >>> most_similar(x, np.array([2.0, 0.1]), np.array([1, 2]), k=1)[0].tolist()
+    [2]
+    """
+    step, parts = max(1, _BLOCK // max(x.shape[1], 1)), [np.empty(0, np.float32)]
+    parts += [cosines(x[candidates[at : at + step]], query) for at in range(0, len(candidates), step)]
+    found = np.concatenate(parts)
+    best = np.argsort(-found, kind="stable")[:k]
+    return candidates[best], found[best]
 
 
 def sorted_and_padded(indices: np.ndarray, distances: np.ndarray, k: int) -> Neighbours:
@@ -84,72 +209,25 @@ def first(graph: Neighbours, k: int, parameter: str = "k") -> tuple[np.ndarray, 
     return graph.indices[:, :k], graph.distances[:, :k]
 
 
-def nearest_other(
-    x: np.ndarray,
-    others: np.ndarray,
-    *,
-    apart: tuple[np.ndarray, np.ndarray] | None = None,
-    device: str = "cpu",
-    progress: Callable[..., None] = lambda done, total, message="": None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(index int64 [m], cosine distance float32 [m]): for each row of x [m, d] the nearest of others [n, d], n >= 1.
+def first_among(graph: Neighbours, x: np.ndarray, k: int, device: str = "cpu") -> tuple[np.ndarray, np.ndarray]:
+    """As `first`, of a graph cut to fewer rows, x [m, d]: lists that lost neighbours are searched for again.
 
-    apart: numbers [m] and [n]; a row is never matched with one of equal number. Where nothing is left: -1, inf.
-    Equal distances go to the lower index. A zero row is at distance 1 from everything. Time m * n * d on `device`.
-
-    >>> index, distance = closest(np.array([[1.0, 0.1]]), np.array([[0.0, 1.0], [2.0, 0.0]]))
-    >>> index.tolist(), distance.round(3).tolist()
-    ([1], [0.004999999888241291])
+    A class of ten keeps a tenth of lists gathered for all: what is left of them is no graph of the class. A list that
+    still holds k is right, as it holds the nearest. Time (lists too short) * m * d on `device`.
     """
-    import torch
-
-    index, similarity = np.empty(len(x), np.int64), np.empty(len(x), np.float32)
-    step = max(1, _BLOCK // len(others))
-    with torch.inference_mode():
-        base = torch.from_numpy(unit(others)).to(device)
-        numbers = None if apart is None else [torch.from_numpy(np.asarray(part)).to(device) for part in apart]
-        for at in range(0, len(x), step):
-            block = torch.from_numpy(unit(x[at : at + step])).to(device) @ base.T
-            if numbers is not None:
-                block[numbers[0][at : at + step, None] == numbers[1]] = -torch.inf
-            top = block.amax(dim=1)
-            first = (block == top[:, None]).to(torch.uint8).argmax(dim=1)  # of equal values always the lowest
-            index[at : at + step], similarity[at : at + step] = first.cpu().numpy(), top.cpu().numpy()
-            progress(min(at + step, len(x)), len(x))
-    found = np.isfinite(similarity)
-    return np.where(found, index, -1), np.where(found, np.maximum(1 - similarity, 0), np.inf).astype(np.float32)
+    indices, distances = first(graph, k)
+    short = np.flatnonzero((indices < 0).any(axis=1))
+    if len(short):
+        again = nearest(x, k, rows=short, device=device)
+        indices, distances = indices.copy(), distances.copy()
+        indices[short], distances[short] = again.indices, again.distances
+    return indices, distances
 
 
-def mean_knn_distance(
-    x: np.ndarray,
-    k: int,
-    *,
-    device: str = "cpu",
-    progress: Callable[..., None] = lambda done, total, message="": None,
-) -> np.ndarray:
-    """float64 [n]: mean distance of every row of x [n, d] to its k nearest others (all others where there are fewer).
-
-    A copy of a row is at distance 0 of it. A single row has all the room there is, 0. Time n^2 * d on `device`, memory
-    a copy of x and one block.
-
-    >>> room(np.array([[0.0], [1.0], [3.0]]), k=1).tolist()
-    [1.0, 1.0, 2.0]
-    """
-    import torch
-
-    n, k = len(x), min(k, len(x) - 1)
-    if k == 0:
-        return np.zeros(n)
-    found, step = np.empty(n), max(1, _BLOCK // n)
-    with torch.inference_mode():
-        centred = np.asarray(x, np.float32) - x.mean(axis=0, dtype=np.float64).astype(np.float32)
-        everything = torch.from_numpy(centred).to(device)
-        half = everything.square().sum(dim=1) / 2
-        for start in range(0, n, step):
-            own = torch.arange(start, min(start + step, n), device=device)
-            lag = half - everything[own] @ everything.T  # |a - b|^2 / 2 - |a|^2 / 2
-            lag[torch.arange(len(own), device=device), own] = torch.inf
-            nearest = lag.topk(k, dim=1, largest=False).values + half[own][:, None]
-            found[own.cpu().numpy()] = (2 * nearest.clamp(min=0)).sqrt().double().mean(dim=1).cpu().numpy()
-            progress(int(own[-1]) + 1, n)
-    return found
+def _largest(block, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(place, value) [q, k] of the k largest in every row of an array or a tensor; with k = 1 the first of equals."""
+    if isinstance(block, np.ndarray):
+        place = block.argmax(axis=1)[:, None] if k == 1 else np.argpartition(block, -k, axis=1)[:, -k:]
+        return place, np.take_along_axis(block, place, axis=1)
+    value, place = block.max(dim=1, keepdim=True) if k == 1 else block.topk(k)
+    return place.cpu().numpy(), value.cpu().numpy()

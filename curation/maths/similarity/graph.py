@@ -15,14 +15,14 @@ def symmetric(indices: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, n
     >>> [column[start[i] : start[i + 1]].tolist() for i in range(3)]
     [[1], [0, 2], [1]]
     """
+    from scipy.sparse import csr_array
+
     m, k = indices.shape
-    row, column = np.repeat(np.arange(m), k), indices.ravel().astype(np.int64)
-    there = column >= 0
-    low, high = np.minimum(row, column)[there], np.maximum(row, column)[there]
-    pair, first = np.unique(low * m + high, return_index=True)
-    length = distances.ravel()[there][first].astype(np.float64)
-    low, high = pair // m, pair % m
-    row, column = np.concatenate([low, high]), np.concatenate([high, low])
-    order = np.lexsort((column, row))
-    start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=m))])
-    return start, column[order], np.concatenate([length, length])[order]
+    there = indices.ravel() >= 0
+    row, column = np.repeat(np.arange(m), k)[there], indices.ravel()[there]
+    length = distances.ravel()[there].astype(np.float64)
+    # The edges are numbered from 1, so that one of length 0 is kept; of two lists the first number stays.
+    number = csr_array((np.arange(len(row), 0, -1), (row, column)), shape=(m, m))
+    joined = number.maximum(number.T).tocsr()
+    joined.sort_indices()
+    return joined.indptr.astype(np.int64), joined.indices.astype(np.int64), length[len(row) - joined.data]

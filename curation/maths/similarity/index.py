@@ -17,7 +17,7 @@ import numpy as np
 
 from curation import packages
 from curation.errors import UnavailableError
-from curation.maths.similarity.exact import unit
+from curation.maths.similarity.exact import largest_products, unit
 
 _BLOCK = 1 << 16  # rows brought to float32 at once
 _TRAINED_ON, _PASSES = 40, 10  # rows per group that the groups are found from, and k-means passes over them
@@ -39,8 +39,7 @@ class Exact:
 
         rows: int64 [n], the rows of x that count; what is found is numbered among them. Default: all.
         """
-        self.x, self.rows = x, rows
-        self.n = len(x) if rows is None else len(rows)
+        self.x = x if rows is None else _Rows(x, rows)
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         """As `Index.search`.
@@ -48,32 +47,33 @@ class Exact:
         >>> Exact(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], np.float16)).search(np.array([[2.0, 0.0]]), 2).tolist()
         [[0, 1]]
         """
-        import torch
+        return self.compare(queries, k)[0]
 
-        asked = torch.from_numpy(unit(np.asarray(queries)))
-        best = torch.full((len(asked), 0), 0.0)
-        rows = torch.empty((len(asked), 0), dtype=torch.int64)
-        k = min(k, self.n)
-        for at in range(0, self.n, _BLOCK):
-            scale = torch.from_numpy(self._scale[at : at + _BLOCK])
-            alike = (asked @ torch.from_numpy(self._part(at)).T) * scale
-            found = torch.topk(alike, min(k, len(scale)), dim=1)
-            best = torch.cat([best, found.values], dim=1)
-            rows = torch.cat([rows, found.indices + at], dim=1)
-            best, order = torch.topk(best, min(k, best.shape[1]), dim=1)
-            rows = torch.gather(rows, 1, order)
-        return rows.numpy()
-
-    def _part(self, at: int) -> np.ndarray:
-        block = slice(at, at + _BLOCK)
-        return np.ascontiguousarray(self.x[block if self.rows is None else self.rows[block]], np.float32)
+    def compare(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """(rows as of `search`, cosine float32 [q, k]); equal cosines by the lower row, columns as many as rows."""
+        found, cosine = largest_products(unit(np.asarray(queries)), self.x, k, scale=self._scale)
+        order = np.lexsort((found, -cosine), axis=1)
+        return np.take_along_axis(found, order, axis=1), np.take_along_axis(cosine, order, axis=1)
 
     @cached_property
     def _scale(self) -> np.ndarray:
         """float32 [n]: 1 / length of each row, 0 for a zero row."""
-        parts = [np.einsum("ij,ij->i", p, p, dtype=np.float64) for p in map(self._part, range(0, self.n, _BLOCK))]
-        length = np.sqrt(np.concatenate([*parts, np.empty(0)]))
-        return np.divide(1, length, out=np.zeros(self.n), where=length > 0).astype(np.float32)
+        parts = (np.asarray(self.x[at : at + _BLOCK], np.float32) for at in range(0, len(self.x), _BLOCK))
+        length = np.sqrt(np.concatenate([np.einsum("ij,ij->i", p, p, dtype=np.float64) for p in parts] or [[]]))
+        return np.divide(1, length, out=np.zeros(len(length)), where=length > 0).astype(np.float32)
+
+
+class _Rows:
+    """Some rows of an array, gathered only when a slice of them is asked for."""
+
+    def __init__(self, x: np.ndarray, rows: np.ndarray):
+        self.x, self.rows = x, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return self.x[self.rows[part]]
 
 
 class Inverted:

@@ -34,6 +34,9 @@ CARD = Card(
     requires=("torch", "open_clip"),
     rows="all",
     stochastic=False,
+    pace=(0.08, 0.002),
+    rank=2,
+    why="Its weights are available, and it works well on everyday photographs.",
 )
 
 DEFAULT = ("ViT-B-32", "laion2b_s34b_b79k")
@@ -66,7 +69,9 @@ def encode(
     ] = None,
     prompts: Annotated[
         tuple[Prompt, ...],
-        Field(description="Sentences the class name {} is set into, averaged; empty: class names are not encoded."),
+        Field(
+            description="Prompts for class names, averaged; {} stands for the name; empty: class names are not encoded."
+        ),
     ] = PROMPTS,
     batch: Annotated[
         int, Field(ge=1, le=4096, description="Images per forward pass; halved when memory runs out.")
@@ -126,7 +131,7 @@ def preflight(
     """Raises UnavailableError where package or weights are out of reach, RecipeError for names nobody knows."""
     if checkpoint is not None:
         if not checkpoint.is_file():
-            raise SourceError(f"there is no file {checkpoint}; `checkpoint` is the path of a file of weights")
+            raise SourceError(f"there is no file {checkpoint}; `checkpoint` must be the path of a weights file")
         return _known(model, pretrained, checkpoint)
     if (model, pretrained) == DEFAULT:  # answered without loading open_clip and torch: the app only draws a list
         repo, size = DEFAULT_REPO, DEFAULT_SIZE

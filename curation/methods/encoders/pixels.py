@@ -31,6 +31,8 @@ CARD = Card(
     requires=("torch",),
     rows="all",
     stochastic=False,
+    side=16,
+    why="Images this small are best compared by their raw pixels.",
 )
 
 
@@ -38,7 +40,9 @@ def encode(
     view: View,
     *,
     size: Annotated[int, Field(ge=4, le=64, description="Side in pixels every image is resized to.")] = 16,
-    colour: Annotated[Literal["rgb", "grey"], Field(description="Three values per pixel, or one.")] = "rgb",
+    colour: Annotated[
+        Literal["rgb", "grey"], Field(description="Colour (three values per pixel) or grey (one).")
+    ] = "rgb",
 ) -> Encoder:
     """Encoder to [m, size * size * (3 or 1)], values in [0, 1].
 

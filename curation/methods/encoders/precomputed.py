@@ -29,6 +29,8 @@ CARD = Card(
     tags=("label-free", "offline"),
     rows="all",
     stochastic=False,
+    rank=4,
+    why="The source has features of its own.",
 )
 
 

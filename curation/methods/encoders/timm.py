@@ -34,6 +34,7 @@ CARD = Card(
     requires=("torch", "timm"),
     rows="all",
     stochastic=False,
+    pace=(0.1, 0.003),
 )
 
 DEFAULT = "vit_small_patch14_dinov2.lvd142m"
@@ -96,7 +97,7 @@ def preflight(
     """Raises UnavailableError where the weights are out of reach, RecipeError for a model timm does not know."""
     if checkpoint is not None:
         if not checkpoint.is_file():
-            raise SourceError(f"there is no file {checkpoint}; `checkpoint` is the path of a file of weights")
+            raise SourceError(f"there is no file {checkpoint}; `checkpoint` must be the path of a weights file")
         return _known(model)
     if model == DEFAULT:  # answered without loading timm and torch, which the app must not do to draw a list
         repo, size = f"timm/{DEFAULT}", DEFAULT_SIZE

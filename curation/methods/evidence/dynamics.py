@@ -29,6 +29,7 @@ CARD = Card(
     needs=("labels",),
     paper="https://arxiv.org/abs/1812.05159",
     tags=("student",),
+    gives=("network",),
 )
 
 
@@ -37,10 +38,12 @@ def gather(
     *,
     rng: np.random.Generator,
     progress=None,
-    student: Annotated[str, Ref("students"), Field(description="Who is trained and recorded.")] = "head",
+    student: Annotated[str, Ref("students"), Field(description="Student to train and record.")] = "head",
     mode: Annotated[
         Literal["train", "eval"],
-        Field(description="Logits of the training passes, or of a clean pass after each epoch (half as long again)."),
+        Field(
+            description="Logits of the training passes, or of a clean pass after each epoch (takes half as long again)."
+        ),
     ] = "train",
     epochs: Annotated[
         int, Field(ge=0, le=1000, description="Epochs to train for; 0 takes the student's own number.")
@@ -59,7 +62,7 @@ def gather(
     """
     labels = view.labels
     if len(np.unique(labels)) < 2:
-        raise InputError("a recorded run needs items of at least two classes; there is nothing to tell apart")
+        raise InputError("a recorded run needs items of at least two classes; found one")
     train = view.student(student, epochs=epochs) if epochs else view.student(student)
     run = RunRecord(len(view), len(view.classes), mode)
     finished = train(view, seed=int(rng.integers(2**31)), record=run, progress=progress)

@@ -43,7 +43,7 @@ def gather(
     path: Annotated[Path, Field(description="A Recorder's folder, or an .npz file of logits, keyed by id.")],
     mode: Annotated[
         Literal["train", "eval"] | None,
-        Field(description="Logits of the training passes or of clean ones; empty: what the file says, else train."),
+        Field(description="Logits of the training passes or of clean ones; empty: as the file says, else train."),
     ] = None,
 ) -> tuple[Dynamics, dict]:
     """logits float16 [E, m, C], in the order of the view. Raises InputError for whatever does not fit.

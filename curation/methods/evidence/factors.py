@@ -40,10 +40,10 @@ def gather(
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
     size: Annotated[
-        int, Field(ge=0, le=32_000, description="Factors in the dictionary; 0 takes four for every number embedded.")
+        int, Field(ge=0, le=32_000, description="Factors in the dictionary; 0 means four per embedding dimension.")
     ] = 0,
     active: Annotated[
-        int, Field(ge=0, le=256, description="Factors an item may hold; 0 takes 16 up to 64 numbers, else 32.")
+        int, Field(ge=0, le=256, description="Active factors per item; 0 means 16 up to 64 dimensions, else 32.")
     ] = 0,
     steps: Annotated[int, Field(ge=1, le=100_000, description="Updates of 1,024 items each.")] = 500,
 ) -> tuple[Factors, dict[str, Any]]:

@@ -43,9 +43,9 @@ def gather(
     rng: np.random.Generator,
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
-    k: Annotated[int, Field(ge=1, le=200, description="Neighbours per item; more than any method here reads.")] = 20,
+    k: Annotated[int, Field(ge=1, le=200, description="Neighbours per item; every method here reads fewer.")] = 20,
     exact_up_to: Annotated[
-        int, Field(ge=0, le=10_000_000, description="Rows up to which a CPU compares every pair.")
+        int, Field(ge=0, le=10_000_000, description="Up to this many rows, a CPU compares every pair.")
     ] = 60_000,
 ) -> tuple[Neighbours, dict[str, Any]]:
     """The graph, and notes for its card: which search, and its recall.

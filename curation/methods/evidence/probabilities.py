@@ -30,6 +30,7 @@ CARD = Card(
     needs=("labels", "groups"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("student",),
+    gives=("in_fold",),
 )
 
 
@@ -38,8 +39,12 @@ def gather(
     *,
     rng: np.random.Generator,
     progress=None,
-    student: Annotated[str, Ref("students"), Field(description="Who predicts; fresh for every fold.")] = "head",
-    folds: Annotated[int, Field(ge=2, le=50, description="Number of parts, each predicted by the others.")] = 5,
+    student: Annotated[
+        str, Ref("students"), Field(description="Student that predicts, trained anew for every fold.")
+    ] = "head",
+    folds: Annotated[
+        int, Field(ge=2, le=50, description="Number of folds; each is predicted by a student trained on the others.")
+    ] = 5,
 ) -> tuple[Probabilities, dict]:
     """values float64 [m, C] out of fold, in_fold [m, C] of the students that saw the item, and notes: folds used,
     share predicted as labelled.

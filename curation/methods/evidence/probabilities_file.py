@@ -39,7 +39,7 @@ def gather(
     path: Annotated[Path, Field(description="An .npz, .npy or parquet file of probabilities, keyed by id.")],
     mode: Annotated[
         Literal["out_of_fold", "train", "eval"] | None,
-        Field(description="Whether the model had been trained on the items; empty: what the file says, else not."),
+        Field(description="Whether the model had been trained on the items; empty: as the file says, else not."),
     ] = None,
 ) -> tuple[Probabilities, dict]:
     """values float64 [m, C], checked, in the order of the view. Raises InputError for whatever does not fit.

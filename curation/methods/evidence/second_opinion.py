@@ -52,9 +52,11 @@ def gather(
     *,
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
-    student: Annotated[str, Ref("students"), Field(description="Who is trained without the suspects.")] = "head",
-    folds: Annotated[int, Field(ge=2, le=20, description="Parts, each judged by students of the others.")] = 5,
-    k: Annotated[int, Field(ge=1, le=200, description="Neighbours that are heard.")] = 20,
+    student: Annotated[str, Ref("students"), Field(description="Student to train without the suspects.")] = "head",
+    folds: Annotated[
+        int, Field(ge=2, le=20, description="Number of folds; each is judged by students trained on the others.")
+    ] = 5,
+    k: Annotated[int, Field(ge=1, le=200, description="Number of neighbours that vote.")] = 20,
 ) -> tuple[Probabilities, dict]:
     """values float64 [m, C] out of fold, and notes: folds used, suspects that were left out of training.
 

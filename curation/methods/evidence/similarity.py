@@ -41,12 +41,12 @@ def gather(
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
     exact_up_to: Annotated[
-        int, Field(ge=0, le=100_000_000, description="Rows up to which every lookup compares with all of them.")
+        int, Field(ge=0, le=100_000_000, description="Up to this many rows, every lookup is exact.")
     ] = 200_000,
     probes: Annotated[
-        int, Field(ge=1, le=100_000, description="Groups a lookup compares with; more finds more, and takes longer.")
+        int, Field(ge=1, le=100_000, description="Clusters searched per lookup; more is more accurate and slower.")
     ] = 32,
-    k: Annotated[int, Field(ge=1, le=10_000, description="Neighbours recall is measured at.")] = 100,
+    k: Annotated[int, Field(ge=1, le=10_000, description="Number of neighbours at which recall is measured.")] = 100,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """uint8: the stored index, empty where none is needed; and notes for the card.
 

@@ -28,6 +28,7 @@ CARD = Card(
     blind_to="types: a reader has to guess what is a number; missing and empty look alike",
     tags=("table",),
     stochastic=False,
+    ending=".csv",
 )
 
 

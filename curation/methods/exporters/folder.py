@@ -18,6 +18,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
+from curation.data.safe_open import real_name
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
 from curation.data.writing.export_helpers import encoded, kept_rows, need_images, stored
 from curation.errors import InputError
@@ -25,7 +26,7 @@ from curation.errors import InputError
 CARD = Card(
     title="Class folders",
     cost="one file per kept item",
-    blind_to="ranks, weights and reasons, which stand in the manifest only",
+    blind_to="ranks, weights and reasons, which are in the manifest only",
     tags=("images",),
     stochastic=False,
 )
@@ -37,9 +38,7 @@ def write(
     path: Annotated[Path, Field(description="The folder to write; new, empty, or an earlier export.")],
     how: Annotated[
         Literal["copy", "link"],
-        Field(
-            description="link takes no space: hard links, on the same disk only; changing a file changes the original."
-        ),
+        Field(description="Copies, or hard links, which need the same disk and share changes with the original."),
     ] = "copy",
     items: Items,
 ) -> list[Path]:
@@ -83,7 +82,7 @@ def _put(items: Items, row: int, target: Path, how: str) -> None:
             with target.open("wb") as out:
                 shutil.copyfileobj(source, out)
             return
-        path = items.root / items.column("path")[row]
+        path = Path(real_name(items.root, items.column("path")[row]))
         try:
             os.link(path.resolve(), target)
         except OSError as error:

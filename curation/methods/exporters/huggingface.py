@@ -32,7 +32,7 @@ from curation.errors import InputError
 CARD = Card(
     title="Hugging Face data set",
     cost="the bytes of the kept images",
-    blind_to="reasons, scores and what was left out, which stand in the manifest only",
+    blind_to="reasons, scores and what was left out, which are in the manifest only",
     paper="https://arxiv.org/abs/2109.02846",
     tags=("images", "features"),
     stochastic=False,

@@ -24,6 +24,7 @@ CARD = Card(
     blind_to="images: only what is known about them is written",
     tags=("table",),
     stochastic=False,
+    ending=".jsonl",
 )
 
 

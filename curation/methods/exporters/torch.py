@@ -10,6 +10,7 @@ Paszke et al., PyTorch: An Imperative Style, High-Performance Deep Learning Libr
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import TRAIN, Items, encode_labels
+from curation.data.safe_open import real_name
 from curation.data.writing.atomic import atomic
 from curation.data.writing.export_helpers import class_list, kept_rows
 
@@ -30,6 +32,7 @@ CARD = Card(
     tags=("index",),
     requires=("torch",),
     stochastic=False,
+    ending=".pt",
 )
 
 # For items that are rows of an array, in the order of the data set they came from.
@@ -95,7 +98,9 @@ def write(
     }
     by_path = items.root is not None and items.images is None
     if by_path:
-        index["paths"] = chosen["path"].to_pylist()
+        index["paths"] = [
+            os.path.relpath(real_name(items.root, path), items.root) for path in chosen["path"].to_pylist()
+        ]
     snippet = path.with_suffix(".snippet.py")
     text = (BY_PATH if by_path else BY_ROW).format(
         count=len(rows), n=len(items), name=path.name, root=str(items.root.resolve()) if by_path else ""

@@ -10,7 +10,8 @@ score still ranks. Two more trainings, which no other method here asks for.
 Pleiss, Zhang, Elenberg & Weinberger, Identifying Mislabeled Data using the Area Under the Margin Ranking,
 NeurIPS 2020.
 Differs: n // C threshold items per run, as in the published code (the paper's n / (C + 1) is unverified); the student
-keeps its own schedule, where the paper trains 150 epochs at a constant rate with batches of 64.
+keeps its own schedule, where the paper trains 150 epochs at a constant rate with batches of 64; the percentile lies
+between the two nearest threshold items in proportion (numpy's default).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def flag(
     *,
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
-    student: Annotated[str, Ref("students"), Field(description="Who is trained, twice.")] = "head",
+    student: Annotated[str, Ref("students"), Field(description="Student to train, twice.")] = "head",
     epochs: Annotated[
         int, Field(ge=0, le=1000, description="Epochs to train for; 0 takes the student's own number.")
     ] = 0,
@@ -70,8 +71,8 @@ def flag(
     labels, m, classes = view.labels, len(view), len(view.classes)
     if classes < 2 or m < classes:
         raise InputError(
-            f"aum_threshold takes a class's worth of items as threshold, so it needs at least two classes and an item "
-            f"for each; there are {m:,} items of {classes} classes"
+            f"aum_threshold uses as many threshold items as a class has on average, so it needs at least two classes "
+            f"and an item for each; there are {m:,} items of {classes} classes"
         )
     blocks = rng.permutation(m)[: 2 * (m // classes)].reshape(2, -1)
     score, tally = np.ones(m), np.zeros((m, classes))

@@ -57,13 +57,22 @@ def flag(
         Field(description="How well a label fits: its probability, its lead over the next, or that with entropy."),
     ] = "self_confidence",
     adjust: Annotated[
-        bool, Field(description="Measure quality against each class's own bar; for classes of very different size.")
+        bool,
+        Field(
+            description="Measure quality relative to the threshold of each class; for classes of very different size."
+        ),
     ] = False,
     frac_noise: Annotated[
-        float, Field(gt=0, le=1, description="Share of the estimated mistakes the prune rules flag, surest first.")
+        float,
+        Field(
+            gt=0, le=1, description="Share of the estimated mistakes that the prune rules flag, the most certain first."
+        ),
     ] = 1.0,
     min_examples_per_class: Annotated[
-        int, Field(ge=0, le=1_000_000, description="Items of each class the prune rules leave unflagged at least.")
+        int,
+        Field(
+            ge=0, le=1_000_000, description="Smallest number of items per class that the prune rules leave unflagged."
+        ),
     ] = 1,
 ) -> Flags:
     """score float64 [m] in [0, 1], 1 - label quality; suggested = the most probable label of a flagged item.
@@ -80,7 +89,7 @@ def flag(
         raise InputError("confident learning compares classes, and every item here carries the same label")
     if adjust and quality == "confidence_weighted_entropy":
         raise InputError(
-            "adjust = true does not go with quality = 'confidence_weighted_entropy': "
+            "adjust = true cannot be combined with quality = 'confidence_weighted_entropy': "
             "choose self_confidence or normalized_margin"
         )
     limits = {"frac_noise": frac_noise, "min_examples_per_class": min_examples_per_class}

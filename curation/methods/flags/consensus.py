@@ -51,7 +51,7 @@ CARD = Card(
 def flag(
     view: View,
     *,
-    k: Annotated[int, Field(ge=1, le=200, description="Neighbours that are heard.")] = 20,
+    k: Annotated[int, Field(ge=1, le=200, description="Number of neighbours that vote.")] = 20,
 ) -> Flags:
     """score float64 [m]: the probability that the given label is wrong. suggested: the most probable class of a
     flagged item, where it is not the given one.

@@ -54,7 +54,7 @@ def flag(
     progress: Callable[..., None] = lambda done, total, message="": None,
     check: Annotated[
         Literal["all", "dark", "bright", "blurred", "blank", "size", "shape"],
-        Field(description="The one measure to go by, or all of them."),
+        Field(description="One measure, or all of them."),
     ] = "all",
     dark: Annotated[
         float, Field(ge=0, le=1, description="Dark: the 99th percentile of brightness is below this; 0 is never.")

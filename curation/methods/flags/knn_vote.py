@@ -46,10 +46,10 @@ def flag(
         Field(description="What a vote weighs: one, the cosine similarity, or exp(similarity / 0.07)."),
     ] = "uniform",
     majority: Annotated[
-        float, Field(ge=0, le=1, description="Least share of the votes another label must win to be suggested.")
+        float, Field(ge=0, le=1, description="Smallest share of the votes another label needs to be suggested.")
     ] = 0.5,
     even: Annotated[
-        bool, Field(description="Divide votes by how common their label is, so that rare classes are heard.")
+        bool, Field(description="Divide votes by the frequency of their label, so that rare classes count.")
     ] = False,
 ) -> Flags:
     """score float64 [m] in [0, 1], share of votes against the given label; 0 for an item nobody votes on, and in a

@@ -34,9 +34,9 @@ CARD = Card(
 def flag(
     view: View,
     *,
-    k: Annotated[int, Field(ge=1, le=200, description="Neighbours whose mean distance is taken.")] = 10,
+    k: Annotated[int, Field(ge=1, le=200, description="Number of neighbours in the mean distance.")] = 10,
     fence: Annotated[
-        float, Field(ge=0, le=10, description="How far beyond the third quartile, in interquartile ranges.")
+        float, Field(ge=0, le=10, description="Threshold: this many interquartile ranges above the third quartile.")
     ] = 1.7,
 ) -> Flags:
     """score float64 [m] in [0, 1): 1 - exp(-mean distance / its median); 0 for an item without neighbours.

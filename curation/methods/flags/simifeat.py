@@ -53,11 +53,16 @@ def flag(
     progress: Callable[..., None] = lambda done, total, message="": None,
     method: Annotated[
         Literal["rank", "vote"],
-        Field(description="Flag the estimated share of each class, or whatever label loses the vote."),
+        Field(description="Flag the estimated share of each class, or every item whose label loses the vote."),
     ] = "rank",
     k: Annotated[int, Field(ge=2, le=200, description="Voters per item, the item itself included.")] = 10,
     rounds: Annotated[
-        int, Field(ge=1, le=1000, description="Rounds, each over other voters; flagged is what half of them flag.")
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="Number of rounds, each with other voters; an item is flagged when half of them flag it.",
+        ),
     ] = 21,
     share: Annotated[float, Field(gt=0, le=1, description="Share of all items that vote in a round.")] = 0.7,
     offset: Annotated[

@@ -21,6 +21,7 @@ CARD = Card(
     needs=("embeddings",),
     paper="https://doi.org/10.1080/14786440109462720",
     tags=("label-free", "linear"),
+    instant=True,
     stochastic=False,
 )
 

@@ -51,13 +51,18 @@ def place(
     *,
     rng: np.random.Generator,
     n_neighbors: Annotated[
-        int, Field(ge=2, le=200, description="Size of a neighbourhood, the item itself included; many show the whole.")
+        int,
+        Field(
+            ge=2,
+            le=200,
+            description="Size of a neighbourhood, the item itself included; large values show the overall structure.",
+        ),
     ] = 15,
     min_dist: Annotated[
         float, Field(ge=0, le=1, description="How close points may lie on the map; 0 packs clusters tightly.")
     ] = 0.5,
     reproducible: Annotated[
-        bool, Field(description="The same map for the same seed above 10,000 items too, by one thread instead of all.")
+        bool, Field(description="Same seed, same map above 10,000 items too, with one thread instead of all.")
     ] = False,
 ) -> np.ndarray:
     """float32 [m, 2]: coordinates, centred, within [-10, 10].

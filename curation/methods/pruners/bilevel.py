@@ -37,6 +37,7 @@ CARD = Card(
     needs=("embeddings", "labels"),
     paper="https://arxiv.org/abs/2006.03875",
     tags=("geometry", "weights", "small budgets"),
+    weights=True,
 )
 
 _ROWS = 8192
@@ -49,16 +50,18 @@ def select(
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
     candidates: Annotated[
-        int, Field(ge=1, le=1_000_000, description="Items drawn for every pick, of which the best joins.")
+        int, Field(ge=1, le=1_000_000, description="Candidates drawn at random for every pick; the best one is taken.")
     ] = 200,
     ridge: Annotated[
-        float, Field(ge=1e-6, le=1000, description="Penalty on the model's squared weights; matters most.")
+        float,
+        Field(ge=1e-6, le=1000, description="Penalty on the model's squared weights; the most important parameter."),
     ] = 0.1,
     reweight_up_to: Annotated[
-        int, Field(ge=0, le=2000, description="Picks up to which all weights are improved after every pick.")
+        int,
+        Field(ge=0, le=2000, description="Up to this many picks, all weights are optimised again after every pick."),
     ] = 200,
     steps: Annotated[int, Field(ge=1, le=1000, description="Gradient steps on the weights per pick.")] = 40,
-    rate: Annotated[float, Field(gt=0, le=1, description="Length of such a step (Adam).")] = 0.01,
+    rate: Annotated[float, Field(gt=0, le=1, description="Learning rate of these steps (Adam).")] = 0.01,
 ) -> Selection:
     """rows [budget], in the order taken, and weights >= 0.
 

@@ -47,9 +47,11 @@ def select(
     by: Annotated[
         str, Ref("scores"), Field(description="The score that orders the items; published: forgetting.")
     ] = "forgetting",
-    step: Annotated[float, Field(ge=0.001, le=1, description="Distance of window starts, as a share of all.")] = 0.05,
+    step: Annotated[
+        float, Field(ge=0.001, le=1, description="Step between window starts, as a share of all items.")
+    ] = 0.05,
     ridge: Annotated[
-        float, Field(ge=1e-9, le=100, description="Strength of the ridge, in units of the features' mean variance.")
+        float, Field(ge=1e-9, le=100, description="Ridge penalty, in units of the features' mean variance.")
     ] = 1e-3,
 ) -> np.ndarray:
     """Positions int64 [budget], from the hardest of the window to the easiest.

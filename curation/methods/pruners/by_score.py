@@ -43,7 +43,7 @@ def select(
         Field(description="Take the hardest first, the easiest first, or from `start` upwards."),
     ] = "hard",
     start: Annotated[
-        float, Field(ge=0, le=1, description="Window only: the share of the easiest items that is passed over.")
+        float, Field(ge=0, le=1, description="Window only: share of the easiest items that is skipped.")
     ] = 0.0,
 ) -> np.ndarray:
     """Positions int64 [budget], in the order taken. A window that would run past the hardest grows downwards instead.

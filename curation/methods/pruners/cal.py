@@ -44,9 +44,10 @@ def select(
     budget: int,
     *,
     rng: np.random.Generator,
-    k: Annotated[int, Field(ge=1, le=100, description="Neighbours compared with; published: 10.")] = 10,
+    k: Annotated[int, Field(ge=1, le=100, description="Number of neighbours; published: 10.")] = 10,
     order: Annotated[
-        Literal["highest", "lowest"], Field(description="Which divergence goes first; highest is the published rule.")
+        Literal["highest", "lowest"],
+        Field(description="Take the highest or the lowest divergence first; published: highest."),
     ] = "highest",
 ) -> np.ndarray:
     """Positions int64 [budget]; equal divergences in an order drawn by the seed. An item without neighbours has 0.

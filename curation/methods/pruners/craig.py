@@ -6,10 +6,10 @@ one. An item's weight is the number of items of its class that it is nearest to;
 size. Prefers the typical, one pick per way of being wrong. Blind to inputs: two different items with the same error
 are the same to it, and to wrong labels, whose gradients are as good as any.
 
-Classes get their share of the budget by largest remainder; a class whose share is 0 is not spoken for. Greedy within
-a class is exact. Time: sum over classes of n_c^2 * (C + h), memory 4 n_c^2 bytes for the largest class (100 MB at
-5,000 items); classes beyond `dense_up_to` are compared anew for every look, which is slower: a single class of 50,000
-items took 2 to 3 minutes and 1.3 GB for 5,000 picks.
+Classes get their share of the budget as everywhere (Sainte-Lague); a class whose share is 0 is not spoken for. Greedy
+within a class is exact. Time: sum over classes of n_c^2 * (C + h), memory 4 n_c^2 bytes for the largest class (100 MB
+at 5,000 items); classes beyond `dense_up_to` are compared anew for every look, which is slower: a single class of
+50,000 items took 2 to 3 minutes and 1.3 GB for 5,000 picks.
 
 Mirzasoleiman, Bilmes & Leskovec, Coresets for Data-efficient Training of Machine Learning Models, ICML 2020.
 Differs: one selection from the recorded run instead of a new one every few epochs; picks count as nearest to
@@ -40,6 +40,8 @@ CARD = Card(
     tags=("gradients", "submodular", "weights"),
     requires=("torch",),
     stochastic=False,
+    weights=True,
+    version=2,
 )
 
 
@@ -54,7 +56,7 @@ def select(
         Field(description="Gradients of the logits, as published, or of the whole last layer, which needs features."),
     ] = "logits",
     dense_up_to: Annotated[
-        int, Field(ge=1, le=200_000, description="Classes up to so many items hold all their distances, 4 bytes each.")
+        int, Field(ge=1, le=200_000, description="Largest class whose distances are all kept in memory, 4 bytes each.")
     ] = 15_000,
 ) -> Selection:
     """rows [budget], all classes in turn, and their weights, which add up to the size of every class with a pick.

@@ -52,7 +52,9 @@ def select(
     by: Annotated[str, Ref("scores"), Field(description="The score that says how hard an item is.")] = "aum",
     cut_by: Annotated[str, Ref("scores"), Field(description="The score that says which are cut off.")] = "aum",
     beta: Annotated[float, Field(ge=0, le=0.5, description="Share of the hardest items that is cut off first.")] = 0.0,
-    k: Annotated[int, Field(ge=1, le=100, description="Neighbours that an item listens to; published: 5.")] = 5,
+    k: Annotated[
+        int, Field(ge=1, le=100, description="Neighbours that an item receives messages from; published: 5.")
+    ] = 5,
     gamma_f: Annotated[
         float, Field(ge=0, le=100, description="How fast difficulty fades with distance when it is collected.")
     ] = 1.0,
@@ -60,7 +62,8 @@ def select(
         float, Field(ge=0, le=100, description="How fast the discount fades with distance; small = more diverse.")
     ] = 0.1,
     clamp: Annotated[
-        bool, Field(description="Stop discounts at 0; as published, values fall below and then raise neighbours.")
+        bool,
+        Field(description="Stop discounts at 0; as published, values turn negative and then raise their neighbours."),
     ] = False,
 ) -> np.ndarray:
     """Positions int64 [budget], in the order taken; what was cut off comes last, the easiest first.

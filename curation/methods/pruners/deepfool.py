@@ -47,9 +47,9 @@ def select(
     rng: np.random.Generator,
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
-    steps: Annotated[int, Field(ge=1, le=1000, description="Steps at most; published: 50.")] = 50,
+    steps: Annotated[int, Field(ge=1, le=1000, description="Largest number of steps; published: 50.")] = 50,
     classes: Annotated[int, Field(ge=1, le=10_000, description="Other classes tried, the likeliest ones.")] = 9,
-    batch: Annotated[int, Field(ge=1, le=65_536, description="Inputs moved at once.")] = 256,
+    batch: Annotated[int, Field(ge=1, le=65_536, description="Inputs per batch.")] = 256,
 ) -> np.ndarray:
     """Positions int64 [budget], the smallest move first; equal moves in an order drawn by the seed.
 
@@ -83,7 +83,7 @@ def _push(x, logits_of: Callable, steps: int, classes: int) -> tuple[np.ndarray,
     with torch.no_grad():
         likeliest = logits_of(x).argsort(dim=1, descending=True, stable=True)[:, : classes + 1]  # own class first
     if likeliest.shape[1] < 2:
-        raise InputError("deepfool needs a student that tells at least two classes apart; this one knows 1")
+        raise InputError("deepfool needs a student of at least two classes; this one has 1")
     move = torch.zeros_like(x)
     crossed = torch.zeros(len(x), dtype=torch.bool, device=x.device)
     open_ = torch.arange(len(x), device=x.device)  # still moving

@@ -43,9 +43,9 @@ def select(
     budget: int,
     *,
     rng: np.random.Generator,
-    k: Annotated[int, Field(ge=1, le=100, description="Neighbours whose mean distance is taken.")] = 10,
+    k: Annotated[int, Field(ge=1, le=100, description="Number of neighbours in the mean distance.")] = 10,
     alpha: Annotated[
-        float, Field(ge=0, le=20, description="How strongly empty space is preferred; 0 = every item alike.")
+        float, Field(ge=0, le=20, description="How strongly sparse regions are preferred; 0 = all items equally.")
     ] = 1.0,
 ) -> np.ndarray:
     """Positions int64 [budget], in the order drawn: every prefix is the draw for that smaller budget.

@@ -43,9 +43,11 @@ def select(
     budget: int,
     *,
     rng: np.random.Generator,
-    by: Annotated[str, Ref("scores"), Field(description="The score that chances grow with; published: dual.")] = "dual",
+    by: Annotated[
+        str, Ref("scores"), Field(description="The score that the sampling probability grows with; published: dual.")
+    ] = "dual",
     c: Annotated[
-        float, Field(gt=0, le=100, description="How late the lean towards easy items sets in as less is kept.")
+        float, Field(gt=0, le=100, description="Larger values prefer easy items only at smaller kept shares.")
     ] = 4.0,
     epochs: Annotated[
         int, Field(ge=1, le=1000, description="First epochs whose confidence is averaged; published: 30 for CIFAR.")

@@ -56,10 +56,11 @@ def select(
         Field(description="max(0, cosine), or 0.5 + 0.5 cosine, which also tells the far from the very far."),
     ] = "cosine",
     dense_up_to: Annotated[
-        int, Field(ge=0, le=200_000, description="Up to so many items all pairs are held, at 4 bytes each.")
+        int,
+        Field(ge=0, le=200_000, description="Up to this many items all similarities are kept in memory, 4 bytes each."),
     ] = 15_000,
     neighbours: Annotated[
-        int, Field(ge=1, le=1024, description="Above that: how many of its nearest items each item counts.")
+        int, Field(ge=1, le=1024, description="Above that: number of nearest items kept for each item.")
     ] = 64,
 ) -> np.ndarray:
     """Positions int64 [budget], in the order taken.

@@ -45,7 +45,9 @@ def select(
     budget: int,
     *,
     progress: Callable[..., None] = lambda done, total, message="": None,
-    rounds: Annotated[int, Field(ge=1, le=10_000, description="Times the gradient of the loss is computed anew.")] = 15,
+    rounds: Annotated[
+        int, Field(ge=1, le=10_000, description="Number of rounds; each computes the gradient of the loss again.")
+    ] = 15,
     step: Annotated[
         float,
         Field(ge=0, le=1000, description="Step along the mean gradient of all picks, over the features' mean square."),

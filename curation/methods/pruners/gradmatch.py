@@ -37,6 +37,8 @@ CARD = Card(
     needs=("dynamics", "labels"),
     paper="https://arxiv.org/abs/2103.00123",
     tags=("gradients", "weights"),
+    weights=True,
+    version=2,
 )
 
 

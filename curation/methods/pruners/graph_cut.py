@@ -43,7 +43,10 @@ def select(
     budget: int,
     *,
     likeness: Annotated[
-        float, Field(ge=0, le=1000, description="lambda, the weight of similarity to all against that within.")
+        float,
+        Field(
+            ge=0, le=1000, description="lambda: weight of the similarity to all items against that within the subset."
+        ),
     ] = 1.0,
 ) -> np.ndarray:
     """Positions int64 [budget], in the order taken.

@@ -45,7 +45,7 @@ def select(
     normalise: Annotated[bool, Field(description="Scale every embedding to length 1 first, as iCaRL does.")] = True,
     rule: Annotated[
         Literal["inner", "distance"],
-        Field(description="Largest inner product with what is missing, or the mean of the picks nearest the mean."),
+        Field(description="Largest inner product with the residual, or mean of the picks nearest to the overall mean."),
     ] = "inner",
 ) -> np.ndarray:
     """Positions int64 [budget], in the order taken; equal items in their order in the data.

@@ -45,12 +45,17 @@ def select(
     by: Annotated[str, Ref("scores"), Field(description="The score that says how important an item is.")] = "aum",
     alpha: Annotated[
         float,
-        Field(ge=0, le=100, description="Price of a pair of copies, where scores range from 0 to 1."),
+        Field(ge=0, le=100, description="Penalty for a pair of copies, with scores scaled to 0 to 1."),
     ] = 0.3,
     k: Annotated[int, Field(ge=1, le=100, description="Neighbours that count as similar.")] = 5,
-    rounds: Annotated[int, Field(ge=1, le=10_000, description="Steps towards rest; about 20 are published.")] = 100,
+    rounds: Annotated[int, Field(ge=1, le=10_000, description="Number of iterations; published: about 20.")] = 100,
     sharpness: Annotated[
-        float, Field(gt=0, le=10_000, description="How decided the last step is; shares go with exp(sharpness * gain).")
+        float,
+        Field(
+            gt=0,
+            le=10_000,
+            description="Sharpness of the last step: weights are proportional to exp(sharpness * gain).",
+        ),
     ] = 50.0,
 ) -> np.ndarray:
     """Positions int64 [budget], the largest share first; equal shares by gain, then in an order drawn by the seed.

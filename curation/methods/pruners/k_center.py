@@ -3,7 +3,7 @@
 Each pick is the item farthest from all picks so far, so the largest gap in embedding space shrinks quickly: the
 covering radius is at most twice the best possible. Blind to labels, difficulty and density, and drawn to outliers,
 which `trim` keeps back: the robust form. Exact greedy; time at most n * budget * d, in blocks (see
-maths/selection/greedy.py), memory n * d. With `trim` every pair is compared once more, n^2 * d.
+maths/selection/greedy.py), memory n * d * 8 bytes. With `trim` every pair is compared once more, n^2 * d.
 
 Sener & Savarese, Active Learning for Convolutional Neural Networks: A Core-Set Approach, ICLR 2018. Greedy and its
 bound: Gonzalez, Clustering to Minimize the Maximum Intercluster Distance, Theoretical Computer Science 38, 1985.
@@ -24,13 +24,13 @@ from curation.maths.similarity.exact import mean_knn_distance
 
 CARD = Card(
     title="k-center greedy",
-    cost="n * budget * d time, n * d memory",
+    cost="n * budget * d time, n * d * 8 bytes",
     blind_to="labels, difficulty and density; takes outliers early",
     needs=("embeddings",),
     paper="https://arxiv.org/abs/1708.00489",
     tags=("geometry", "label-free", "coverage"),
     nested=True,
-    version=2,
+    version=3,
 )
 
 _CROWD = 10  # neighbours whose mean distance says how isolated an item is
@@ -44,7 +44,7 @@ def select(
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
     start: Annotated[
-        Literal["centre", "random"], Field(description="The first pick: the item nearest the mean, or any.")
+        Literal["centre", "random"], Field(description="The first pick: the item nearest the mean, or a random one.")
     ] = "centre",
     trim: Annotated[
         float, Field(ge=0, le=0.2, description="Share of the most isolated items that is taken last; often noise.")

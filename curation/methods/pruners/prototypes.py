@@ -41,15 +41,15 @@ def select(
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
     clusters: Annotated[
-        int, Field(ge=1, le=10_000, description="Groups to find; about the number of classes or more.")
+        int, Field(ge=1, le=10_000, description="Number of clusters; about the number of classes or more.")
     ] = 100,
     share: Annotated[
         Literal["equal", "sqrt", "size"],
-        Field(description="What a cluster gives: as much as any other, by the root of its size, or by its size."),
+        Field(description="Quota of a cluster: equal, by the square root of its size, or by its size."),
     ] = "equal",
     pick: Annotated[
         Literal["nearest", "farthest", "random"],
-        Field(description="Which of a cluster go first: nearest to its centre, farthest from it, or any."),
+        Field(description="Order within a cluster: nearest to its centre first, farthest first, or random."),
     ] = "nearest",
 ) -> np.ndarray:
     """Positions int64 [budget], clusters in turn, so that every prefix is the selection for that smaller budget.

@@ -53,7 +53,9 @@ def select(
     ] = 100,
     keep: Annotated[
         Literal["hard", "easy", "random"],
-        Field(description="Which of two near copies stays: the farther from the centre, the nearer, or either."),
+        Field(
+            description="Which of two near copies is kept: the farther from the centre, the nearer, or a random one."
+        ),
     ] = "hard",
 ) -> np.ndarray:
     """Positions int64 [budget], the least redundant first: every prefix is the selection for that smaller budget.

@@ -41,9 +41,7 @@ def select(
     by: Annotated[
         str, Ref("scores"), Field(description="The score whose lowest values are taken; published: loss_curvature.")
     ] = "loss_curvature",
-    share: Annotated[
-        Literal["equal", "size"], Field(description="What a class gives: the same as any other, or by its size.")
-    ] = "equal",
+    share: Annotated[Literal["equal", "size"], Field(description="Quota of a class: equal, or by its size.")] = "equal",
 ) -> np.ndarray:
     """Positions int64 [budget], classes in turn, so that every prefix is the selection for that smaller budget.
 

@@ -71,12 +71,14 @@ def select(
     progress: Callable[..., None] = lambda done, total, message="": None,
     feedback: Annotated[
         Literal["out_of_fold", "representatives", "none"],
-        Field(description="Ask students about all items, only a student of the subset, or nobody."),
+        Field(description="Whether students of all items judge the candidates, only a student of the subset, or none."),
     ] = "out_of_fold",
-    student: Annotated[str, Ref("students"), Field(description="Who is asked, trained on the subset so far.")] = "head",
-    k: Annotated[int, Field(ge=1, le=200, description="Neighbours that are heard.")] = 20,
+    student: Annotated[
+        str, Ref("students"), Field(description="Student model, retrained as the subset grows.")
+    ] = "head",
+    k: Annotated[int, Field(ge=1, le=200, description="Number of neighbours that vote.")] = 20,
     first: Annotated[
-        int, Field(ge=1, le=1000, description="Items per class, on average, before the student is asked first.")
+        int, Field(ge=1, le=1000, description="Items per class, on average, before the student is first trained.")
     ] = 4,
 ) -> np.ndarray:
     """Positions int64 [budget], in the order taken.

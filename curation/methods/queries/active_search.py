@@ -28,11 +28,13 @@ from curation.maths.similarity.exact import nearest
 CARD = Card(
     title="Active search",
     cost="(labels + shortlist) * n * d time, n * d memory",
-    blind_to="examples unlike all it knows",
+    blind_to="positives unlike all labelled ones",
     needs=("known", "embeddings"),
     paper="https://proceedings.mlr.press/v70/jiang17d.html",
     tags=("concept", "search"),
     requires=("torch",),
+    labelled=1,
+    concept=True,
 )
 
 
@@ -42,12 +44,14 @@ def query(
     *,
     rng: np.random.Generator,
     horizon: Annotated[
-        int, Field(ge=0, le=100_000, description="Questions that will follow and are thought of; 0 is greedy.")
+        int, Field(ge=0, le=100_000, description="Number of later queries taken into account; 0 is greedy.")
     ] = 100,
-    k: Annotated[int, Field(ge=1, le=10_000, description="Neighbours an answer speaks for.")] = 100,
-    prior: Annotated[float, Field(gt=0, lt=1, description="Chance of an item without labelled neighbours.")] = 0.1,
+    k: Annotated[int, Field(ge=1, le=10_000, description="Neighbours whose probability a label changes.")] = 100,
+    prior: Annotated[
+        float, Field(gt=0, lt=1, description="Prior probability of an item without labelled neighbours.")
+    ] = 0.1,
     shortlist: Annotated[
-        int, Field(ge=1, le=1_000_000, description="Likeliest items that are looked at; at least the batch.")
+        int, Field(ge=1, le=1_000_000, description="Number of most likely items considered; at least the batch.")
     ] = 500,
 ) -> np.ndarray:
     """Positions int64 [budget] of rows that are not labelled yet, in the order to ask for them.
@@ -62,12 +66,12 @@ def query(
     known = view.known
     if len(view.classes) > 2:
         raise InputError(
-            f"active_search looks for one concept and there are {len(view.classes)} classes: name one by concept, or "
-            "ask with margin"
+            f"active_search looks for one concept and there are {len(view.classes)} classes: set `concept`, or use "
+            "margin"
         )
     if not (known == 1).any():
         raise InputError(
-            "active_search needs one labelled example of the concept and there is none: label one, or ask with "
+            "active_search needs one labelled example of the concept and there is none: label one, or use "
             "typiclust, probcover or random"
         )
     open_, labelled = np.flatnonzero(known < 0), np.flatnonzero(known >= 0)

@@ -7,6 +7,8 @@ random sample of them is looked at. A fit on the known rows, then budget * n * (
 
 Ash, Zhang, Krishnamurthy, Langford & Agarwal, Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds,
 ICLR 2020.
+Differs: x is the encoder's embedding as it is, where the authors take the last hidden layer of a network that is
+trained anew with every batch; long embeddings weigh more.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from curation.data.view import View
 CARD = Card(
     title="BADGE",
     cost="a fit on the known rows, budget * n * (C + d) time, n * (C + d) memory",
-    blind_to="noise, and what the guess of a poor model hides",
+    blind_to="noise, and the errors of a poor model",
     needs=("known", "predicted", "embeddings"),
     paper="https://arxiv.org/abs/1906.03671",
     tags=("uncertainty", "diversity"),
@@ -37,7 +39,10 @@ def query(
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
     pool: Annotated[
-        int, Field(ge=100, le=10_000_000, description="Rows looked at; of more, a random sample this large.")
+        int,
+        Field(
+            ge=100, le=10_000_000, description="Largest number of items considered; a larger pool is sampled at random."
+        ),
     ] = 50_000,
 ) -> np.ndarray:
     """Positions int64 [budget] of rows that are not labelled yet, in the order to ask for them.

@@ -23,7 +23,7 @@ from curation.maths.acquisition import top, value
 CARD = Card(
     title="Cost-aware",
     cost="a fit on the known rows, n * C time and memory",
-    blind_to="likeness within a batch, and wrongly guessed costs",
+    blind_to="redundancy within a batch, and wrongly guessed costs",
     needs=("known", "predicted", "costs"),
     paper="https://burrsettles.com/pub/settles.nips08ws.pdf",
     tags=("uncertainty", "cost"),
@@ -37,9 +37,9 @@ def query(
     rng: np.random.Generator,
     by: Annotated[
         Literal["margin", "entropy", "least_confidence", "most_likely_positive"],
-        Field(description="What an answer is worth, before its cost."),
+        Field(description="How the value of a label is measured, before its cost."),
     ] = "margin",
-    gamma: Annotated[float, Field(ge=0, le=10, description="Weight of the cost; 0 leaves it out.")] = 1.0,
+    gamma: Annotated[float, Field(ge=0, le=10, description="Weight of the cost; 0 ignores it.")] = 1.0,
 ) -> np.ndarray:
     """Positions int64 [budget] of rows that are not labelled yet, in the order to ask for them.
 

@@ -19,7 +19,7 @@ from curation.maths.acquisition import top, value
 CARD = Card(
     title="Entropy",
     cost="a fit on the known rows, n * C time and memory",
-    blind_to="likeness within a batch, and noise",
+    blind_to="redundancy within a batch, and noise",
     needs=("known", "predicted"),
     paper="https://aclanthology.org/D08-1112/",
     tags=("uncertainty",),

@@ -23,7 +23,7 @@ from curation.maths.similarity.exact import unit
 CARD = Card(
     title="Information density",
     cost="a fit on the known rows, n * (C + d) time, n * d memory",
-    blind_to="likeness within a batch, and rare groups",
+    blind_to="redundancy within a batch, and rare groups",
     needs=("known", "predicted", "embeddings"),
     paper="https://aclanthology.org/D08-1112/",
     tags=("uncertainty", "geometry"),
@@ -36,9 +36,9 @@ def query(
     *,
     rng: np.random.Generator,
     by: Annotated[
-        Literal["entropy", "margin", "least_confidence"], Field(description="How doubt is measured.")
+        Literal["entropy", "margin", "least_confidence"], Field(description="How uncertainty is measured.")
     ] = "entropy",
-    beta: Annotated[float, Field(ge=0, le=10, description="Weight of the resemblance; 0 is doubt alone.")] = 1.0,
+    beta: Annotated[float, Field(ge=0, le=10, description="Weight of the density; 0 uses uncertainty alone.")] = 1.0,
 ) -> np.ndarray:
     """Positions int64 [budget] of rows that are not labelled yet, in the order to ask for them.
 

@@ -2,7 +2,7 @@
 
 Each question closes the largest gap that the labels leave in embedding space; no model is asked. The distance of
 every item to its nearest label is kept, never the whole matrix. Blind to classes, doubt and density, and drawn to
-outliers. Exact greedy; time at most (labels + budget) * n * d, memory n * d.
+outliers. Exact greedy; time at most (labels + budget) * n * d, memory n * d * 8 bytes.
 
 Sener & Savarese, Active Learning for Convolutional Neural Networks: A Core-Set Approach, ICLR 2018.
 Differs: without any label it starts from the item nearest the mean; the authors always start from labels.
@@ -20,11 +20,12 @@ from curation.maths.selection.greedy import farthest_first
 
 CARD = Card(
     title="k-center greedy",
-    cost="(labels + budget) * n * d time, n * d memory",
-    blind_to="classes, doubt and density; asks for outliers early",
+    cost="(labels + budget) * n * d time, n * d * 8 bytes",
+    blind_to="classes, uncertainty and density; picks outliers early",
     needs=("known", "embeddings"),
     paper="https://arxiv.org/abs/1708.00489",
     tags=("geometry", "coverage", "cold start"),
+    version=2,
 )
 
 

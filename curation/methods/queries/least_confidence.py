@@ -18,7 +18,7 @@ from curation.maths.acquisition import top, value
 CARD = Card(
     title="Least confidence",
     cost="a fit on the known rows, n * C time and memory",
-    blind_to="likeness within a batch, noise, and every guess but the first",
+    blind_to="redundancy within a batch, noise, and every guess but the first",
     needs=("known", "predicted"),
     paper="https://arxiv.org/abs/cmp-lg/9407020",
     tags=("uncertainty",),

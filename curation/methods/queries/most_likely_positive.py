@@ -21,10 +21,11 @@ from curation.maths.acquisition import top, value
 CARD = Card(
     title="Most likely positive",
     cost="a fit on the known rows, n time and memory",
-    blind_to="likeness within a batch, and examples unlike those it knows",
+    blind_to="redundancy within a batch, and positives unlike the labelled ones",
     needs=("known", "predicted"),
     paper="https://arxiv.org/abs/2007.00077",
     tags=("concept", "search"),
+    concept=True,
 )
 
 
@@ -41,7 +42,7 @@ def query(view: View, budget: int, *, rng: np.random.Generator) -> np.ndarray:
     p = view.predicted
     if p.shape[1] != 2:
         raise InputError(
-            f"most_likely_positive looks for one concept and there are {p.shape[1]} classes: name one by concept, or "
-            "ask with margin"
+            f"most_likely_positive looks for one concept and there are {p.shape[1]} classes: set `concept`, or use "
+            "margin"
         )
     return open_[top(value("most_likely_positive", p[open_]), budget, rng)]

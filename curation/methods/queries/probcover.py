@@ -26,7 +26,7 @@ from curation.maths.similarity.exact import nearest_other, unit
 CARD = Card(
     title="ProbCover",
     cost="pool^2 * d time, memory as the pairs nearer than delta",
-    blind_to="doubt, and sparse regions",
+    blind_to="uncertainty, and sparse regions",
     needs=("known", "embeddings"),
     paper="https://arxiv.org/abs/2205.11320",
     tags=("geometry", "coverage", "label-free", "cold start"),
@@ -45,13 +45,22 @@ def query(
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
     delta: Annotated[
-        float, Field(ge=0, le=2, description="Radius, between unit vectors; 0 finds it by how pure neighbourhoods are.")
+        float,
+        Field(ge=0, le=2, description="Radius between unit vectors; 0 chooses it by the purity of neighbourhoods."),
     ] = 0.0,
     groups: Annotated[
-        int, Field(ge=0, le=10_000, description="Clusters that stand for classes; 0 = the classes known, or 10.")
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="Clusters used as classes to choose the radius; 0 = number of known classes, or 10.",
+        ),
     ] = 0,
     pool: Annotated[
-        int, Field(ge=100, le=200_000, description="Rows looked at; of more, a random sample this large.")
+        int,
+        Field(
+            ge=100, le=200_000, description="Largest number of items considered; a larger pool is sampled at random."
+        ),
     ] = 20_000,
 ) -> np.ndarray:
     """Positions int64 [budget] of rows that are not labelled yet, in the order to ask for them.

@@ -29,6 +29,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1702.07956",
     tags=("synthesis", "geometry"),
     requires=("torch",),
+    labelled=2,
 )
 
 
@@ -43,7 +44,7 @@ def query(view: View, budget: int, *, rng: np.random.Generator) -> np.ndarray:
     open_, labelled = np.flatnonzero(known < 0), np.flatnonzero(known >= 0)
     if len(np.unique(known[labelled])) < 2:
         raise InputError(
-            "query_synthesis pairs labelled rows of two classes and there are fewer: label a few of each, or ask with "
+            "query_synthesis pairs labelled rows of two classes and there are fewer: label a few of each, or use "
             "typiclust, probcover or random"
         )
     if budget == 0:

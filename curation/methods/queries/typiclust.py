@@ -26,7 +26,7 @@ from curation.maths.similarity.exact import unit
 CARD = Card(
     title="TypiClust",
     cost="(labels + budget) * n * d time per round of clustering, n * d memory",
-    blind_to="doubt, oddities and small groups",
+    blind_to="uncertainty, outliers and small groups",
     needs=("known", "embeddings"),
     paper="https://arxiv.org/abs/2202.02794",
     tags=("geometry", "label-free", "cold start"),
@@ -42,9 +42,14 @@ def query(
     *,
     rng: np.random.Generator,
     progress: Callable[..., None] = lambda done, total, message="": None,
-    most: Annotated[int, Field(ge=2, le=10_000, description="Most groups; beyond it, groups are asked again.")] = 500,
+    most: Annotated[
+        int, Field(ge=2, le=10_000, description="Largest number of groups; for larger batches, groups are used again.")
+    ] = 500,
     neighbours: Annotated[
-        int, Field(ge=1, le=1000, description="Neighbours that tell how typical an item is; half the group at most.")
+        int,
+        Field(
+            ge=1, le=1000, description="Neighbours used to measure how typical an item is; at most half of its group."
+        ),
     ] = 20,
 ) -> np.ndarray:
     """Positions int64 [budget] of rows that are not labelled yet, in the order to ask for them.

@@ -28,6 +28,7 @@ CARD = Card(
     blind_to="what tells items of one cluster apart",
     needs=("embeddings", "labels"),
     tags=("losses", "weights", "forward", "ours"),
+    version=2,
 )
 
 _CLUSTERS = 1 << 32  # key of the clusters' generator; those of the epochs are smaller
@@ -109,7 +110,7 @@ def schedule(
     *,
     seed: int,
     clusters: Annotated[
-        int, Field(ge=0, le=100_000, description="Groups to look for; 0 takes the root of n, at most 1,000.")
+        int, Field(ge=0, le=100_000, description="Number of clusters; 0 means the square root of n, at most 1,000.")
     ] = 0,
     period: Annotated[int, Field(ge=1, le=1000, description="Epochs from one probe to the next.")] = 5,
 ) -> Rule:

@@ -57,7 +57,7 @@ def schedule(
         Literal["easy_first", "hard_first", "random"],
         Field(description="Easy items first, or one of the two controls with the same pace."),
     ] = "easy_first",
-    start: Annotated[float, Field(gt=0, le=1, description="Share of the items that takes part at first.")] = 0.2,
+    start: Annotated[float, Field(gt=0, le=1, description="Share of the items that takes part at the start.")] = 0.2,
     until: Annotated[float, Field(gt=0, le=1, description="Share of the passes after which all take part.")] = 0.8,
     power: Annotated[
         float, Field(gt=0, le=10, description="Form of the pace: 1 straight, 0.5 quick at first, 2 slow at first.")

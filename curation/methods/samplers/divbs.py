@@ -99,7 +99,9 @@ def schedule(
     keep: float,
     *,
     seed: int,
-    block: Annotated[int, Field(ge=2, le=4096, description="Items a choice is made among.")] = 320,
+    block: Annotated[
+        int, Field(ge=2, le=4096, description="Items per block; the choice is made within each block.")
+    ] = 320,
 ) -> Rule:
     """A rule that takes keep * n items an epoch, after a forward pass of all.
 

@@ -55,8 +55,8 @@ def schedule(
     keep: float,
     *,
     seed: int,
-    a: Annotated[float, Field(gt=0, le=1, description="Part of the newest loss in the running mean.")] = 0.8,
-    epsilon: Annotated[float, Field(ge=0, le=1, description="Share of the epoch that is drawn by lot.")] = 0.1,
+    a: Annotated[float, Field(gt=0, le=1, description="Weight of the newest loss in the running mean.")] = 0.8,
+    epsilon: Annotated[float, Field(ge=0, le=1, description="Share of the epoch that is drawn at random.")] = 0.1,
 ) -> Rule:
     """A rule that takes keep * n items an epoch.
 

@@ -24,7 +24,7 @@ from curation.training.rule import Choice, Rule
 CARD = Card(
     title="Instance-dependent early stopping",
     cost="n time an epoch and a forward pass for every item at rest, 22 n bytes",
-    blind_to="wrong labels that were learnt by heart",
+    blind_to="wrong labels that were memorised",
     paper="https://arxiv.org/abs/2502.07547",
     tags=("losses", "forward"),
 )
@@ -39,8 +39,8 @@ class IES(Rule):
     def __init__(self, n: int, keep: float, seed: int, theta: float, quantile: float):
         super().__init__(n, keep, seed)
         self.theta, self.quantile = theta, quantile
-        self.last = np.zeros((2, n), np.float32)  # the newest loss and the one before
-        self.bend = np.zeros((3, n), np.float32)  # absolute second differences, newest first
+        self.last = np.zeros((n, 2), np.float32)  # the newest loss and the one before
+        self.bend = np.zeros((n, 3), np.float32)  # absolute second differences, newest first
         self.recorded = np.zeros(n, np.uint8)
         self.rests = np.zeros(n, bool)
 
@@ -52,18 +52,19 @@ class IES(Rule):
         return self.rng(self.epoch).permutation(np.flatnonzero(~self.rests)), None
 
     def update(self, rows: np.ndarray, losses: np.ndarray, logits: np.ndarray | None) -> None:
-        self.bend[1:, rows] = self.bend[:-1, rows]
-        self.bend[0, rows] = np.abs(losses - 2 * self.last[0, rows] + self.last[1, rows])
-        self.last[1, rows] = self.last[0, rows]
-        self.last[0, rows] = losses
+        last, bend = self.last[rows], self.bend[rows]
+        newest = np.abs(losses - 2 * last[:, 0] + last[:, 1])
+        self.bend[rows] = np.stack([newest, bend[:, 0], bend[:, 1]], axis=1)
+        self.last[rows] = np.stack([losses, last[:, 0]], axis=1)
         self.recorded[rows] = np.minimum(self.recorded[rows] + 1, _LOSSES)
 
     def _at_rest(self) -> np.ndarray:
         known = self.recorded == _LOSSES
         if not known.any():
             return np.zeros(self.n, bool)
-        bend = self.bend.mean(axis=0)
-        found = known & (bend < max(self.theta, np.quantile(bend[known], self.quantile)))
+        bend = self.bend.mean(axis=1)
+        place = int(self.quantile * known.sum())
+        found = known & (bend < max(self.theta, np.partition(bend[known], place)[place]))
         return found if not found.all() else np.zeros(self.n, bool)  # nothing moves any more: train on everything
 
 
@@ -76,7 +77,7 @@ def schedule(
         float, Field(ge=0, le=10, description="Mean second difference of the losses below which an item rests.")
     ] = 1e-3,
     quantile: Annotated[
-        float, Field(ge=0, lt=1, description="Share of the items that rest at least; 0 goes by theta alone.")
+        float, Field(ge=0, lt=1, description="Smallest share of items that rest; 0 uses theta alone.")
     ] = 0.3,
 ) -> Rule:
     """A rule that takes everything until six losses are known, then what does not rest.

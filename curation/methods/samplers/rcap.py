@@ -6,7 +6,7 @@ guessing costs, so one hopeless item does not take over. Made for the accuracy o
 weights, weak classes are preferred on purpose. Blind to wrong labels, which are hard, and make a class look weak.
 
 Hassan, Khare & Paik, RCAP: Robust, Class-Aware, Probabilistic Dynamic Dataset Pruning, UAI 2025. The class budget
-follows the paper's words (mean loss), not its code; rounding is by largest remainder, and what a small class cannot
+follows the paper's words (mean loss), not its code; rounding is by Sainte-Lague, and what a small class cannot
 take goes to the others.
 """
 
@@ -28,6 +28,7 @@ CARD = Card(
     blind_to="wrong labels: they are hard, and make a class look weak",
     needs=("labels",),
     tags=("losses", "classes"),
+    version=2,
 )
 
 
@@ -66,7 +67,7 @@ def schedule(
     *,
     seed: int,
     beta: Annotated[
-        float, Field(gt=0, le=100, description="Temperature of the losses; smaller keeps closer to the hardest.")
+        float, Field(gt=0, le=100, description="Temperature of the losses; smaller values keep closer to the hardest.")
     ] = 1.0,
 ) -> Rule:
     """A rule that takes keep * n items an epoch.

@@ -73,7 +73,7 @@ def schedule(
     keep: float,
     *,
     seed: int,
-    rho: Annotated[float, Field(ge=0, lt=1, description="Chance of an easy item to be left out.")] = 0.5,
+    rho: Annotated[float, Field(ge=0, lt=1, description="Probability that an easy item is left out.")] = 0.5,
 ) -> Rule:
     """A rule that takes everything in the first epoch, then what stayed and what came back.
 

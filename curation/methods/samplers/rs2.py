@@ -2,8 +2,8 @@
 
 Without replacement it walks through a shuffled order of all items, a new order whenever one is used up, and an epoch is
 the next keep * n of them. The stream of items is the same as that of `full_short`, number by number; only the places
-where an epoch ends differ. Chosen by default: in runs of 12 to 16 epochs no sampler that goes by losses or by coverage
-was reliably better on the same passes (docs/schedule.md). With replacement every epoch is drawn afresh, and some
+where an epoch ends differ. Chosen by default: in runs of 12 epochs no sampler that goes by losses or by coverage was
+reliably better on the same passes (docs/schedule.md). With replacement every epoch is drawn afresh, and some
 items come up more often than others. Blind to everything.
 
 Okanovic, Waleffe, Mageirakos, Nikolakakis, Karbasi, Kalogerias, Gürel & Rekatsinas, Repeated Random Sampling for

@@ -61,8 +61,8 @@ def score(
     x, names, labels = view.embeddings, view.class_embeddings, view.labels
     if x.shape[1] != names.shape[1]:
         raise InputError(
-            f"pictures have {x.shape[1]} numbers and class names {names.shape[1]}: "
-            "they must come from one encoder; encode again with open_clip"
+            f"images have {x.shape[1]} dimensions and class names {names.shape[1]}: "
+            "both must come from one encoder; encode again with open_clip"
         )
     if len(names) < 2 and measure != "similarity":
         raise InputError(f"measure = {measure!r} compares class names, and there is one; choose similarity")

@@ -38,7 +38,8 @@ def score(
     first: Annotated[int, Field(ge=0, le=1000, description="First epoch used, counted from 0.")] = 0,
     last: Annotated[int, Field(ge=1, le=1000, description="Epochs before this one are used; 10 means 0 to 9.")] = 10,
     reduce: Annotated[
-        Literal["mean", "last", "sum"], Field(description="What to take of these epochs; mean and sum rank alike.")
+        Literal["mean", "last", "sum"],
+        Field(description="How to combine these epochs; mean and sum give the same order."),
     ] = "mean",
 ) -> np.ndarray:
     """float64 [m]. Higher = harder. Runs shorter than `last` are used to their end.

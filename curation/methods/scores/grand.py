@@ -52,7 +52,7 @@ def score(
     """
     run, labels = view.dynamics, view.labels
     if run.features is None:
-        raise InputError("grand needs the student's features, which the recorded run came without; use el2n instead")
+        raise InputError("grand needs the student's features, which the recorded run does not have; use el2n instead")
     if epoch >= len(run.logits):
         raise InputError(
             f"grand: epoch = {epoch}, but the recorded run has {len(run.logits)} epochs, counted from 0; lower it"

@@ -43,7 +43,7 @@ def score(
     rng: np.random.Generator,
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
-    h: Annotated[float, Field(ge=1e-5, le=1, description="Length of the step, per standardised input number.")] = 1e-3,
+    h: Annotated[float, Field(ge=1e-5, le=1, description="Step length, per standardised input value.")] = 1e-3,
     directions: Annotated[int, Field(ge=1, le=1000, description="Random directions per item and checkpoint.")] = 10,
     squared: Annotated[
         bool, Field(description="Square each difference: then the mean estimates the trace of the squared Hessian.")

@@ -29,7 +29,7 @@ CARD = Card(
     blind_to="items no student can fit, and copies that explain each other",
     needs=("probabilities", "in_fold", "labels"),
     paper="https://arxiv.org/abs/2008.03703",
-    tags=("probabilities"),
+    tags=("probabilities",),
     stochastic=False,
 )
 

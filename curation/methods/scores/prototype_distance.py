@@ -43,10 +43,8 @@ def score(
         Literal["cluster", "class"],
         Field(description="Which prototype: the nearest centre found without labels, or the mean of the own class."),
     ] = "cluster",
-    clusters: Annotated[
-        int, Field(ge=0, le=100_000, description="Centres to look for; 0 takes as many as there are classes.")
-    ] = 0,
-    starts: Annotated[int, Field(ge=1, le=100, description="Attempts at clustering; the best one counts.")] = 3,
+    clusters: Annotated[int, Field(ge=0, le=100_000, description="Number of centres; 0 means one per class.")] = 0,
+    starts: Annotated[int, Field(ge=1, le=100, description="Runs of the clustering; the best one is used.")] = 3,
 ) -> np.ndarray:
     """float64 [m], the cosine distance to the prototype, 0..2. Higher = less typical.
 

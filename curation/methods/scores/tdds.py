@@ -37,7 +37,7 @@ def score(
     *,
     epochs: Annotated[int, Field(ge=3, le=1000, description="First epochs used; fewer suit smaller subsets.")] = 30,
     window: Annotated[int, Field(ge=3, le=100, description="Epochs per window; at most those used.")] = 10,
-    decay: Annotated[float, Field(gt=0, le=1, description="Weight of a window over all before it.")] = 0.9,
+    decay: Annotated[float, Field(gt=0, le=1, description="Weight of a window against those before it.")] = 0.9,
 ) -> np.ndarray:
     """float64 [m]. Higher = more eventful. A shorter run is used to its end.
 

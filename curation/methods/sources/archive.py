@@ -25,6 +25,8 @@ CARD = Card(
     cost="the images are written to the workspace once; each is decoded once, in worker processes",
     blind_to="labels that are not folder names; archives inside the archive",
     tags=("images",),
+    version=3,
+    opens=(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"),
 )
 
 
@@ -32,11 +34,14 @@ def read(
     *,
     path: Annotated[Path, Field(description="The archive: .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz.")],
     max_files: Annotated[
-        int, Field(ge=1, description="Refuse archives with more members; guards against hostile ones.")
+        int, Field(ge=1, description="Largest number of members; a limit against hostile archives.")
     ] = MAX_FILES,
     max_gigabytes: Annotated[
-        float, Field(gt=0, description="Refuse archives that unpack to more; guards against hostile ones.")
+        float, Field(gt=0, description="Largest unpacked size; a limit against hostile archives.")
     ] = MAX_TOTAL / 1e9,
+    layout: Annotated[
+        str, Field(description='What each level of folders is, such as "split/*/class"; by default it is guessed.')
+    ] = "",
     into: Path,
     progress: Callable[..., None],
 ) -> Items:
@@ -73,6 +78,7 @@ def read(
         found.paths,
         where=f"the archive {path}",
         progress=progress,
+        layout=layout,
         problems=found.problems,
         ignored=sorted(found.shown),
         notes=notes,

@@ -36,6 +36,8 @@ CARD = Card(
     cost="the file is copied to the workspace once",
     blind_to="arrays of other names, and anything pickled",
     tags=("images", "features"),
+    version=2,
+    opens=(".npz",),
 )
 
 NAMES = ("images", "features", "labels", "split", "ids", "class_names")

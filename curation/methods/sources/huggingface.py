@@ -22,8 +22,9 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
-from curation.data.reading.cells import SPLIT_NAMES, as_class, as_label
+from curation.data.reading.cells import as_class, as_label
 from curation.data.reading.image_checks import as_columns, examine, store_image
+from curation.data.reading.split_names import SPLIT_NAMES
 from curation.data.safe_open import open_inside
 from curation.errors import SourceError, UnavailableError
 
@@ -33,6 +34,7 @@ CARD = Card(
     blind_to="columns other than the image and the label",
     paper="https://arxiv.org/abs/2109.02846",
     tags=("images", "download"),
+    version=2,
     requires=("datasets",),
 )
 
@@ -43,7 +45,7 @@ def read(
     *,
     name: Annotated[str, Field(min_length=1, description="Name on the hub, or a folder on this machine.")],
     config: Annotated[str | None, Field(description="Configuration, where the data set has several.")] = None,
-    revision: Annotated[str | None, Field(description="Branch, tag or commit; fixes the data for ever.")] = None,
+    revision: Annotated[str | None, Field(description="Branch, tag or commit; a commit pins the data.")] = None,
     image: Annotated[str, Field(description="Column with the image.")] = "image",
     label: Annotated[str, Field(description="Column with the label.")] = "label",
     group: str = "",
@@ -59,7 +61,7 @@ def read(
     >>> read(name="cifar10", image="img", into=into, progress=progress)  # doctest: +SKIP
     """
     if group and column_named(group) is None:
-        raise SourceError(f"group = {group!r}: the images of {name} are no files of their own; name a column instead")
+        raise SourceError(f"group = {group!r}: the images of {name} are not separate files; name a column instead")
     columns = [image, label, *([column_named(group)] if group else [])]
     parts = _load(name, config, revision)
     known = {part: SPLIT_NAMES[part.lower()] for part in parts if part.lower() in SPLIT_NAMES}
@@ -99,6 +101,11 @@ def read(
         root=into / "files",
         notes=[f"Splits of other names were left out: {', '.join(left_out)}."] if left_out else [],
     )
+
+
+def watches(*, name: str, **params: Any) -> list[Path]:
+    """What the result depends on, where the set is a folder on this machine."""
+    return [Path(name)] if Path(name).is_dir() else []
 
 
 def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ TEST_SHARE = 0.2
 def read(
     *,
     mistakes: Annotated[float, Field(ge=0, le=0.5, description="Share of train labels that are made wrong.")] = 0.0,
-    plant_seed: Annotated[int, Field(ge=0, description="Seed of which labels are made wrong, and how.")] = 0,
+    plant_seed: Annotated[int, Field(ge=0, description="Seed that decides which labels are made wrong, and how.")] = 0,
     labelled: Annotated[
         int, Field(ge=0, le=100, description="Train items per class that keep their label; 0 keeps all.")
     ] = 0,

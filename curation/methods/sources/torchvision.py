@@ -44,7 +44,9 @@ def read(
         Field(description="Which data set, as torchvision names it."),
     ] = "CIFAR10",
     # Text, not a Path: the folder may not be there yet, and what lies in it is fixed by the data set's checksums.
-    root: Annotated[str, Field(description="Folder downloads are kept in, and looked for first.")] = "data/torchvision",
+    root: Annotated[
+        str, Field(description="Folder for downloads; files that are there already are used.")
+    ] = "data/torchvision",
     into: Path,
     progress: Callable[..., None],
 ) -> Items:

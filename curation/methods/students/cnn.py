@@ -20,6 +20,7 @@ from curation.data.view import View
 from curation.maths.threads import one_torch_thread
 from curation.training import loop, nets, pixels
 from curation.training.checkpoints import Network
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -30,6 +31,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1512.03385",
     tags=("network", "slow"),
     requires=("torch",),
+    weights=True,
 )
 
 LEAST_STEPS = 200  # a set of 100 items gets this many updates, whatever `epochs` says
@@ -42,11 +44,14 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
+    sampler: Sampler | None = None,
+    watch=None,
     epochs: Annotated[
-        int, Field(ge=1, le=1000, description="Times every image is seen; sets of a few batches are seen more often.")
+        int, Field(ge=1, le=1000, description="Passes over the training images; sets of only a few batches get more.")
     ] = 10,
     steps: Annotated[
-        int, Field(ge=0, le=10_000_000, description="Updates, the same for every subset; 0 goes by epochs instead.")
+        int,
+        Field(ge=0, le=10_000_000, description="Number of updates, the same for every subset; 0 uses epochs instead."),
     ] = 0,
     width: Annotated[
         int, Field(ge=4, le=512, description="Channels of the first layer; 16 for a CPU, 64 for a GPU.")
@@ -55,7 +60,7 @@ def train(
     batch: Annotated[int, Field(ge=8, le=4096, description="Images per step.")] = 64,
     augment: Annotated[
         Literal["none", "crop", "crop_flip"],
-        Field(description="Random shifts, and left-right flips; no flips where they change the meaning, as of digits."),
+        Field(description="Random shifts, with or without left-right flips; do not flip digits or text."),
     ] = "crop_flip",
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
@@ -85,6 +90,8 @@ def train(
             augment=augment,
             record=record,
             progress=progress,
+            sampler=sampler,
+            watch=watch,
         )
 
 

@@ -11,6 +11,7 @@ Kingma & Ba, Adam: A Method for Stochastic Optimization, ICLR 2015.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from curation.data.view import View
 from curation.maths.threads import one_torch_thread
 from curation.training import loop, nets
 from curation.training.checkpoints import Network
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -30,6 +32,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1610.01644",
     tags=("linear", "fast"),
     requires=("torch",),
+    weights=True,
 )
 
 BATCH = 512
@@ -43,18 +46,22 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
+    sampler: Sampler | None = None,
+    watch=None,
     hidden: Annotated[
         int, Field(ge=0, le=8192, description="Units of the hidden layer; 0 is softmax regression without one.")
     ] = 0,
     epochs: Annotated[
-        int, Field(ge=1, le=1000, description="Times every item is seen; sets of a few batches are seen more often.")
+        int, Field(ge=1, le=1000, description="Passes over the training items; sets of only a few batches get more.")
     ] = 20,
     steps: Annotated[
-        int, Field(ge=0, le=10_000_000, description="Updates, the same for every subset; 0 goes by epochs instead.")
+        int,
+        Field(ge=0, le=10_000_000, description="Number of updates, the same for every subset; 0 uses epochs instead."),
     ] = 0,
     lr: Annotated[float, Field(gt=0, le=10, description="Adam's peak learning rate.")] = 0.01,
     l2: Annotated[
-        float, Field(ge=0, le=1e6, description="Weight penalty, as 1 / C of a logistic regression; less = freer.")
+        float,
+        Field(ge=0, le=1e6, description="Weight penalty, 1 / C of a logistic regression; smaller = less regularised."),
     ] = 1.0,
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
@@ -76,6 +83,9 @@ def train(
     weights, biases = ([p for p in net.parameters() if (p.ndim > 1) == matrix] for matrix in (True, False))
     groups = [{"params": weights, "weight_decay": l2 / m}, {"params": biases}]
     epochs = loop.epochs_for(m, BATCH, epochs, LEAST_STEPS, steps)
+    student = loop.predictor(
+        net, lambda other: _load(other, device), sampler.planned if sampler is not None else epochs * m
+    )
     with one_torch_thread(BATCH * sum(w.numel() for w in weights) < loop.SMALL):
         loop.fit(
             net,
@@ -86,10 +96,13 @@ def train(
             batch=BATCH,
             seed=seed,
             schedule=loop.cosine,
+            weights=loop.item_weights(view, device),
             record=record,
             progress=progress,
+            sampler=sampler,
+            watch=watch and partial(watch, student),
         )
-    return loop.predictor(net, lambda other: _load(other, device), passes=epochs * m)
+    return student
 
 
 def network(view: View, weights, kept, *, hidden: int = 0, **_) -> Network:

@@ -31,6 +31,7 @@ CARD = Card(
     tags=("linear", "fast", "exact"),
     stochastic=False,
     version=2,
+    weights=True,
 )
 
 _NEVER = -1e9  # the logit of a class without rows
@@ -41,10 +42,12 @@ def train(
     view: View,
     *,
     record: Record | None = None,
-    c: Annotated[float, Field(gt=0, le=1e6, description="Freedom of the weights: 1 / the weight penalty.")] = 1.0,
-    balanced: Annotated[bool, Field(description="Every class counts the same, however few its rows.")] = False,
+    c: Annotated[
+        float, Field(gt=0, le=1e6, description="Inverse regularisation strength: 1 / the weight penalty.")
+    ] = 1.0,
+    balanced: Annotated[bool, Field(description="Weight all classes equally, whatever their size.")] = False,
     iterations: Annotated[
-        int, Field(ge=1, le=10_000, description="Most Newton steps; the optimum takes about ten.")
+        int, Field(ge=1, le=10_000, description="Largest number of Newton steps; the optimum takes about ten.")
     ] = 300,
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
@@ -58,22 +61,24 @@ def train(
     """
     from curation.maths.fitting.softmax_regression import solve
 
-    labels, classes = view.labels, len(view.classes)
-    seen, codes = np.unique(labels, return_inverse=True)
+    weights = np.ones(len(view)) if view.weights is None else view.weights
+    counted = np.flatnonzero(weights)  # a row of weight 0 is not there
+    seen, codes = np.unique(view.labels[counted], return_inverse=True)
     if len(seen) < 2:
         raise InputError(f"logistic regression needs rows of at least two classes; found {len(seen)}")
-    x = view.embeddings.astype(np.float64)
-    mean = x.mean(axis=0)
+    x, shares = view.embeddings[counted].astype(np.float64), weights[counted] / weights.sum()
+    mean = shares @ x
     x -= mean
-    scale = 1 / max(float(np.sqrt(np.square(x).mean())), 1e-12)
+    scale = 1 / max(float(np.sqrt(shares @ np.square(x).mean(axis=1))), 1e-12)
     x *= scale
-    shares = 1 / (len(seen) * np.bincount(codes))[codes] if balanced else np.full(len(x), 1 / len(x))
+    if balanced:
+        shares = shares / (len(seen) * np.bincount(codes, shares))[codes]
     # Two classes share one vector v = w1 - w0, as in scikit-learn; its penalty is twice that of two of v / 2.
     penalty = (2 if len(seen) == 2 else 1) / (c * len(x))
     found = solve(x, codes, len(seen), penalty, shares, steps=iterations)
 
     def logits(other: View) -> np.ndarray:
-        full = np.full((len(other), classes), _NEVER, np.float32)
+        full = np.full((len(other), len(view.classes)), _NEVER, np.float32)
         for at in range(0, len(other), _BLOCK):
             part = (other.embeddings[at : at + _BLOCK].astype(np.float64) - mean) * scale
             full[at : at + _BLOCK, seen] = part @ found.weights + found.bias
@@ -83,4 +88,4 @@ def train(
         record.batch(np.arange(len(view)), logits(view))
         record.epoch(lambda: logits(view))
     features = lambda other: ((other.embeddings - mean) * scale).astype(np.float32)  # noqa: E731
-    return Predictor(logits, features, found.passes * len(labels))
+    return Predictor(logits, features, found.passes * len(x))

@@ -20,6 +20,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.training import loop, nets, user_module
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -28,8 +29,10 @@ CARD = Card(
     blind_to="whatever your network is blind to",
     needs=("embeddings", "labels"),
     paper="https://arxiv.org/abs/1711.05101",
-    tags=("network", "own"),
+    tags=("network",),
+    own_code=True,
     requires=("torch",),
+    weights=True,
 )
 
 LEAST_STEPS = 200  # a set of 100 items gets this many updates, whatever `epochs` says
@@ -42,14 +45,15 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
-    path: Annotated[
-        str, Field(max_length=500, description='Module and what to call in it, as in "my_nets.small:Net".')
-    ] = "",
+    sampler: Sampler | None = None,
+    watch=None,
+    path: Annotated[str, Field(max_length=500, description='Module and callable, as in "my_nets.small:Net".')] = "",
     epochs: Annotated[
-        int, Field(ge=1, le=1000, description="Times every item is seen; sets of a few batches are seen more often.")
+        int, Field(ge=1, le=1000, description="Passes over the training items; sets of only a few batches get more.")
     ] = 20,
     steps: Annotated[
-        int, Field(ge=0, le=10_000_000, description="Updates, the same for every subset; 0 goes by epochs instead.")
+        int,
+        Field(ge=0, le=10_000_000, description="Number of updates, the same for every subset; 0 uses epochs instead."),
     ] = 0,
     lr: Annotated[float, Field(gt=0, le=10, description="AdamW's peak learning rate.")] = 0.001,
     batch: Annotated[int, Field(ge=8, le=4096, description="Items per step.")] = 256,
@@ -71,6 +75,8 @@ def train(
         batch=batch,
         record=record,
         progress=progress,
+        sampler=sampler,
+        watch=watch,
     )
 
 

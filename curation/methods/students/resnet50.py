@@ -21,6 +21,7 @@ from curation.card import Card
 from curation.data.view import View
 from curation.training import pixels
 from curation.training.checkpoints import Network
+from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
 CARD = Card(
@@ -31,6 +32,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/1512.03385",
     tags=("network", "slow", "gpu"),
     requires=("torch", "torchvision"),
+    weights=True,
 )
 
 
@@ -41,24 +43,29 @@ def train(
     device: str,
     record: Record | None = None,
     progress=None,
+    sampler: Sampler | None = None,
+    watch=None,
     epochs: Annotated[
-        int, Field(ge=1, le=1000, description="Times every image is seen; small sets are seen more often.")
+        int, Field(ge=1, le=1000, description="Passes over the training images; small sets get more.")
     ] = 30,
     steps: Annotated[
-        int, Field(ge=0, le=10_000_000, description="Updates, the same for every subset; 0 goes by epochs instead.")
+        int,
+        Field(ge=0, le=10_000_000, description="Number of updates, the same for every subset; 0 uses epochs instead."),
     ] = 0,
     lr: Annotated[
-        float, Field(gt=0, le=10, description="Peak learning rate for 512 images a step; less in proportion.")
+        float, Field(gt=0, le=10, description="Peak learning rate at 512 images per step; scaled with the batch.")
     ] = 0.4,
     batch: Annotated[int, Field(ge=8, le=4096, description="Images per step.")] = 512,
-    smoothing: Annotated[float, Field(ge=0, lt=1, description="Share of a label spread over all classes.")] = 0.1,
+    smoothing: Annotated[
+        float, Field(ge=0, lt=1, description="Label smoothing: share of a label spread over all classes.")
+    ] = 0.1,
     augment: Annotated[
         Literal["none", "crop", "crop_flip"],
-        Field(description="Random shifts, and left-right flips; no flips where they change the meaning, as of digits."),
+        Field(description="Random shifts, with or without left-right flips; do not flip digits or text."),
     ] = "crop_flip",
     stem: Annotated[
         Literal["auto", "small", "large"],
-        Field(description="First layers: small for up to 64 pixels, large for photographs; auto goes by the pixels."),
+        Field(description="First layers: small for up to 64 pixels, large for photographs; auto goes by image size."),
     ] = "auto",
 ) -> Predictor:
     """A Predictor with C = len(view.classes) outputs, trained on exactly the rows of the view.
@@ -78,6 +85,8 @@ def train(
         device=device,
         record=record,
         progress=progress,
+        sampler=sampler,
+        watch=watch,
         epochs=epochs,
         steps=steps,
         lr=lr,

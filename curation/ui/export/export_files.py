@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,32 +15,32 @@ import numpy as np
 import pyarrow as pa
 import streamlit as st
 
-from curation.data.decisions import EffectiveDecisions
-from curation.data.items import OK, TRAIN, Items
+from curation.data.items import OK, TRAIN
 from curation.data.workspace import Workspace, key_of
 from curation.data.writing import manifest
-from curation.engine import results
-from curation.engine.export import decisions_of, gather
-from curation.engine.plan import Plan, Step, plan
-from curation.engine.recipe import Export, Recipe, parse_recipe
+from curation.engine import registry, results
+from curation.engine.plan import Plan, Step
+from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
+from curation.engine.stages.export import Export, gather, replayable
+from curation.engine.trials import FULL
 from curation.ui.parts.theme import literal
 from curation.ui.server.allowed_paths import EXPORTS
 from curation.ui.server.routes import prefix
 from curation.ui.state.project import Project
 
-# What a file of each format is called; a format that is not here writes a folder.
-ENDINGS = {"csv": ".csv", "parquet": ".parquet", "jsonl": ".jsonl", "torch": ".pt"}
+EVERYTHING = "everything"  # what an export of no subset is called
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One export before it is written: the recipe that writes it and nothing else, its plan and its step."""
+class ExportRequest:
+    """One export before it is written: the project's recipe with it, the target that names it, the plan of that target
+    and its last step."""
 
     recipe: Recipe
+    target: str
     plan: Plan
     step: Step
-    effective: EffectiveDecisions
 
     @property
     def path(self) -> Path:
@@ -56,7 +54,7 @@ class Wanted:
     @property
     def text(self) -> str:
         """The recipe as it will lie beside the files: every parameter spelt out, every decision in it."""
-        return self.recipe.model_copy(update={"decision": decisions_of(self.effective)}).toml()
+        return replayable(self.plan.part, self.plan.effective).toml()
 
     def command(self, workspace: Path) -> str:
         """The line that does the same without the app."""
@@ -65,30 +63,24 @@ class Wanted:
 
 
 def default_path(project: Project, prune: str | None, use: str) -> Path:
-    name = re.sub(r"[^\w.-]+", "-", prune or "everything").strip("-.") or "subset"
-    return project.folder / EXPORTS / f"{name}{ENDINGS.get(use, '')}"
+    name = re.sub(r"[^\w.-]+", "-", prune or EVERYTHING).strip("-.") or "subset"
+    return project.folder / EXPORTS / f"{name}{registry.get('exporters', use).card.ending}"
 
 
-def wanted(project: Project, prune: str | None, use: str, params: Mapping[str, Any]) -> Wanted:
-    """An export of one subset, or of everything not dropped (`prune` None), as things are decided now.
-
-    Verification is left out of its recipe: exporting must not start to train anything.
-    """
-    section = Export(use=use, prune=prune or "", params=dict(params))
-    more = {} if prune else {"prune": []}
-    recipe = project.recipe.model_copy(update={"export": [section], "verify": None, **more})
-    force = project.effective
-    the_plan = _plan(str(project.folder), recipe.toml(), repr(asdict(force)), force)
-    return Wanted(recipe, the_plan, the_plan.of("export")[-1], force)
+def requested(project: Project, prune: str | None, use: str, params: Mapping[str, Any]) -> ExportRequest:
+    """An export of one subset, or of everything not dropped (`prune` None), as things are decided now."""
+    section = Export(use=use, prune=prune or FULL, params=dict(params))
+    others = [e for e in project.recipe.export if e.params["path"] != section.params["path"]]
+    recipe = project.recipe.model_copy(update={"export": [*others, section]})
+    target = f"export:{len(others)}"
+    the_plan = project.planned(target, recipe=recipe)
+    return ExportRequest(recipe, target, the_plan, the_plan.of("export")[-1])
 
 
-def start(project: Project, asked: Wanted) -> None:
-    """Write it, in a job. The project's recipe remembers it, as far as a recipe with prunes can say it."""
-    section = asked.recipe.export[0]
-    if section.prune or not project.recipe.prune:
-        others = [e for e in project.recipe.export if e.params["path"] != asked.path]
-        project.save(export=[*others, section])
-    project.run(asked.recipe, f"Export {asked.path.name}", until="export")
+def start(project: Project, request: ExportRequest) -> None:
+    """Write it, in a job. The project's recipe remembers it."""
+    project.save(export=request.recipe.export)
+    project.run(request.recipe, f"Export {request.path.name}", [request.target])
 
 
 class Made(NamedTuple):
@@ -108,24 +100,19 @@ def first_rows(table: pa.Table, count: int) -> pa.Table:
     return part
 
 
-def made(project: Project, asked: Wanted) -> Made | None:
+def made(project: Project, request: ExportRequest) -> Made | None:
     """None while something the manifest reads has to be computed first."""
-    if asked.missing:
+    if request.missing:
         return None
-    stamp = key_of(inputs=asked.step.inputs, prune=asked.step.extra["prune"])
-    return _made(str(project.folder), stamp, asked)
+    stamp = key_of(inputs=request.step.inputs, prune=request.step.extra["prune"])
+    return _made(str(project.folder), stamp, request)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _made(folder: str, stamp: str, _asked: Wanted) -> Made:
-    store = ResultReader(Workspace(folder, make=False), _asked.step.inputs["source"], _asked.effective)
-    table = manifest.build(gather(_asked.step, store))
-    return Made(table, tally(table, store.items))
-
-
-@st.cache_resource(ttl=60, max_entries=32, show_spinner=False)  # looks at the source's files again after a minute
-def _plan(folder: str, toml: str, stamp: str, _force: EffectiveDecisions) -> Plan:
-    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder, make=False), effective=_force)
+def _made(folder: str, stamp: str, _request: ExportRequest) -> Made:
+    store = ResultReader(Workspace(folder, make=False), _request.step.inputs["source"], _request.plan.effective)
+    outcome = gather(_request.step, store)
+    return Made(manifest.build(outcome), tally(outcome))
 
 
 # -- numbers -------------------------------------------------------------------------------------------------
@@ -152,38 +139,24 @@ class Tally:
     kept_of: np.ndarray
 
 
-def tally(table: pa.Table, items: Items) -> Tally:
-    reason, split = table["reason"].to_pylist(), np.array(table["split"].to_pylist(), object)
-    kept = table["kept"].to_numpy()
-    fates = Counter(_fate(words) for words in reason)
-    train = (split == TRAIN) & (items.column("status") == OK)
-    labels = np.array(table["label"].to_pylist(), object)
-    names, codes = np.unique(labels[train].astype(str), return_inverse=True)
+def tally(outcome: manifest.Outcome) -> Tally:
+    items, verdicts = outcome.items, manifest.verdicts(outcome)
+    train = (verdicts.split == TRAIN) & (items.column("status") == OK)
+    names, codes = np.unique(outcome.labels[train].astype(str), return_inverse=True)
     order = {name: place for place, name in enumerate(items.classes)}
     classes = sorted(names.tolist(), key=lambda name: (order.get(name, len(order)), name))
     place = np.array([classes.index(name) for name in names.tolist()], int)
     before = np.bincount(place[codes], minlength=len(classes)) if len(codes) else np.zeros(0, int)
-    kept_of = np.bincount(place[codes][kept[train]], minlength=len(classes)) if len(codes) else before
+    kept_of = np.bincount(place[codes][verdicts.kept[train]], minlength=len(classes)) if len(codes) else before
     return Tally(
-        kept=int(kept[split == TRAIN].sum()),
-        held=int((kept & (split != TRAIN)).sum()),
-        relabelled=sum("; relabelled by hand" in words for words in reason),
+        kept=int(verdicts.kept[verdicts.split == TRAIN].sum()),
+        held=int((verdicts.kept & (verdicts.split != TRAIN)).sum()),
+        relabelled=int(verdicts.relabelled.sum()),
         classes=classes,
         before=before,
         kept_of=kept_of,
-        **{fate: fates[fate] for fate in ("pruned", "left_out", "dropped", "unlabelled", "unusable")},
+        **{fate: int((verdicts.fate == fate).sum()) for fate in manifest.FATES if fate != "kept"},
     )
-
-
-def _fate(reason: str) -> str:
-    starts = {
-        "kept": "kept",
-        "pruned": "pruned",
-        "dropped": "dropped",
-        "unusable": "unusable",
-        "left out: no label": "unlabelled",
-    }
-    return next((fate for start, fate in starts.items() if reason.startswith(start)), "left_out")
 
 
 # -- what was written ----------------------------------------------------------------------------------------
@@ -228,7 +201,7 @@ def _written(project: Project, card: Mapping[str, Any]) -> Written:
     params = {k: v for k, v in card["params"].items() if k != "prune"} | {"path": Path(card["params"]["path"])}
     prune = card["params"].get("prune", "")
     known = not prune or any(p.name == prune for p in project.recipe.prune)
-    fresh = known and wanted(project, prune or None, card["use"], params).step.key == card["key"]
+    fresh = known and requested(project, prune or None, card["use"], params).step.key == card["key"]
     return Written(card["use"], prune, datetime.fromisoformat(card["created"]).timestamp(), fresh, files)
 
 

@@ -17,10 +17,13 @@ import numpy as np
 from curation.data.decisions import Decision
 from curation.data.items import UNLABELED, Items
 from curation.data.workspace import write_text
-from curation.engine import growth_report, results
-from curation.engine.active_learning import OTHERS
+from curation.engine import results
 from curation.engine.plan import Plan
-from curation.engine.recipe import Grow, Recipe, Section
+from curation.engine.recipe import Recipe
+from curation.engine.stage import Section
+from curation.engine.stages.query import Grow
+from curation.training.active_learning import OTHERS
+from curation.ui.grow import own_labels
 from curation.ui.state.item_state import ItemState
 
 WHY = "grow"  # why a label was given here, in the decision
@@ -42,7 +45,7 @@ class Batch:
     @property
     def notes(self) -> list[str]:
         """What the step says of the batch; why there is no model is said where its guess would stand."""
-        return [note for note in self.card.get("notes", ()) if "a model needs" not in note]
+        return [note for note in self.card.get("notes", ()) if note != self.card.get("lacks")]
 
     def guess(self, row: int) -> tuple[str, float] | None:
         """The model's first guess for an item and how sure it is."""
@@ -66,21 +69,9 @@ class Batch:
         return rows[hit], [self.classes[code] for code in p[hit].argmax(axis=1)] if hit.any() else []
 
 
-def recipe_of(recipe: Recipe, grow: Grow | None = None) -> Recipe:
-    """The part of a recipe that growing needs: what labels renew elsewhere (scores, flags) waits. With a map, the
-    recipe's own or else one that is instant."""
-    return recipe.model_copy(
-        update={
-            "evidence": {name: s for name, s in recipe.evidence.items() if name == "similarity"},
-            "score": [],
-            "flag": [],
-            "prune": [],
-            "verify": None,
-            "export": [],
-            "map": recipe.map or Section(use="pca"),
-            "grow": grow or recipe.grow,
-        }
-    )
+def with_map(recipe: Recipe, grow: Grow | None = None) -> Recipe:
+    """The recipe with what growing shows: a map, by default one that is instant. grow: in the place of its own."""
+    return recipe.model_copy(update={"map": recipe.map or Section(use="pca"), "grow": grow or recipe.grow})
 
 
 def current(the_plan: Plan, history: Sequence[Decision]) -> Batch | None:
@@ -99,7 +90,7 @@ def current(the_plan: Plan, history: Sequence[Decision]) -> Batch | None:
             return batch
     if the_plan.done(step):
         return load(the_plan.workspace.path("query", step.key))
-    cards = growth_report.curve(the_plan, history)
+    cards = own_labels.curve(the_plan, history)
     if not cards:
         return None
     for path in sorted(the_plan.workspace.path("query", "").glob("[!.]*/card.json")):

@@ -12,9 +12,9 @@ from curation.ui.parts import actions
 from curation.ui.parts.gallery import Tile
 from curation.ui.parts.theme import literal
 from curation.ui.parts.tiles import pictures
-from curation.ui.state.analysis_results import percent
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import Project
+from curation.ui.state.reasons import percent
 
 PAGE = 60  # tiles
 

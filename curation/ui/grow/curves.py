@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from curation.engine import growth_report
-from curation.engine.plan import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM
+from curation.ui.grow import own_labels
 from curation.ui.parts import chart_style
 from curation.ui.parts.theme import CLASS_COLOURS, OTHER, charted, literal
 
@@ -77,7 +77,7 @@ def growth_figure(
     height: int = 400,
 ) -> go.Figure:
     """A line per strategy with a band of one standard deviation over the seeds; a person's own labels are a thick
-    line, random is dashed grey, everything labelled is a level line. rows: as `grown.rows` and `own_points` give."""
+    line, random is dashed grey, everything labelled is a level line. rows: as `growth.rows` and `own_points` give."""
     figure = go.Figure(layout=chart_style.layout(dark, height))
     made = curves(rows, measure, against)
     full = made.pop(FULL, None)
@@ -156,18 +156,18 @@ def per_class(rows: Sequence[Mapping], classes: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def worth(rows: Sequence[Mapping], use: str, more: int = 500) -> growth_report.Worth:
+def worth(rows: Sequence[Mapping], use: str, more: int = 500) -> own_labels.Worth:
     """What the next labels are worth: by the batches a person was shown; where these cannot say it, by the simulation
     of the same strategy, from where it ended. The sentence says which."""
-    own = growth_report.worth([row for row in rows if row["method"] == YOURS], more)
+    own = own_labels.worth([row for row in rows if row["method"] == YOURS], more)
     simulated = curves(rows, "accuracy", "labels").get(use, [])
     if own.gain is not None or not simulated:
         return own
-    found = growth_report.worth([{"labels": round(x), "accuracy": mean} for x, mean, _, _ in simulated], more)
+    found = own_labels.worth([{"labels": round(x), "accuracy": mean} for x, mean, _, _ in simulated], more)
     if found.gain is None:
         return own
     words = f"By the simulation of {use}, from {simulated[-1][0]:,.0f} labels on: "
-    return growth_report.Worth(found.gain, more, words + found.sentence[:1].lower() + found.sentence[1:])
+    return own_labels.Worth(found.gain, more, words + found.sentence[:1].lower() + found.sentence[1:])
 
 
 def _range(made: Mapping[str, list], full: list | None, share: bool) -> list[float]:

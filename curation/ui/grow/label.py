@@ -11,17 +11,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
+from curation.maths.similarity.exact import most_similar
 from curation.ui.grow.batch_grid import grid
 from curation.ui.grow.batches import Batch, offered, progress, waiting
 from curation.ui.grow.current_item import Desk, tiles
 from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
 from curation.ui.parts.theme import escaped, plain
-from curation.ui.state.analysis_results import percent
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
+from curation.ui.state.reasons import percent
+from curation.ui.state.similar_items import evenly, position
 
 ALIKE = 6  # labelled items shown beside the one on the desk
-LOOKED_AT = 20_000  # labelled items it is compared with, at most
 
 
 @st.fragment(key="grow_label")
@@ -129,15 +130,11 @@ def _alike(desk: Desk, vectors: tuple[np.ndarray, np.ndarray] | None) -> None:
 def alike(vectors: tuple[np.ndarray, np.ndarray] | None, state: ItemState, at: int, k: int = ALIKE) -> np.ndarray:
     """The k labelled items nearest to an item by cosine, nearest first; of very many labelled ones an even part is
     looked at. Item rows, empty where nothing is encoded or labelled."""
-    if vectors is None or (place := int(np.searchsorted(vectors[0], at))) >= len(vectors[0]) or vectors[0][place] != at:
+    if vectors is None or (place := position(vectors[0], at)) is None:
         return np.empty(0, np.int64)
     rows, x = vectors
     known = np.flatnonzero((state.labels[rows] >= 0) & ~state.dropped[rows] & (rows != at))
-    known = known[:: max(len(known) // LOOKED_AT, 1)]
-    part = np.asarray(x[known], np.float32)
-    length = np.maximum(np.sqrt(np.einsum("ij,ij->i", part, part)), 1e-12)
-    near = np.argsort(-(part @ np.asarray(x[place], np.float32)) / length, kind="stable")[:k]
-    return rows[known[near]]
+    return rows[most_similar(x, x[place], evenly(known), k)[0]]
 
 
 def _finished(desk: Desk, more: Callable) -> None:

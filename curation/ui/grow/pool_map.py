@@ -1,40 +1,29 @@
-"""The pool on the map: what waits for a label is grey, what has one coloured, the batch outlined; a lasso labels."""
+"""The pool on the map: what waits for a label is grey, what has one coloured, the batch ringed; an area is labelled."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from curation.data.items import TRAIN, UNLABELED
 from curation.engine import results
 from curation.engine.plan import POOL, Plan
 from curation.ui.grow.batches import Batch
-from curation.ui.map.selection import CAP, SEED
-from curation.ui.parts import actions, charts, item_card
-from curation.ui.parts.charts import Categories, colour_map, map_figure, sample_rows
+from curation.ui.map import card
+from curation.ui.map.colours import Categories
+from curation.ui.map.renderer import Gesture, point_map
+from curation.ui.map.scene import Panel, Rings, Scene
+from curation.ui.parts import actions, item_card
 from curation.ui.parts.gallery import Tile, gallery, pager, part
 from curation.ui.parts.theme import literal
 from curation.ui.parts.tiles import pictures
-from curation.ui.state.analysis_results import percent
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
+from curation.ui.state.reasons import percent
 
 PAGE = 60  # tiles
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A map as it was drawn. stamp: what it was drawn from; labels given since do not change it, for a change would
-    lose zoom and lasso. rows: item rows drawn; pool: all that are on the map."""
-
-    stamp: tuple
-    figure: go.Figure
-    rows: np.ndarray
-    pool: np.ndarray
-    xy: np.ndarray
 
 
 def places(the_plan: Plan, n: int) -> np.ndarray | None:
@@ -47,66 +36,45 @@ def places(the_plan: Plan, n: int) -> np.ndarray | None:
 
 def pool_map(project: Project, the_plan: Plan, batch: Batch | None, dark: bool) -> None:
     """The map, and beside it what was drawn around. The map must be there."""
-    state, session = item_state(project.items, project.effective), st.session_state
-    drawn = _drawn(project, the_plan, batch, state, dark)
     left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _chart(project, places(the_plan, len(project.items)), batch, dark)
     with right:
         _side(project, batch)
-    with left:
-
-        def picked() -> None:
-            event = session.get("grow_map_chart")
-            hit = np.array(charts.points(event), np.int64)
-            hidden = np.setdiff1d(drawn.pool, drawn.rows, assume_unique=True)
-            project.selected = np.union1d(hit, hidden[charts.inside(event, drawn.xy[hidden])]).tolist()
-            session[f"grow:picked:{project.name}"] = frozenset()
-            st.rerun("grow_map_side")
-
-        with st.container(key="grow_map_box", height=600, border=False):
-            st.plotly_chart(
-                drawn.figure, key="grow_map_chart", height="stretch", on_select=picked, config=charts.CONFIG,
-                alt="Map of the pool: alike items lie close together",
-            )  # fmt: skip
-        shown = f"{len(drawn.rows):,} of {len(drawn.pool):,} items drawn: the batch, the labelled, the rest by chance"
-        shown = shown if len(drawn.rows) < len(drawn.pool) else f"{len(drawn.pool):,} items"
-        st.caption(f"{shown} · drag to lasso, scroll to zoom")
 
 
-def figure(
-    xy: np.ndarray, state: ItemState, pool: np.ndarray, batch: np.ndarray, ids: np.ndarray, dark: bool
-) -> tuple[go.Figure, np.ndarray]:
-    """The map of the item rows `pool`, and the rows that were drawn: the batch always, then what is labelled."""
-    at = np.full(len(xy), -1, np.int64)
-    at[pool] = np.arange(len(pool))
-    labelled = pool[state.labels[pool] >= 0]
-    rng = np.random.default_rng(SEED)
-    if len(labelled) > CAP // 2:
-        labelled = rng.choice(labelled, CAP // 2, replace=False)
-    rows = pool[sample_rows(len(pool), CAP, always=[at[batch], at[labelled]], rng=rng)]
-    mark = np.zeros(len(xy), bool)
-    mark[batch] = True
-    counts = np.bincount(state.labels[pool][state.labels[pool] >= 0], minlength=len(state.classes))
-    colour = Categories(state.classes, state.labels, colour_map(state.classes, counts), none="no label yet")
-    hover = {"label": np.array([*state.classes, "no label yet"], object)[state.labels], "file:": ids}
-    made = map_figure(xy, colour, flagged=mark, hover=hover, rows=rows, dark=dark)
-    made.update_traces(marker={"opacity": 1, "size": 10, "line": {"width": 1.8}}, selector={"marker.symbol": "diamond"})
-    for note in made.layout.annotations:  # the one that says what a diamond is
-        note.text = "◇ this batch"
-    return made, rows
+def scene(xy: np.ndarray, state: ItemState, pool: np.ndarray, batch: np.ndarray, selected: np.ndarray) -> Scene:
+    """The item rows `pool` by their labels, with a ring around those in `batch`."""
+    shown = np.zeros(len(xy), bool)
+    shown[pool] = True
+    labels = Categories(state.classes, state.labels, none="no label yet")
+    return Scene(
+        xy,
+        [Panel(labels, "label", clusters=True)],
+        rings=Rings(batch, "in this batch"),
+        labels=labels,
+        shown=shown,
+        selected=selected[shown[selected]],
+        alt="Map of the pool: alike items lie close together",
+    )
 
 
-def _drawn(project: Project, the_plan: Plan, batch: Batch | None, state: ItemState, dark: bool) -> Drawn:
-    session, name = st.session_state, f"grow:map:{project.name}"
-    stamp = (the_plan.find("map", POOL).key, batch.key if batch else "", dark)
-    if name not in session or session[name].stamp != stamp or "grow_map_chart" not in session:
-        items = project.items
-        xy = places(the_plan, len(items))
-        pool = items.rows(TRAIN, UNLABELED)
-        pool = pool[np.isfinite(xy[pool]).all(axis=1)]
-        batch_rows = np.intersect1d(batch.rows, pool) if batch else np.empty(0, np.int64)
-        made, rows = figure(xy, state, pool, batch_rows, items.column("id"), dark)
-        session[name] = Drawn(stamp, made, rows, pool, xy)
-    return session[name]
+@st.fragment(key="grow_map_chart")
+def _chart(project: Project, xy: np.ndarray, batch: Batch | None, dark: bool) -> None:
+    """The map; a label that is given reruns it for its colours, a gesture does not."""
+    state, items = item_state(project.items, project.effective), project.items
+    asked = batch.rows if batch else np.empty(0, np.int64)
+    drawn = scene(xy, state, items.rows(TRAIN, UNLABELED), asked, np.array(project.selected, np.int64))
+
+    def heard(gesture: Gesture) -> None:
+        project.selected = gesture.rows.tolist()
+        st.session_state[f"grow:picked:{project.name}"] = frozenset()
+        st.rerun("grow_map_side")
+
+    with st.container(key="grow_map_box", height=600, border=False):
+        told = replace(drawn, card=card.address(project), file=f"{project.name}-pool")
+        point_map("grow_map_points", told, on_gesture=heard, dark=dark)
+    st.caption("Drag to select, Shift-drag to pan, scroll to zoom")
 
 
 @st.fragment(key="grow_map_side")
@@ -119,15 +87,19 @@ def _side(project: Project, batch: Batch | None) -> None:
         f"grow:picked:{project.name}",
     )
     selected = np.array(project.selected, np.int64)
+
+    def clear() -> None:
+        project.selected = []
+        st.rerun(["grow_map_side", "grow_map_chart"])
+
     rows = selected if len(selected) else batch.rows if batch else selected
     what = "selected" if len(selected) else "in this batch"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         item_card.note(
             f"{len(rows):,} {what}" if len(rows) else "Draw around items to see and label them", width="content"
         )
-        if len(selected) and st.button("Clear", key="grow_map_clear", type="tertiary", icon=":material/close:"):
-            project.selected = []
-            st.rerun(scope="fragment")
+        if len(selected):
+            st.button("Clear", key="grow_map_clear", type="tertiary", icon=":material/close:", on_click=clear)
     with st.container(key="grow_map_scroll"):
         choice = gallery(
             _tiles(project, state, batch, rows[part("grow_map_page", len(rows), PAGE)]),
@@ -140,10 +112,11 @@ def _side(project: Project, batch: Batch | None) -> None:
     pager("grow_map_page", len(rows), PAGE)
     targets = sorted(int(id_) for id_ in choice.selected) or selected.tolist()
 
-    def forget() -> None:
+    def labelled() -> None:
         session[chosen] = frozenset()
+        st.rerun(["grow_map_side", "grow_map_chart"])
 
-    actions.action_bar(project, targets, state.classes, key="grow_map", after=forget)
+    actions.action_bar(project, targets, state.classes, key="grow_map", after=labelled)
 
 
 def _tiles(project: Project, state: ItemState, batch: Batch | None, rows: np.ndarray) -> list[Tile]:

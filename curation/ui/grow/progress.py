@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation.data.items import TEST, VAL
-from curation.engine import growth_report, registry
-from curation.engine.active_learning import OTHERS
-from curation.engine.plan import RANDOM, Plan
-from curation.engine.recipe import Grow, Simulate
-from curation.ui.grow import batches, curves
+from curation.data.items import test_rows
+from curation.engine import registry
+from curation.engine.plan import Plan
+from curation.engine.stages import growth
+from curation.engine.stages.query import Grow, Simulate
+from curation.engine.trials import RANDOM
+from curation.training.active_learning import OTHERS
+from curation.ui.grow import batches, curves, own_labels
 from curation.ui.grow.request import known_classes, known_rows
 from curation.ui.parts import charts, theme
 from curation.ui.parts.csv_download import as_csv
@@ -78,10 +80,12 @@ def _simulate(project: Project, grow: Grow) -> None:
         more["outside"] = st.multiselect("Classes that are none of ours", classes, outside, key="grow_sim_outside")
     wanted = Simulate(**{**given.model_dump(), "strategies": strategies, "start": start, "rounds": rounds,
                          "seeds": seeds, "noise": noise, **more})  # fmt: skip
-    count = len({use, RANDOM, *strategies})
+    played = grow.model_copy(update={"simulate": wanted, "batch": batch})
+    cells = growth.trials(played)
+    count = len(cells) // seeds - 1
     st.caption(
         f"{count} strateg{'y' if count == 1 else 'ies'} and everything labelled, {seeds} seed{'s' * (seeds != 1)} "
-        f"each: {seeds * (count + 1)} simulations of {rounds} rounds, {batch:,} labels each."
+        f"each: {len(cells)} simulations of {rounds} rounds, {batch:,} labels each."
     )
     first = start + wanted.others if grow.concept else start * len(known)
     if first + batch * rounds > there:
@@ -94,15 +98,15 @@ def _simulate(project: Project, grow: Grow) -> None:
         "Simulate", type="primary", width="stretch", key="grow_sim_run", icon=":material/play_arrow:",
         disabled=problem is not None or project.jobs.current() is not None,
     ):  # fmt: skip
-        project.save(grow=grow.model_copy(update={"simulate": wanted, "batch": batch}))
-        project.run(batches.recipe_of(project.recipe).model_copy(update={"map": None}), "Simulate", "growth")
+        project.save(grow=played)
+        project.start("Simulate", ["growth"])
         st.rerun()
 
 
 def _cannot(project: Project, grow: Grow) -> str | None:
     """Why nothing can be simulated, in a sentence."""
     state = item_state(project.items, project.effective)
-    if not (state.labels[project.items.rows(TEST, VAL)] >= 0).any():
+    if not len(test_rows(project.items)):
         return "A simulation measures on labelled test items and there are none: set holdout in the recipe's source."
     known = known_classes(project, state)
     if len(known) < 2:
@@ -118,7 +122,7 @@ def _cannot(project: Project, grow: Grow) -> str | None:
 def _result(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
     own = curves.own_points(_cards(project, the_plan)) if batches.unlabelled(project.items) else []
     simulation = _simulation(project)
-    simulated = [] if simulation is None else growth_report.rows(simulation)
+    simulated = [] if simulation is None else growth.rows(simulation, None)
     for line in sorted({f"{row['method']}: {row['failed']}" for row in simulated if row["failed"]}):
         st.warning(plain(line), icon=":material/error:")
     rows = [*own, *(row for row in simulated if not row["failed"])]
@@ -175,13 +179,12 @@ def _cards(project: Project, the_plan: Plan) -> list[dict]:
     """The cards of a person's own batches; looked up once for every state of decisions and results."""
     folder = project.workspace.path("query", "")
     there = tuple(sorted(path.name for path in folder.glob("[!.]*"))) if folder.is_dir() else ()
-    history = project.log.all()
-    return _curve(str(project.folder), the_plan.recipe.toml(), len(history), there, the_plan, history)
+    return _curve(str(project.folder), the_plan.recipe.toml(), project.log.stamp(), there, the_plan, project)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _curve(folder: str, recipe: str, count: int, there: tuple, _plan: Plan, _history: list) -> list[dict]:
-    cards = growth_report.curve(_plan, _history)
+def _curve(folder: str, recipe: str, stamp: tuple, there: tuple, _plan: Plan, _project: Project) -> list[dict]:
+    cards = own_labels.curve(_plan, _project.log.all())
     return [card for card in cards if card["labelled"] or card.get("accuracy") is not None]
 
 
@@ -190,7 +193,7 @@ def _simulation(project: Project) -> Plan | None:
     saved = project.recipe.grow
     if saved is None or saved.simulate is None:
         return None
-    return project.planned(batches.recipe_of(project.recipe))
+    return project.planned("growth")
 
 
 def _reachable(project: Project, simulation: Plan | None) -> list[float]:

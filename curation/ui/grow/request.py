@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import humanize
@@ -10,12 +11,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from curation import packages
-from curation.data.items import TEST, TRAIN, UNLABELED, VAL
+from curation.card import Card
+from curation.data.items import TRAIN, UNLABELED, test_rows
 from curation.engine import registry, results
-from curation.engine.active_learning import COLD, OTHERS
 from curation.engine.plan import POOL
-from curation.engine.recipe import Grow, Section
+from curation.engine.stage import Section
+from curation.engine.stages.query import Grow
 from curation.errors import InputError
+from curation.training.active_learning import OTHERS
 from curation.ui.grow import batches
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form
@@ -95,7 +98,7 @@ def _more(saved: Grow | None, use: str, candidates: str) -> tuple[dict[str, Any]
     method = registry.get("queries", use)
     params = form(method, saved.params if saved and saved.use == use else {}, key="grow")
     students = registry.methods("students")
-    usable = [name for name, student in students.items() if "own" not in student.card.tags and not student.missing()]
+    usable = [name for name, student in students.items() if not student.card.own_code and not student.missing()]
     student = saved.student if saved and saved.student in usable else "logistic"
     more["student"] = st.selectbox(
         "Student", usable, usable.index(student), format_func=lambda s: students[s].card.title, key="grow_student",
@@ -134,7 +137,7 @@ def obstacle(project: Project, state: ItemState, grow: Grow, left: int) -> str |
         return f"{packages.needs(title, missing)}."
     if not left:
         return "Every item has a label or was put aside: nothing is left to ask."
-    cold = f"or start with {_titles(COLD)}"
+    cold = f"or start with {_titles(lambda card: card.cold)}"
     if grow.concept and grow.concept not in known:
         return f"No item is labelled {grow.concept} yet: find a few examples first, under Find."
     model = "predicted" in method.card.needs
@@ -145,10 +148,11 @@ def obstacle(project: Project, state: ItemState, grow: Grow, left: int) -> str |
     if model and len(known) < 2:
         have = f"there is one class only ({known[0]})" if known else "there are none"
         return f"{title} needs labels of at least two classes and {have}: label a few, {cold}."
-    if grow.use == "most_likely_positive" and not grow.concept and len(state.classes) > 2:
+    if method.card.concept and not grow.concept and len(state.classes) > 2:
         return f"{title} looks for one class: name it under Rare concept, or choose Margin."
-    if grow.use == "query_synthesis" and len(known) < 2:
-        return f"{title} pairs labels of two classes: label a few of each, {cold}."
+    if len(known) < method.card.labelled:
+        classes = "at least one class" if method.card.labelled == 1 else f"{method.card.labelled} classes"
+        return f"{title} needs labels of {classes}: label a few, {cold}."
     return None
 
 
@@ -157,23 +161,21 @@ def remarks(project: Project, state: ItemState, grow: Grow, left: int) -> list[s
     said = []
     if left < grow.batch:
         said.append(f"{left:,} items are left, fewer than the batch of {grow.batch:,}: it will hold these.")
-    rows = project.items.rows(TEST, VAL)
-    if not (state.labels[rows] >= 0).any():
+    if not len(test_rows(project.items)):
         said.append("No labelled test items: the curve shows how many labels there are, not how good the model is.")
     if grow.use == "random":
         said.append("A random batch is never biased: a good choice for the labels accuracy is measured on.")
     return said
 
 
-def _titles(ids: str) -> str:
-    """The strategies named in a sentence of the engine, by what a person calls them.
+def _titles(which: Callable[[Card], bool]) -> str:
+    """The strategies of a kind, by what a person calls them.
 
-    >>> _titles("typiclust, probcover or random")
-    'TypiClust, ProbCover or Random'
+    >>> _titles(lambda card: card.concept)
+    'Active search or Most likely positive'
     """
-    for name, method in registry.methods("queries").items():
-        ids = ids.replace(name, method.card.title) if name in ids.replace(",", "").split() else ids
-    return ids
+    *others, last = (m.card.title for m in registry.methods("queries").values() if which(m.card))
+    return f"{', '.join(others)} or {last}"
 
 
 # -- asking ----------------------------------------------------------------------------------------------------
@@ -182,12 +184,12 @@ def _titles(ids: str) -> str:
 def ask(project: Project, grow: Grow) -> None:
     """Start the job that chooses the next batch, and draws the map of the pool where that is instant."""
     project.save(grow=grow)
-    recipe = batches.recipe_of(project.recipe)
-    the_plan = project.planned(recipe)
+    recipe = batches.with_map(project.recipe)
+    the_plan = project.planned("query", "map", recipe=recipe)
     batches.remember(the_plan)
     place = the_plan.find("map", POOL)
-    instant = place is not None and place.method.id == "pca" and not the_plan.done(place)
-    project.run(recipe if instant else project.recipe, NEXT, until="map" if instant else "query")
+    instant = place is not None and place.method.card.instant and not the_plan.done(place)
+    project.run(recipe, NEXT, ["query", f"map:{POOL}"] if instant else ["query"])
     for name in ("at", "chosen", "last"):
         st.session_state.pop(f"grow:{name}:{project.name}", None)
     st.rerun()
@@ -195,7 +197,7 @@ def ask(project: Project, grow: Grow) -> None:
 
 def draw_map(project: Project) -> None:
     """Start the job that draws the map of the pool."""
-    project.run(batches.recipe_of(project.recipe), "Draw the map of the pool", until="map")
+    project.run(batches.with_map(project.recipe), "Draw the map of the pool", [f"map:{POOL}"])
     st.rerun()
 
 
@@ -233,5 +235,5 @@ def embeddings_first(project: Project, state: ItemState) -> None:
                 st.error(theme.plain(error), icon=":material/error:")
                 return
             project.save(encode=Section(use=use, params=params))
-            project.start("Encode", until="encode")
+            project.start("Encode", ["encode"])
             st.rerun()

@@ -19,10 +19,11 @@ from curation.data.images import open_image
 from curation.data.reading.image_checks import examine
 from curation.data.view import View
 from curation.engine import results
-from curation.engine.active_learning import OTHERS
 from curation.engine.plan import Plan
 from curation.engine.registry import Method
 from curation.errors import SourceError, WinnowError
+from curation.maths.similarity.exact import cosines
+from curation.training.active_learning import OTHERS
 from curation.ui.grow.batches import WHY, waiting
 from curation.ui.parts import actions, item_card, theme
 from curation.ui.parts.gallery import Tile, gallery
@@ -32,7 +33,6 @@ from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
 
 SHOWN = 60  # items found
-BLOCK = 1 << 16  # items compared at once, so that a pool on disk stays there
 NEGATIVES = 20  # random items to answer "any other" with, by default
 WAYS = {"words": "Words", "image": "An image", "items": "Like these items", "chance": "By chance"}
 
@@ -67,31 +67,16 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
             theme.empty_state("search", "Nothing was searched for yet", text, key="grow_find_none")
             return
         else:
-            found, alike = nearest(x, rows, candidates, query, SHOWN)
+            alike = _alike(str(folder), query.astype(np.float32).tobytes(), x)[np.searchsorted(rows, candidates)]
+            best = np.argsort(-alike, kind="stable")[:SHOWN]
+            found, alike = candidates[best], alike[best]
         _results(project, concept, found, alike)
 
 
-def nearest(
-    x: np.ndarray, rows: np.ndarray, candidates: np.ndarray, query: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k candidates most like a vector by cosine, most alike first: (item rows, cosines).
-
-    x: [m, d] embeddings of the item rows `rows`, ascending; candidates: item rows, all of them among `rows`.
-
-    >>> x = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
-    >>> nearest(x, np.arange(3), np.array([1, 2]), np.array([2.0, 0.1]), 1)[0].tolist()
-    [2]
-    """
-    at = np.searchsorted(rows, candidates)
-    unit = np.asarray(query, np.float32) / max(float(np.linalg.norm(query)), 1e-12)
-    score = np.empty(len(at), np.float32)
-    for start in range(0, len(at), BLOCK):
-        part = np.asarray(x[at[start : start + BLOCK]], np.float32)
-        length = np.maximum(np.sqrt(np.einsum("ij,ij->i", part, part)), 1e-12)
-        score[start : start + BLOCK] = (part @ unit) / length
-    best = np.argpartition(-score, min(k, len(score)) - 1)[:k] if len(score) else np.empty(0, np.int64)
-    best = best[np.argsort(-score[best], kind="stable")]
-    return candidates[best], score[best]
+@st.cache_resource(max_entries=8, show_spinner="Searching")
+def _alike(folder: str, query: bytes, _x: np.ndarray) -> np.ndarray:
+    """float32 [m]: cosine of every embedding with the query. Choosing among what was found asks again and again."""
+    return cosines(_x, np.frombuffer(query, np.float32))
 
 
 # -- what is searched for --------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Colours of classes on a map: up to twenty are told apart, the others share one grey."""
+"""What the colours of a map say: a kind or a number. Up to twenty kinds are told apart, the others share one grey."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,27 @@ COLOURS = (
     *CLASS_COLOURS,
     *("#6B0FFE", "#39C382", "#C8766E", "#365A90", "#D195FF", "#A17400", "#8187C6", "#703BBB", "#807092", "#B650E7"),
 )
+
+
+# Viridis (van der Walt & Smith 2015), cut at the dark end so that low values stay visible on a dark page.
+RAMP = ("#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725")
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Colour by kind. names: C of them; codes: int [n], -1 = none; colours: of each name, default `class_colours`."""
+
+    names: Sequence[str]
+    codes: np.ndarray
+    colours: Mapping[str, str] | None = None
+    none: str = "no label"
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """Colour by number: float [n], high stands out; what is no finite number has the grey of the rest."""
+
+    values: np.ndarray
 
 
 def class_colours(names: Sequence[str], counts: np.ndarray | None = None) -> dict[str, str]:

@@ -48,9 +48,9 @@ def points(xy: np.ndarray) -> Points:
     rows = np.flatnonzero(np.isfinite(xy).all(axis=1))
     if not len(rows):
         return Points(rows, np.zeros((0, 2), np.uint16), len(xy))
-    low, high = xy[rows].min(axis=0), xy[rows].max(axis=0)
-    side = float((high - low).max()) or 1.0
-    return Points(rows, np.rint((xy[rows] - low) * (FULL / side)).astype(np.uint16), len(xy))
+    there = xy[rows] / max(np.abs(xy[rows]).max(), 1e-300)  # so that no difference of two is too large for a number
+    there -= there.min(axis=0)
+    return Points(rows, np.rint(there * (FULL / (there.max() or 1.0))).astype(np.uint16), len(xy))
 
 
 class Columns:

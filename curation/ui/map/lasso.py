@@ -3,7 +3,7 @@ what it shows as selected and what the page acts on are one set."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,8 +33,3 @@ def changed(selected: np.ndarray, hit: np.ndarray, mode: str) -> np.ndarray:
     if mode == "add":
         return selected | hit
     return selected & ~hit if mode == "remove" else hit
-
-
-def focused(codes: np.ndarray, chosen: Collection[int] | None) -> np.ndarray:
-    """bool [m]: whose colour the legend has in focus; None means all."""
-    return np.ones(len(codes), bool) if chosen is None else np.isin(codes, list(chosen))

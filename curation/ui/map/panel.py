@@ -8,13 +8,14 @@ import numpy as np
 import streamlit as st
 
 from curation.ui.map import selection
+from curation.ui.map.colours import Categories
 from curation.ui.parts import actions, item_card, theme, thumbnails
-from curation.ui.parts.charts import Categories
 from curation.ui.parts.gallery import gallery, pager, part
 from curation.ui.parts.tiles import tiles
-from curation.ui.state.analysis_results import AnalysisResults, nearest, twins
+from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
+from curation.ui.state.similar_items import nearest, twins
 
 PAGE = 60  # tiles
 

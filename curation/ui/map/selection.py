@@ -1,4 +1,4 @@
-"""The map page's choices as pure functions: what is on the map, in which colours, and how items are listed."""
+"""The map page's choices as pure functions: what is on the map, in which colours, in which order items are listed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from curation.data.items import SPLITS
-from curation.ui.map.colours import class_colours
-from curation.ui.map.renderer import Rings
-from curation.ui.parts.charts import Categories, Ramp
+from curation.ui.map.colours import Categories, Ramp, class_colours
+from curation.ui.map.scene import Rings
 from curation.ui.parts.theme import OTHER, STATUS
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState
@@ -78,7 +77,7 @@ def colouring(analysis: AnalysisResults, state: ItemState, look: Look, dark: boo
         shades = [STATUS[name].dark if dark else STATUS[name].light for name in ("dropped", "relabelled", "kept")]
         colours = dict(zip(DECISIONS, [*shades, "#25A09B", "#DBBD16", OTHER], strict=True))
         return Categories(DECISIONS, state.decision, colours, none="")
-    return Ramp(measure(analysis, look.colour), look.colour)
+    return Ramp(measure(analysis, look.colour))
 
 
 def rings(analysis: AnalysisResults, state: ItemState) -> Rings:

@@ -1,5 +1,5 @@
-"""What a person can do to items, said the same way everywhere: a bar of actions, undo, and the line that tells when
-the analysis is older than the labels. Every button says how many items it touches.
+"""Decisions on items, offered and reported the same way on every page: a bar of actions, undo, and the line that says
+when the analysis is older than the labels. Every button says how many items it changes.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from curation.data.decisions import Decision
+from curation.engine.stage import analysis
 from curation.ui.parts import item_card
 from curation.ui.parts.theme import plain
 from curation.ui.state.project import Project
 
 DONE = {
     "relabel": "Relabelled {items} to {value}",
-    "confirm": "Kept the label of {items}",
+    "confirm": "Confirmed the label of {items}",
     "drop": "Dropped {items}",
-    "keep": "Kept {items}, whatever a pruner says",
+    "keep": "Kept {items} in every subset",
     "review": "Sent {items} to review",
 }
 
@@ -25,7 +26,7 @@ DONE = {
 def act(
     project: Project, rows: Sequence[int], action: str, value: str | Sequence[str] | None = None, why: str = ""
 ) -> None:
-    """Record a decision and have it said at the next `announce`. value: as in `Project.decide`."""
+    """Record a decision; the next `announce` reports it. value: as in `Project.decide`."""
     touched = project.decide(rows, action, value, why)
     if touched:
         one = value if isinstance(value, str) else "the label suggested for each"
@@ -33,7 +34,7 @@ def act(
 
 
 def undo(project: Project) -> list[Decision]:
-    """Take back the last decision and have it said."""
+    """Undo the last decision; the next `announce` reports it."""
     undone = project.undo()
     announce_later(f"Undone: {said(undone)}" if undone else "There is nothing to undo")
     return undone
@@ -60,12 +61,12 @@ def items(count: int) -> str:
 
 
 def announce_later(text: str) -> None:
-    """Have `announce` say something: a callback may not draw."""
+    """Leave a text for `announce`: a callback may not draw."""
     st.session_state["announce"] = text
 
 
 def announce() -> None:
-    """Say what the last action did. Called where a page or fragment starts to draw."""
+    """Report what the last action did. Called where a page or fragment starts to draw."""
     if text := st.session_state.pop("announce", None):
         st.toast(plain(text))
 
@@ -127,13 +128,13 @@ def action_bar(
             key=f"{key}_undo",
             type="tertiary",
             on_click=lambda: (undo(project), after()),
-            help="Take back the last action",
+            help="Undo the last decision",
         )
 
 
 _BUTTONS = (
-    ("drop", "Drop", "Leave out of the dataset; the reason is kept"),
-    ("keep", "Keep", "Keep whatever a pruner says"),
+    ("drop", "Drop", "Leave out of every subset and export; the manifest says so"),
+    ("keep", "Keep", "Keep in every subset, whatever the pruner chooses"),
     ("review", "Review", "Send to the review queue"),
 )
 
@@ -149,16 +150,16 @@ def stale_line(project: Project, known: Mapping[str, str], *, key: str, more: Ca
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"{key}_stale"):
         if stale:
-            item_card.note(f"{items(stale)} relabelled, not in the scores yet", width="content")
-            if st.button("Update", key=f"{key}_update", type="tertiary", help="Compute the analysis again"):
-                project.start("Update the analysis", until="map")
+            item_card.note(f"{items(stale)} relabelled since the scores were computed", width="content")
+            if st.button("Update", key=f"{key}_update", type="tertiary", help="Run the analysis again"):
+                project.start("Update the analysis", analysis())
                 st.rerun()
         if more is not None:
             more()
 
 
 def behind(known: Mapping[str, str], state: Mapping[str, str]) -> int:
-    """Items whose label in force is not the one the analysis knows.
+    """Items whose current label is not the one the analysis knows.
 
     >>> behind({"a": "cat"}, {"a": "dog", "b": "cat"})
     2

@@ -7,22 +7,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from curation.engine.registry import Method, all_methods
+from curation.engine.registry import Method, all_methods, kinds
 from curation.ui.parts.theme import escaped
-
-KINDS = {
-    "sources": "Sources",
-    "encoders": "Encoders",
-    "evidence": "Evidence",
-    "scores": "Scores",
-    "flags": "Flags",
-    "maps": "Maps",
-    "pruners": "Pruners",
-    "queries": "Queries",
-    "students": "Students",
-    "samplers": "Samplers",
-    "exporters": "Exporters",
-}
 
 
 class Parameter(NamedTuple):
@@ -99,7 +85,7 @@ def entry(method: Method, problem: str = "") -> str:
         "Blind to": card.blind_to,
         "Packages": ", ".join(card.requires),
         "Tags": ", ".join(card.tags),
-        "Share": "a smaller share is a prefix of a larger one" if card.nested else "",
+        "Nested": "a larger subset contains the smaller ones" if card.nested else "",
     }
     body = "".join(_block(block) for block in rest)
     lines = "".join(f"<dt>{name}</dt><dd>{escaped(fact)}</dd>" for name, fact in facts.items() if fact)
@@ -118,9 +104,9 @@ def entry(method: Method, problem: str = "") -> str:
 def listing(methods: list[Method], why: Mapping[tuple[str, str], str]) -> str:
     """Methods under the titles of their kinds, as one piece of HTML."""
     parts = [f"<style>{_CSS}</style>"]
-    for kind, title in KINDS.items():
+    for kind, about in kinds().items():
         if own := [m for m in methods if m.kind == kind]:
-            parts.append(f'<h3 class="wn-kind">{title}<em>{len(own)}</em></h3>')
+            parts.append(f'<h3 class="wn-kind">{escaped(about.title)}<em>{len(own)}</em></h3>')
             parts += [entry(m, why.get((m.kind, m.id), "")) for m in own]
     return f'<div class="wn-catalogue">{"".join(parts)}</div>'
 

@@ -86,7 +86,7 @@ def _widget(name: str, field: FieldInfo, start: Any, options: list[str] | None, 
 
 def _choice(options: list, start: Any, optional: bool, about: dict) -> Any:
     if not options:
-        st.selectbox(options=[], index=None, disabled=True, placeholder="nothing to choose from yet", **about)
+        st.selectbox(options=[], index=None, disabled=True, placeholder="no options yet", **about)
         return None
     if start not in options:
         start = None if optional else options[0]
@@ -129,7 +129,7 @@ def _number(kind: type, bounds: tuple, start: Any, optional: bool, about: dict) 
 
 
 def _step(start: float | None) -> float:
-    """A tenth of the magnitude a number starts at, so that its buttons are of use."""
+    """A tenth of the magnitude a number starts at, so that its buttons make useful steps."""
     if not start:
         return 0.1
     return 10.0 ** (math.floor(math.log10(abs(start))) - (abs(start) >= 1))

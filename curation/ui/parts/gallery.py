@@ -39,7 +39,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the person did. selected: ids; opened: the id of a tile that was opened just now, else None."""
+    """What the person did. selected: ids. opened: the id of a tile that was opened in this run, else None."""
 
     selected: frozenset[str]
     opened: str | None = None

@@ -1,4 +1,4 @@
-"""One item from close by, as HTML: what is known of it, why it is in question, what it looks like beside others.
+"""One item in detail, as HTML: what is known of it, why it is in doubt, what it looks like beside others.
 
 Everything a person or a file named is escaped here.
 """
@@ -12,8 +12,9 @@ import streamlit as st
 
 from curation.ui.parts.gallery import Tile
 from curation.ui.parts.theme import escaped
-from curation.ui.state.analysis_results import AnalysisResults, reasons
+from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState
+from curation.ui.state.reasons import reasons
 
 
 def facts(analysis: AnalysisResults, state: ItemState, row: int) -> None:
@@ -29,13 +30,13 @@ def facts(analysis: AnalysisResults, state: ItemState, row: int) -> None:
     for name, values in analysis.scores.items():
         if np.isfinite(values[row]):
             easier = (values < values[row]).sum() / max(np.isfinite(values).sum() - 1, 1)
-            lines.append((name, f"{values[row]:.3g}, harder than {int(100 * easier)}%"))
+            lines.append((name, f"{values[row]:.3g}, harder than {int(100 * easier)}% of items"))
     cells = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in lines)
     st.html(f'<dl class="wn-facts">{cells}</dl>')
 
 
 def why(analysis: AnalysisResults, state: ItemState, row: int) -> None:
-    """Why an item is in question, a line for each reason."""
+    """Why an item is in doubt, a line for each reason."""
     lines = "".join(
         f'<p class="{"wn-against" if status else ""}">{escaped(text)}</p>'
         for text, status in reasons(analysis, state, row)

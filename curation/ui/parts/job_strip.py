@@ -1,4 +1,4 @@
-"""The job strip: what is being computed, how far it is, and a way to stop it, on every page.
+"""The job strip on every page: what is being computed, how far it is, and a button to stop it.
 
 The job is another process. The strip reads the job's row once a second while it runs, and not at all when idle. It
 holds no state, so reloads, page changes and restarts of the server do not affect it.
@@ -17,8 +17,8 @@ from curation.ui.state.project import Project
 WORDS = {
     "done": "finished",
     "failed": "failed",
-    "cancelled": "was stopped; what it had finished is kept",
-    "lost": "ended without a word (killed, or the machine restarted); what it had finished is kept",
+    "cancelled": "was stopped; finished results are kept",
+    "lost": "ended unexpectedly (it was killed, or the machine restarted); finished results are kept",
 }
 
 
@@ -66,7 +66,7 @@ def _ended(project: Project, job: Job) -> None:
             mark(theme.plain(f"{job.title} {WORDS[job.state]}{said}"))
         with log.popover("Log", width="stretch"):
             st.code(
-                theme.literal(as_sent(project.jobs.log_text(job.number))) or "nothing was printed",
+                theme.literal(as_sent(project.jobs.log_text(job.number))) or "the log is empty",
                 language=None,
             )
         if close.button("Dismiss", key="job_dismiss", width="stretch"):

@@ -124,7 +124,7 @@ def metrics(values: Iterable[tuple[str, str] | tuple[str, str, str]]) -> None:
 
 
 def empty_state(icon: str, title: str, text: str, button: str | None = None, *, key: str | None = None) -> bool:
-    """What a page says while there is nothing to show, with the one button that changes it.
+    """What a page shows while it has no content, with the one button that changes that.
 
     icon: a name of the Material Symbols set that comes with Streamlit ("folder_open").
     """
@@ -149,7 +149,7 @@ def chip(text: str, status: str | None = None) -> str:
 
 def picture(src: str, alt: str, *, side: int = 420) -> None:
     """One image as large as the column allows, up to `side` pixels. Images stored as PNG are tiny ones
-    (`thumbs.large`): their pixels are shown as squares instead of being blurred."""
+    (`thumbnails.large`): their pixels are shown as squares instead of being blurred."""
     kind = " wn-pixels" if src.startswith("data:image/png") else ""
     st.html(
         f'<img class="wn-picture{kind}" src="{escaped(src)}" alt="{escaped(alt)}" '

@@ -6,83 +6,79 @@ slider costs nothing.
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 
-from curation.data.workspace import Workspace
 from curation.engine import registry, results
-from curation.engine.compute import compute
-from curation.engine.plan import Plan, Step, plan
-from curation.engine.recipe import Prune, Recipe, parse_recipe
-from curation.engine.selecting import apply_budget, prefix_of
+from curation.engine.compute import Call, compute
+from curation.engine.plan import Plan, Step
+from curation.engine.recipe import Recipe
+from curation.engine.stages.prune import Prune, apply_budget, prefix_of
+from curation.ui.state.analysis_results import analysis_results
 from curation.ui.state.item_state import item_state
 from curation.ui.state.project import Project
+
+NAME = "(preview)"  # of the section that is tried out
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Item rows a prune would keep, in order; what it left out beforehand, with reasons; the rows it chose from."""
+    """Item rows a prune would keep, in order; what it left out beforehand, with reasons; the rows it chose from.
+
+    score: float [n], the score it stands on, NaN where there is none; None for a prune by something else.
+    """
 
     taken: np.ndarray
     left_out: dict[int, str]
     candidates: np.ndarray
+    score: np.ndarray | None = None
 
 
 def preview(project: Project, section: Prune) -> Preview | None:
     """The prune's answer if it is there or takes a blink; None when it needs a job (`start_preview`)."""
-    the_plan = _plan(project, section)
-    step = the_plan.of("prune")[-1]
-    exact = replace(step, extra={**step.extra, "keep": section.keep})
-    if exact.key == step.key or the_plan.done(exact):
-        step = exact
-    others = [s for s in _needed(the_plan, step) if not the_plan.done(s)]
+    recipe, target = _with(project.recipe, section)
+    # What a job computed knows every label of now; what is asked directly stands on the analysis that is shown.
+    for the_plan in (project.planned(target, recipe=recipe), project.showing(target, recipe=recipe)):
+        whole = the_plan.of("prune")[-1]
+        exact = replace(whole, extra={**whole.extra, "keep": section.keep})
+        step = exact if the_plan.done(exact) else whole
+        if the_plan.done(step):
+            break
     if not the_plan.done(step):
-        if others or not step.method.card.instant:
+        if len(the_plan.missing()) > 1 or not step.method.card.instant:
             return None
         with project.workspace.lock(step.stage, step.key):
             if not the_plan.done(step):
-                compute(step, project.workspace, project.store, "cpu", lambda done, total, message="": None)
+                compute(step, project.workspace, project.store, Call(step))
     folder = project.workspace.path("prune", step.key)
     taken = np.asarray(results.load(folder, "rows"))
     left_out = {int(row): why for row, why in results.read_json(folder / "left_out.json").items()}
-    if step is not exact:
+    if step.key != exact.key:
         chosen = apply_budget(exact, project.store, prefix_of(taken, len(project.items)))
         taken = chosen.rows[chosen.selection.rows]
-    return Preview(taken, left_out, project.store.candidates)
+    return Preview(taken, left_out, project.store.candidates, _score(the_plan, step, len(project.items)))
 
 
 def start_preview(project: Project, section: Prune) -> None:
     """Compute the prune in a job; the recipe stays as it is."""
-    recipe = _with(project.recipe, section)
-    project.run(recipe, f"Preview {section.use}", until="prune")
+    recipe, target = _with(project.recipe, section)
+    project.run(recipe, f"Preview {section.use}", [target])
 
 
-def _whole_order(section: Prune) -> bool:
-    return registry.get("pruners", section.use).card.nested
+def _with(recipe: Recipe, section: Prune) -> tuple[Recipe, str]:
+    """The recipe with this section too, and the section as a target. Of a nested pruner the order of all rows is asked
+    for: after that any share is a prefix and the slider costs nothing."""
+    nested = registry.get("pruners", section.use).card.nested
+    tried = section.model_copy(update={"name": NAME, **({"keep": 1.0} if nested else {})})
+    others = [section for section in recipe.prune if section.name != NAME]
+    return recipe.model_copy(update={"prune": [*others, tried]}), f"prune:{NAME}"
 
 
-def _with(recipe: Recipe, section: Prune) -> Recipe:
-    wanted = section.model_copy(update={"keep": 1.0}) if _whole_order(section) else section
-    return recipe.model_copy(update={"prune": [wanted], "verify": None, "export": []})
-
-
-def _plan(project: Project, section: Prune) -> Plan:
-    force = project.plan.effective  # the labels the shown evidence knows; drops and pins of now
-    return _cached(str(project.folder), _with(project.recipe, section).toml(), repr(asdict(force)), force)
-
-
-@st.cache_resource(ttl=60, max_entries=64, show_spinner=False)
-def _cached(folder: str, toml: str, stamp: str, _force) -> Plan:
-    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder, make=False), until="prune", effective=_force)
-
-
-def _needed(the_plan: Plan, step: Step) -> list[Step]:
-    """The steps one step reads, directly."""
-    keys = set(step.inputs.values())
-    return [s for s in the_plan.steps if s.key in keys]
+def _score(the_plan: Plan, step: Step, n: int) -> np.ndarray | None:
+    """The score a subset stands on, laid over all items."""
+    key = next((key for name, key in step.inputs.items() if name.startswith("score:")), None)
+    return None if key is None else results.spread(the_plan.workspace.path("score", key), n)
 
 
 # -- what a subset is like -----------------------------------------------------------------------------------
@@ -111,7 +107,7 @@ def facts(project: Project, shown: Preview) -> Facts:
     wrong = known_mistakes(project)
     if wrong is not None:
         mistakes = (int((wrong & inside).sum()), int(wrong[rows].sum()))
-    mislabels = [flag.flagged for flag in project.flags().values() if "mislabel" in flag.tags]
+    mislabels = [flag.flagged for flag in analysis_results(project).of_kind("mislabel").values()]
     if mislabels:
         any_ = np.logical_or.reduce(mislabels)
         flagged = (int((any_ & inside).sum()), int(any_[rows].sum()))

@@ -45,13 +45,13 @@ def _grid(project: Project, analysis: AnalysisResults, rows: np.ndarray, kind: s
         st.rerun()
     open_ = rows[~state.decided[rows]]
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_head"):
-        everything = st.toggle("Show decided ones too", key=f"{key}_all", persist_state="session")
+        everything = st.toggle("Show decided items too", key=f"{key}_all", persist_state="session")
         place = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
     if kind == "labels" and (expected := outlook(analysis, state, rows)):
         item_card.note(f"{expected}.")
     shown = rows if everything else open_
     if not len(shown):
-        finished(project, analysis, [], f"All {len(rows):,} are decided")
+        finished(project, analysis, [], f"All {len(rows):,} items are decided")
         return
     page = shown[part(f"{key}_page", len(shown), PAGE)]
     with st.container(key="review_scroll"):
@@ -105,7 +105,7 @@ def _bulk(
         )  # fmt: skip
     st.button(
         f"Keep {count}", key=f"review_bulk_keep_{kind}", icon=":material/thumb_up:", on_click=do, args=("confirm",),
-        help="The labels are right",
+        help="Confirm the labels: they are right",
     )  # fmt: skip
     st.button(f"Drop {count}", key=f"review_bulk_drop_{kind}", icon=":material/delete:", on_click=do, args=("drop",))
     st.button(
@@ -116,7 +116,7 @@ def _bulk(
 
 @st.fragment(key="review_duplicates")
 def duplicates(project: Project, analysis: AnalysisResults) -> None:
-    """Groups of the same picture side by side: what is kept, and the copies that can go."""
+    """Groups of copies side by side: the one that is kept, and those that can be dropped."""
     actions.announce()
     state = item_state(analysis.items, project.effective)
     groups = queue.duplicate_groups(analysis, state)
@@ -124,7 +124,7 @@ def duplicates(project: Project, analysis: AnalysisResults) -> None:
     copies = {int(group[0]): queue.open_copies(group, state) for group in open_groups}
     total = sum(len(rows) for rows in copies.values())
     with st.container(horizontal=True, vertical_alignment="center", key="review_dup_head"):
-        everything = st.toggle("Show decided ones too", key="review_dup_all", persist_state="session")
+        everything = st.toggle("Show decided groups too", key="review_dup_all", persist_state="session")
         with st.container(horizontal=True, horizontal_alignment="right"):
             st.button(
                 f"Drop all duplicates ({actions.items(total)})", key="review_dup_drop_all", type="primary",
@@ -158,7 +158,7 @@ def _group(project: Project, analysis: AnalysisResults, state: ItemState, group:
         with right:
             if queue.labels_differ(group, state):
                 theme.chips([("the labels differ", "flagged")])
-            item_card.note(f"{len(group):,} alike; {queue.kept_because(group, state)}")
+            item_card.note(f"{len(group):,} copies; {queue.kept_because(group, state)}")
             if not len(copies):
                 st.caption("decided")
                 return

@@ -37,7 +37,9 @@ class Outlook(NamedTuple):
         of_all = f"{round(self.expected):,} of all {self.total:,}"
         if not self.answered:
             return f"About {of_all.replace('all', 'these')} labels are expected to be wrong"
-        so_far = f"{self.wrong:,} of the {self.answered:,} labels you judged {'was' if self.wrong == 1 else 'were'} wrong"
+        so_far = (
+            f"{self.wrong:,} of the {self.answered:,} labels you judged {'was' if self.wrong == 1 else 'were'} wrong"
+        )
         low, high = round(self.low), round(self.high)
         return f"{so_far}; about {of_all} are expected to be" + (f" ({low:,} to {high:,})" if low < high else "")
 

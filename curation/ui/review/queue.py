@@ -104,17 +104,17 @@ def labels_differ(group: np.ndarray, state: ItemState) -> bool:
 
 
 def kept_because(group: np.ndarray, state: ItemState) -> str:
-    """Why the first of a group is the one that is kept, in words, as far as the items themselves tell."""
+    """Why the first of a group is kept, in words."""
     labels = state.labels[group]
     same = int((labels == labels[0]).sum())
     others = np.bincount(labels[labels != labels[0]] + 1).max(initial=0)
     if others and same > others:
-        return f"kept: {same} of {len(group)} have its label"
-    return "kept: the first of them" if group[0] == group.min() else "kept by the flag"
+        return f"the first is kept: {same} of {len(group)} have its label"
+    return "the first is kept: it was read first" if group[0] == group.min() else "the first is kept: the flag chose it"
 
 
 def open_copies(group: np.ndarray, state: ItemState) -> np.ndarray:
-    """What is left to drop of a group: its copies, without those a person decided on."""
+    """The copies in a group that can be dropped: those a person has not decided on."""
     copies = group[1:]
     return copies[~state.decided[copies]]
 
@@ -131,7 +131,7 @@ class Caught(NamedTuple):
     found: int
 
     def __str__(self) -> str:
-        return f"Found {self.found:,} of {self.planted:,} planted mistakes among {self.flagged:,} flagged"
+        return f"Found {self.found:,} of {self.planted:,} planted mistakes among the {self.flagged:,} flagged items"
 
 
 def caught(analysis: AnalysisResults) -> Caught | None:

@@ -1,4 +1,4 @@
-"""Review one by one: the item large, why it is in question, what both labels look like, and a key for every answer.
+"""Review one by one: the item large, why it is in doubt, what both labels look like, and a key for every answer.
 
 A fragment that reads what is decided and never asks for a plan, so that a key press is answered at once.
 """
@@ -15,9 +15,10 @@ from curation.ui.parts.theme import escaped, plain
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
 from curation.ui.review.outlook import outlook
-from curation.ui.state.analysis_results import AnalysisResults, nearest, nearest_of_class
+from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState, item_state
 from curation.ui.state.project import Project
+from curation.ui.state.similar_items import nearest, nearest_of_class
 
 COMING = 12  # items shown below the one on the desk
 
@@ -33,13 +34,13 @@ def one_by_one(project: Project, analysis: AnalysisResults) -> None:
     if queue.position(rows, at) is None:
         at = queue.next_open(rows, decided, None)
     if at is None:
-        title = f"All {len(rows):,} are decided" if len(rows) else "No label is in doubt"
+        title = f"All {len(rows):,} items are decided" if len(rows) else "No label is in doubt"
         finished(project, analysis, rows, title)
         return
     desk = _Desk(project, analysis, state, rows, at)
     done, total = queue.progress(rows, state)
     place = queue.position(rows, at) + 1
-    st.progress(done / total, text=f"{done:,} of {total:,} decided · number {place:,} in the queue")
+    st.progress(done / total, text=f"{done:,} of {total:,} decided · item {place:,} of the queue")
     if expected := outlook(analysis, state, rows):
         item_card.note(f"{expected}.")
     picture, verdict, alike = st.columns([12, 9, 8], gap="medium")
@@ -63,7 +64,7 @@ class _Desk:
 
     def decide(self, action: str, value: str | None = None) -> None:
         self.project.decide([self.at], action, value)
-        words = {"relabel": f"{self.label} → {value}", "confirm": f"kept as {self.label}", "drop": "dropped"}
+        words = {"relabel": f"{self.label} → {value}", "confirm": "label confirmed", "drop": "dropped"}
         self._last(f"{self.id}: {words[action]}")
         decided = self.state.decided.copy()
         decided[self.at] = True
@@ -129,7 +130,7 @@ def _verdict(desk: _Desk) -> None:
     keep, accept = st.columns(2, gap="small") if short else (st.container(), st.container())
     keep.button(
         f"Keep “{plain(desk.label)}”", key="review_keep", shortcut="K", width="stretch", on_click=desk.decide,
-        args=("confirm",), help="The label is right",
+        args=("confirm",), help="Confirm the label: it is right",
     )  # fmt: skip
     accept.button(
         f"Change to “{plain(desk.suggestion)}”" if desk.suggestion else "No suggestion",
@@ -167,7 +168,7 @@ def _labels(desk: _Desk) -> str:
 
 
 def _alike(desk: _Desk) -> None:
-    """What the label and what the suggestion look like, nearest first."""
+    """Items with the label and items with the suggested label, nearest first."""
     names = [name for name in (desk.label, desk.suggestion) if name]
     shown = False
     for name in names:
@@ -182,7 +183,7 @@ def _alike(desk: _Desk) -> None:
 
 
 def _coming(desk: _Desk) -> None:
-    """The next open items, so that one sees where this is going."""
+    """The next open items of the queue."""
     place = queue.position(desk.rows, desk.at)
     following = [row for row in np.roll(desk.rows, -place)[1:] if not desk.state.decided[row]][:COMING]
     if following:
@@ -193,9 +194,9 @@ def _coming(desk: _Desk) -> None:
 
 
 def finished(project: Project, analysis: AnalysisResults, rows: Sequence[int], title: str) -> None:
-    """Nothing is left to decide. rows: what may be looked at again."""
-    text = "What was decided is in force already. Next, keep the part worth training on."
-    if theme.empty_state("task_alt", title, text, "Go on to prune", key="review_done"):
+    """The page once everything is decided. rows: what may be looked at again."""
+    text = "All decisions are saved. Next, choose the part worth training on."
+    if theme.empty_state("task_alt", title, text, "Go to Prune", key="review_done"):
         st.switch_page("pages/prune.py")
     if len(rows):
 

@@ -1,12 +1,12 @@
-"""Who is asking, and under which name of this server.
+"""Who is visiting, and whether they are let in.
 
-Without `[auth]` in secrets.toml nobody logs in: the app answers to this machine and all projects are one person's.
-With it, every page and every address that holds data asks for a login by OpenID Connect, and each person has a home of
-their own (`home`): what is another's is neither listed nor opened, by its address neither.
-WINNOW_USERS narrows who may come in: e-mail addresses and domains (`@lab.example`), separated by commas.
+Without `[auth]` in secrets.toml nobody logs in: the app answers this machine only, and all projects belong to one
+person. With it, every page and every address that serves data asks for a login by OpenID Connect, and each person has
+a home folder of their own (`home`): the projects of others are neither listed nor opened, not even by their address.
+WINNOW_USERS limits who may log in: e-mail addresses and domains (`@lab.example`), separated by commas.
 
-`Guard` stands before all HTTP routes. Streamlit checks the name of the host for its websocket only, and no login for
-the files it serves; the guard asks for both. Whatever cannot be decided is refused.
+`Guard` stands before all HTTP routes. Streamlit checks the host name for its websocket only, and asks for no login
+before it serves files; the guard checks both. When in doubt it refuses.
 """
 
 from __future__ import annotations
@@ -32,37 +32,41 @@ from streamlit.web.server.starlette import starlette_websocket as sockets
 from curation import packages
 from curation.errors import AccessError
 
-# What may be loaded before the login, of what lies under _stcore/: how the page finds its server, and no data.
+# What may be loaded under _stcore/ before the login: how the page finds its server, and no data.
 OPEN = ("health", "host-config", "stream", "bidi-components")
-SECRET = 24  # characters, at least, that the login's cookies are signed with
+SECRET = 24  # characters at least of the secret that signs the login's cookies
 HELD = ("winnow", "media", "component", "app")  # everything under these needs the login
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody who logged in. key: 20 hex digits that stay theirs, the name of their folder. name: to show."""
+    """Somebody who logged in. key: 20 hex digits that never change, the name of their folder. name: to show."""
 
     key: str
     name: str
 
 
 def login_on() -> bool:
-    """Whether people have to log in. Raises AccessError where that cannot be told: a typing error lets nobody in."""
+    """Whether people have to log in. Raises AccessError when that is unclear: a typing error lets nobody in."""
     try:
         secrets = secrets_singleton.to_dict()
     except StreamlitSecretNotFoundError as error:
         if not str(error).startswith("No secrets found"):
-            raise AccessError("secrets.toml cannot be read, so nobody is let in; mend it and start again") from error
+            raise AccessError(
+                "secrets.toml cannot be read, so nobody can log in: correct it and restart the app"
+            ) from error
         secrets = {}
     if "auth" not in secrets and os.environ.get("WINNOW_USERS"):
-        raise AccessError("WINNOW_USERS is set and secrets.toml has no [auth], so nobody is let in; see docs/deploy.md")
+        raise AccessError(
+            "WINNOW_USERS is set but secrets.toml has no [auth], so nobody can log in: see docs/deploy.md"
+        )
     if "auth" in secrets and len(secrets["auth"].get("cookie_secret", "")) < SECRET:
-        raise AccessError(f"nobody is let in: [auth] needs a cookie_secret of {SECRET} or more characters by chance")
+        raise AccessError(f"nobody can log in: [auth] needs a cookie_secret of at least {SECRET} random characters")
     return "auth" in secrets
 
 
 def visitor() -> Visitor | None:
-    """Who this page or request is for; None where nobody has to log in. Raises AccessError when we do not know them."""
+    """Who this page or request is for; None where nobody has to log in. Raises AccessError for anybody unknown."""
     if not login_on():
         return None
     claims = _asking.get()
@@ -74,27 +78,27 @@ def visitor() -> Visitor | None:
 def known(claims: Mapping[str, Any]) -> Visitor:
     """The visitor a login's claims stand for. Raises AccessError for anybody else.
 
-    A person is told by issuer and subject: addresses of e-mail change hands.
+    A person is identified by issuer and subject: e-mail addresses change hands.
     """
     if claims.get("is_logged_in") is not True:
         raise AccessError("log in first")
     if not claims.get("sub"):
-        raise AccessError("the login says nothing about who you are (it has no subject); ask who runs this server")
+        raise AccessError("the login does not say who you are (it has no subject): ask the owner of this server")
     mail = str(claims.get("email") or "").lower()
     if (allowed := users()) and (claims.get("email_verified") is False or not _among(mail, allowed)):
-        raise AccessError(f"{mail or 'this account'} may not use this server; ask who runs it to add you")
+        raise AccessError(f"{mail or 'this account'} may not use this server: ask its owner to add you")
     issuer = claims.get("iss") or claims.get("provider") or ""
     key = hashlib.sha256(json.dumps([issuer, claims["sub"]]).encode()).hexdigest()[:20]
     return Visitor(key, mail or str(claims.get("name") or claims["sub"]))
 
 
 def users() -> list[str]:
-    """Who may come in, as WINNOW_USERS says; empty means everyone the provider knows."""
+    """Who may log in according to WINNOW_USERS; empty means everyone the provider knows."""
     return [entry.strip().lower() for entry in os.environ.get("WINNOW_USERS", "").split(",") if entry.strip()]
 
 
 def providers() -> list[str | None]:
-    """Names of the ways to log in; None is the one that stands in [auth] itself. Raises AccessError when none works."""
+    """Names of the ways to log in; None is the one in [auth] itself. Raises AccessError when none works."""
     if not auth_util.is_authlib_installed():
         raise AccessError(packages.needs("logging in", ["Authlib", "httpx2"]))
     section = secrets_singleton.to_dict().get("auth", {})
@@ -126,9 +130,9 @@ class Guard:
     def _refused(self, request: Request) -> Response | None:
         parts = request.scope["path"].removeprefix(self.base).strip("/").split("/")
         if parts == ["_stcore", "health"]:
-            return None  # asked by whatever watches over the server, under any name
+            return None  # asked by whatever monitors the server, under any name
         if not sockets.is_host_allowed(request.headers.get("host")):
-            return Response("this name is not in server.allowedHosts; see docs/deploy.md", 403)
+            return Response("this host name is not in server.allowedHosts; see docs/deploy.md", 403)
         if parts[0] not in HELD and not (parts[0] == "_stcore" and parts[1:2] and parts[1] not in OPEN):
             return None
         try:

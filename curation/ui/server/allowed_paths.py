@@ -15,6 +15,7 @@ from typing import Any
 
 from curation.engine import registry
 from curation.engine.recipe import Recipe
+from curation.engine.stage import declared
 from curation.errors import InputError, SourceError
 from curation.ui.server import access
 from curation.ui.server.home import everyones, home
@@ -40,7 +41,8 @@ def allowed(text: str) -> Path:
     if not any(real.is_relative_to(root) for root in roots()) or _of_somebody_else(real):
         inside = ", ".join(str(root) for root in roots())
         raise SourceError(
-            f"{text!r} lies outside the folders this app may read ({inside}); start it with WINNOW_ROOTS to allow more"
+            f"{text!r} is outside the folders this app may read ({inside}): set WINNOW_ROOTS to allow more and restart "
+            "the app"
         )
     if not real.exists():
         raise SourceError(f"{text!r} does not exist on the machine the app runs on")
@@ -55,31 +57,26 @@ def check_paths(params: Mapping[str, Any]) -> None:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """What only somebody who owns the machine may have the app run. Raises InputError where people log in and the
-    recipe imports code by its path, or names a place outside the folders it may use."""
+    """Raise InputError where people log in and a recipe asks for what only the owner of the machine may run: code
+    imported by its path, or a place outside the folders the app may use."""
     if access.visitor() is None:
         return
-    parts = {"sources": [recipe.source], "encoders": [recipe.encode], "scores": recipe.score, "flags": recipe.flag}
-    parts |= {"maps": [recipe.map], "pruners": recipe.prune, "students": [recipe.verify], "queries": [recipe.grow]}
-    own = {name for name, student in registry.methods("students").items() if "own" in student.card.tags}
-    for kind, sections in parts.items():
-        for section in filter(None, sections):
-            method = registry.get(kind, section.use)
-            if own & {str(value) for value in (section.use, getattr(section, "student", ""), *section.params.values())}:
-                raise InputError("code of your own runs from the command line only, where people log in to the app")
+    own = {name for name, student in registry.methods("students").items() if student.card.own_code}
+    for stage in declared().values():
+        for section in stage.sections(recipe):
+            method = registry.get(stage.kind, section.use)
+            if own & {str(value) for value in (*section.model_dump().values(), *section.params.values())}:
+                raise InputError("your own code runs from the command line only, because people log in to this app")
             defaults = {name: field.default for name, field in method.params.model_fields.items()}
-            check_paths({name: value for name, value in section.params.items() if value != defaults.get(name)})
-    for section in recipe.evidence.values():
-        check_paths(section.params)
-    if recipe.grow and recipe.grow.cost not in ("", "bytes", "pixels"):
-        check_paths({"cost": Path(recipe.grow.cost)})
-    for section in recipe.export:
-        target(str(section.params["path"]))
+            given = {name: value for name, value in section.params.items() if value != defaults.get(name)}
+            if stage.writes:
+                target(str(given.pop("path")))
+            check_paths(given | {str(path): path for path in section.files()})
 
 
 def target(text: str) -> Path:
-    """A path an export may write to, made absolute. Raises InputError when it lies outside the folders the app may
-    use, or among a project's own files (its `exports` folder apart)."""
+    """A path an export may write to, made absolute. Raises InputError when it is outside the folders the app may use,
+    or among a project's own files (except in its `exports` folder)."""
     if not text.strip():
         raise InputError("give the path of the file to write")
     real = Path(text.strip()).expanduser().resolve()
@@ -87,19 +84,19 @@ def target(text: str) -> Path:
     if not any(real.is_relative_to(root) and real != root for root in writable):
         inside = ", ".join(str(root) for root in writable)
         raise InputError(
-            f"{text!r} lies outside the folders this app may write to ({inside}); start it with WINNOW_ROOTS to allow "
-            "more"
+            f"{text!r} is outside the folders this app may write to ({inside}): set WINNOW_ROOTS to allow more and "
+            "restart the app"
         )
     own = home().resolve()
     if real.is_relative_to(own):
         parts = real.relative_to(own).parts
         if len(parts) < 3 or parts[1] != EXPORTS:
-            raise InputError(f"{text!r} lies among Winnow's own files; write to the project's folder {EXPORTS!r}")
+            raise InputError(f"{text!r} is among Winnow's own files: write to the project's folder {EXPORTS!r}")
     return real
 
 
 def _of_somebody_else(real: Path) -> bool:
-    """Whether a place lies in the home of all and not in the visitor's own; secrets.toml is nobody's."""
+    """Whether a path is in somebody else's home, or among the server's secrets."""
     if access.visitor() is None:
         return False
     inside = real.is_relative_to(everyones().resolve()) and not real.is_relative_to(home().resolve())

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from curation.data.workspace import Workspace, write_text
 from curation.engine.jobs import Jobs
+from curation.engine.recipe import Recipe
 from curation.ui.server.home import home
 from curation.ui.server.uploads import upload_of
 
@@ -54,8 +56,12 @@ def _names(home_folder: str, changed: int) -> list[str]:
 def project_folder(name: str) -> Path | None:
     """The folder of a project named in an address; None unless it is one."""
     folder = home() / name
-    known = re.fullmatch(r"[\w][\w .-]*", name) and (folder / "winnow.json").exists()
-    return folder if known else None
+    return folder if is_name(name) and (folder / "winnow.json").exists() else None
+
+
+def is_name(text: str) -> bool:
+    """Whether a project can be found under this name in an address."""
+    return re.fullmatch(r"[\w][\w .-]*", text) is not None
 
 
 def new_folder(title: str) -> Path:
@@ -65,6 +71,14 @@ def new_folder(title: str) -> Path:
     while (home() / name).exists():
         name, number = f"{stem}-{number}", number + 1
     return home() / name
+
+
+def make_project(title: str, recipe: Recipe) -> Path:
+    """The folder of a new project with this recipe; nothing is read yet."""
+    folder = new_folder(title)
+    Workspace(folder)
+    write_text(folder / "recipe.toml", recipe.toml())
+    return folder
 
 
 def delete_project(folder: Path) -> None:

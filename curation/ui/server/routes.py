@@ -1,4 +1,4 @@
-"""The app's own HTTP routes: uploads streamed to disk, downloads streamed from it. Memory stays flat at any size.
+"""The app's own HTTP routes: uploads streamed to disk, downloads streamed from it, in constant memory.
 
 PUT /winnow/upload/{token}/{path}   one file of an upload; `path` may name folders
 GET /winnow/download/{project}/{key}/{number}   one file an export wrote
@@ -40,7 +40,7 @@ async def upload(request: Request) -> Response:
     except SourceError as error:
         return JSONResponse({"error": str(error)}, 400)
     size, beside = 0, target.with_name(f".{target.name}.part")
-    too_large = SourceError(f"{target.name} is larger than {MAX_UPLOAD / 1e6:,.0f} MB, the limit of one upload")
+    too_large = SourceError(f"{target.name} is larger than {MAX_UPLOAD / 1e6:,.0f} MB, the limit for one file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as handle:
@@ -68,9 +68,9 @@ async def upload(request: Request) -> Response:
 
 
 async def download(request: Request) -> Response:
-    """One file an export wrote, by its number on the export's card; never a path from the address."""
+    """One file an export wrote, by its number on the export's card; the address never holds a path."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return Response("downloads start from the app's own pages", 403)
+        return Response("downloads are allowed from the app's own pages only", 403)
     folder = project_folder(request.path_params["project"])
     key = request.path_params["key"]
     card = folder / "export" / key / "card.json" if folder and key.isalnum() else None
@@ -80,12 +80,12 @@ async def download(request: Request) -> Response:
     number = request.path_params["number"]
     path = Path(files[number]) if number < len(files) else None
     if path is None or not path.is_file():
-        return Response("this file is no longer where the export wrote it; export again", 404)
+        return Response("this file was moved or deleted after the export: export again", 404)
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")
 
 
 def prefix() -> str:
-    """What stands before every path of the app: "" or "/base" (server.baseUrlPath)."""
+    """The beginning of every path of the app: "" or "/base" (server.baseUrlPath)."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{base}" if base else ""
 

@@ -22,12 +22,12 @@ KEEP = 2 * 24 * 3600  # seconds an upload may lie there without becoming a proje
 def upload_folder(token: str) -> Path:
     """The folder of one visitor's uploads. Tokens are made by `new_upload`; anything else is refused."""
     if not re.fullmatch(r"[0-9a-f]{32}", token):
-        raise SourceError("this upload is unknown; reload the page and try again")
+        raise SourceError("this upload is unknown: reload the page and try again")
     return home() / UPLOADS / token
 
 
 def new_upload() -> str:
-    """A token for one visitor's uploads. On the way, uploads of days ago that became no project are cleared."""
+    """A token for one visitor's uploads. Also deletes old uploads that no project uses."""
     used = {upload_of(recipe.parent) for recipe in home().glob("*/recipe.toml")}
     for folder in (home() / UPLOADS).glob("*/*"):
         if folder not in used and folder.stat().st_mtime < time.time() - KEEP:
@@ -36,7 +36,7 @@ def new_upload() -> str:
 
 
 def as_sent(text: str) -> str:
-    """What is said of a file somebody sent, by the name it was sent under and not by where it was put."""
+    """A message about an uploaded file, with the name it was sent under in place of where it is stored."""
     return re.sub(re.escape(f"{home() / UPLOADS}/") + r"[^/\s]+/[^/\s]+/", "", text)
 
 

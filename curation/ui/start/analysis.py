@@ -1,4 +1,4 @@
-"""The analysis of an open dataset: what it found, or what to compute and what that costs, with the one button."""
+"""The analysis of an open dataset: its results, or a form to start it with an estimate of its time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import humanize
 import numpy as np
 import streamlit as st
 
-from curation.engine import registry
+from curation.engine import registry, stage
 from curation.errors import InputError
 from curation.ui.parts import theme
+from curation.ui.parts.actions import items
 from curation.ui.parts.forms import form
 from curation.ui.review.queue import caught
 from curation.ui.server.allowed_paths import check_paths
@@ -19,13 +20,13 @@ from curation.ui.state.project import Project
 
 
 def analysis_panel(project: Project, analysis: AnalysisResults, state: ItemState, facts: overview.Facts) -> None:
-    """What was found; or the choice of what to compute, with the one button that starts it."""
+    """The results; or the form that starts the analysis."""
     if not project.analysed or (
         analysis.xy is None and not analysis.scores and not analysis.flags
     ):  # encoded only, to grow
         st.markdown("**Analysis**")
         if project.recipe.encode and project.jobs.current() is not None:
-            st.caption("It is being computed. What it finds appears here; the images can be looked at meanwhile.")
+            st.caption("Running. The results appear here; you can look at the images meanwhile.")
         else:
             _choose(project, facts, "primary")
         return
@@ -35,11 +36,11 @@ def analysis_panel(project: Project, analysis: AnalysisResults, state: ItemState
         st.switch_page("pages/map.py")
     if project.stale:
         again, button = st.columns([3, 2], vertical_alignment="center")
-        again.caption(f"{project.stale:,} relabelled items are not in the scores yet")
+        again.caption(f"{items(project.stale)} relabelled since the scores were computed")
         if button.button("Update the analysis", key="update_analysis", width="stretch"):
-            project.start("Update the analysis", until="map")
+            project.start("Update the analysis", stage.analysis())
             st.rerun()
-    with st.expander("Analyse in another way", key="other_analysis"):
+    with st.expander("Change the analysis", key="other_analysis"):
         _choose(project, facts, "secondary")
 
 
@@ -64,11 +65,11 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
     have, recipe = project.items, project.recipe
     train = facts.splits.get("train", 0)
     if np.count_nonzero(facts.counts[:, 0]) < 2:
-        found = "one class" if train else "no item with a label"
-        st.warning(f"There is {found} to train on; an analysis needs at least two classes. Put images into one "
-                   "folder per class, or bring a table with a column of labels.")  # fmt: skip
+        found = "only one class" if train else "no labelled items"
+        st.warning(f"The train split has {found}; an analysis needs at least two classes. Put the images into one "
+                   "folder per class, or use a table with a column of labels.")  # fmt: skip
         if facts.splits.get("unlabeled") and st.button(
-            "Label some", key="analysis_grow", icon=":material/potted_plant:"
+            "Label items", key="analysis_grow", icon=":material/potted_plant:"
         ):
             st.switch_page("pages/grow.py")
         return
@@ -90,7 +91,7 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
             given = recipe.encode.params if recipe.encode and recipe.encode.use == chosen else {}
             params = form(registry.get("encoders", chosen), given, key="encoder")
     if away := [o for o in options if o.problem]:
-        with st.expander(f"{len(away)} more, not available here", key="encoder_away"):
+        with st.expander(f"{len(away)} encoders not available here", key="encoder_away"):
             st.caption("  \n".join(f"**{theme.plain(o.title)}**: {theme.plain(o.problem)}" for o in away))
     with st.expander("Scores, flags and map", key="analysis_more"):
         scores = _several("Scores", "scores", [s.use for s in recipe.score] or presets.SCORES)
@@ -98,9 +99,9 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
         places = [m for m in registry.methods("maps").values() if not m.missing()]
         start = next((i for i, m in enumerate(places) if m.id == (recipe.map.use if recipe.map else presets.MAP)), 0)
         place = st.selectbox("Map", places, start, format_func=lambda m: m.card.title, key="place")
-    device = gpu or "no GPU found, so this machine's processor"
+    device = gpu or "no GPU found, so it runs on the CPU"
     cost = humanize.naturaldelta(presets.seconds(chosen or "", facts.usable, bool(gpu)))
-    st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them to train on · {device} · roughly {cost}"))
+    st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them for training · {device} · about {cost}"))
     word = f"Analyse {facts.usable:,} {'images' if have.has_images else 'items'}"
     blocked = not chosen or params is None or project.jobs.current() is not None
     if st.button(word, type=kind, key="analyse", icon=":material/play_arrow:", disabled=blocked, width="stretch"):
@@ -124,5 +125,5 @@ def _start(project: Project, use: str, params: dict, scores: list[str], flags: l
         st.error(theme.plain(error), icon=":material/error:")
         return
     project.save(encode=asked.encode, score=asked.score, flag=asked.flag, map=asked.map)
-    project.start("Analyse", until="map")
+    project.start("Analyse", stage.analysis())
     st.rerun()

@@ -1,6 +1,6 @@
-"""The way in: the sample, an upload, a path on the server's machine, a named dataset, and recent projects.
+"""The first page: the sample, an upload, a path on the server's machine, a named dataset, and recent projects.
 
-Whatever is wrong and can be known beforehand is said beside the control; the rest is said by the job that reads.
+Problems known before reading are shown next to the control; all others are reported by the job.
 """
 
 from __future__ import annotations
@@ -17,21 +17,18 @@ import streamlit as st
 from curation import packages
 from curation.data.reading.tables import columns_of
 from curation.engine import registry
+from curation.engine.stage import analysis
 from curation.errors import InputError, SourceError
 from curation.ui.parts import theme
 from curation.ui.parts.forms import form, humanised
 from curation.ui.server import allowed_paths, projects
 from curation.ui.server.home import home
-from curation.ui.start import overview, presets, source_kind
+from curation.ui.start import opening, overview, presets, source_kind
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
 UPLOAD, PATH, NAMED = "Upload", "Path on the server", "Named dataset"
 RECENT = 12
-
-# Column names that say what a column holds, most telling first.
-IMAGES = ("path", "image_path", "image", "img_path", "img", "file_name", "filename", "filepath", "file")
-LABELS = ("label", "class", "category", "target", "labels", "y")
 
 
 def front_door() -> None:
@@ -52,13 +49,13 @@ def front_door() -> None:
 
 
 def begin(title: str, source: Mapping[str, Any]) -> None:
-    """Make a project that reads `source`, start reading, show it. What is wrong is said here, or by the job."""
+    """Make a project that reads `source`, start reading, open it. Errors are shown here, or reported by the job."""
     try:
         project = create_project(title, {"source": dict(source)})
     except InputError as error:
         st.error(theme.plain(error), icon=":material/error:")
         return
-    project.start(f"Read {title}", until="source")
+    project.start(f"Read {title}", ["source"])
     st.rerun()
 
 
@@ -70,12 +67,12 @@ def _sample() -> None:
     if picture := _sample_picture():
         st.html(f'<img class="wn-pixels" style="width:100%;border-radius:6px" alt="Digits" src="{picture}">')
     st.markdown(
-        f"{presets.MISTAKES:.0%} of the training labels are wrong on purpose: about a minute from now you see how "
-        "many of them were found. Nothing is downloaded."
+        f"{presets.MISTAKES:.0%} of the training labels were made wrong on purpose. In about a minute you will see "
+        "how many of them were found. Nothing is downloaded."
     )
     if st.button("Try the sample", type="primary", key="try_sample", icon=":material/play_arrow:"):
         project = create_project("Digits", presets.sample())
-        project.start("Analyse the sample", until="map")
+        project.start("Analyse the sample", analysis())
         st.rerun()
 
 
@@ -91,7 +88,8 @@ def _sample_picture() -> str:
 def _own() -> None:
     st.markdown("**Bring your own images**")
     ways = [UPLOAD, PATH, NAMED]
-    way = st.segmented_control("From", ways, default=UPLOAD, required=True, key="own_way", label_visibility="collapsed")
+    first = UPLOAD if opening.given_path() is None else PATH
+    way = st.segmented_control("From", ways, default=first, required=True, key="own_way", label_visibility="collapsed")
     try:
         {UPLOAD: _upload, PATH: _path, NAMED: _named}[way]()
     except InputError as error:
@@ -119,17 +117,19 @@ def _upload() -> None:
 def _path() -> None:
     text = st.text_input(
         "Folder, archive, table or .npz on the machine the app runs on",
+        str(opening.given_path() or ""),
         placeholder="/data/flowers or /data/flowers.zip",
         key="own_path",
-        help="A folder of class folders, with or without train and test above them; a zip or tar of such a folder; a "
-        "csv, parquet or jsonl with a column of image paths and one of labels; an .npz with images or features.",
+        help="A folder with one sub-folder per class, optionally below train and test folders; a zip or tar of such a "
+        "folder; a csv, parquet or jsonl file with a column of image paths and a column of labels; an .npz file with "
+        "images or features.",
     )
     if not text.strip():
-        st.caption("Read where it lies; nothing is copied or changed. Allowed: " + _roots())
+        st.caption("The data is read in place; nothing is copied or changed. Allowed folders: " + _roots())
         return
     path = allowed_paths.allowed(text)
     kind = source_kind.kind_of(path)
-    tables = _tables_in(path) if kind == "folder" else []
+    tables = source_kind.tables_in(path) if kind == "folder" else []
     if len(tables) == 1:
         how = {"folder": "Class folders", "table": tables[0].name}
         said = st.segmented_control(
@@ -147,21 +147,22 @@ def _path() -> None:
         return
     title = registry.get("sources", kind).card.title
     st.caption(theme.plain(f"{title}: {path}"))
-    if st.button("Read it", key="own_path_read", icon=":material/arrow_forward:"):
+    if st.button("Read the data", key="own_path_read", icon=":material/arrow_forward:"):
         begin(source_kind.title_of(path), {"use": kind, "path": str(path)})
 
 
 def _columns(path: Path, key: str) -> dict[str, Any] | None:
-    """Ask which columns hold image and label; the source once that was said. Raises SourceError."""
+    """Ask which columns hold image and label. Returns the source once that was answered. Raises SourceError."""
     columns = columns_of(path)
     st.caption(theme.plain(f"{path.name}: {len(columns)} columns"))
+    images, labels = opening.guessed(columns)
     image, label = st.columns(2)
     chosen = {
-        "image": image.selectbox("Image", columns, index=_guess(columns, IMAGES), key=f"{key}_image"),
-        "label": label.selectbox("Label", columns, index=_guess(columns, LABELS), key=f"{key}_label"),
+        "image": image.selectbox("Image", columns, index=images, key=f"{key}_image"),
+        "label": label.selectbox("Label", columns, index=labels, key=f"{key}_label"),
     }
     ready = all(chosen.values()) and chosen["image"] != chosen["label"]
-    if st.button("Read it", key=f"{key}_read_table", icon=":material/arrow_forward:", disabled=not ready):
+    if st.button("Read the data", key=f"{key}_read_table", icon=":material/arrow_forward:", disabled=not ready):
         return {"use": "table", "path": str(path), **chosen}
     return None
 
@@ -186,7 +187,7 @@ def _named() -> None:
     params = None
     if all(typed.values()):
         params = form(method, {**fixed, **typed}, key="own_named_form", exclude=[*fixed, *typed])
-    if st.button("Get it", key="own_named_read", icon=":material/download:", disabled=params is None):
+    if st.button("Download", key="own_named_read", icon=":material/download:", disabled=params is None):
         allowed_paths.check_paths({key: value for key, value in params.items() if key not in fixed})
         title = str(params.get("dataset") or params.get("name") or name)
         begin(title.rstrip("/").rpartition("/")[2], {"use": name, **_given(params)})
@@ -194,20 +195,6 @@ def _named() -> None:
 
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:
     return {key: str(value) if isinstance(value, Path) else value for key, value in params.items() if value is not None}
-
-
-def _guess(columns: Sequence[str], names: Sequence[str]) -> int | None:
-    """Where the column stands whose name comes first in `names`.
-
-    >>> _guess(["Label", "Path"], IMAGES), _guess(["a", "b"], IMAGES)
-    (1, None)
-    """
-    lower = [column.lower() for column in columns]
-    return next((lower.index(name) for name in names if name in lower), None)
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(source_kind.TABLES)]
 
 
 def _roots() -> str:
@@ -232,17 +219,17 @@ def _recent(recent: Sequence[projects.ProjectInfo]) -> None:
             if delete.button("Delete", key=f"recent_delete_{info.name}", type="tertiary", width="stretch"):
                 confirm_delete(info.name)
     if len(recent) > RECENT:
-        st.caption(f"{len(recent) - RECENT} older ones lie in {theme.plain(home())}")
+        st.caption(f"{len(recent) - RECENT} older projects are in {theme.plain(home())}")
 
 
 @st.dialog("Delete this project?")
 def confirm_delete(name: str) -> None:
     st.markdown(
-        f"**{theme.plain(name)}**: its results, its decisions and what was uploaded for it will be gone. Source files "
+        f"This deletes the results, the decisions and the uploaded files of **{theme.plain(name)}**. Source files "
         "elsewhere on this machine are not touched."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it", key="delete_no"):
+        if st.button("Cancel", key="delete_no"):
             st.rerun()
         if st.button("Delete", type="primary", key="delete_yes"):
             opened = open_project()
@@ -259,9 +246,9 @@ _STEPS = """<style>
   margin: 1.2rem 0 0; padding: 1rem 0.2rem 0; border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 .wn-steps b { display: block; margin-bottom: 0.15rem; } .wn-steps span { opacity: 0.72; font-size: 0.9rem; }
 </style><div class="wn-steps">
-<div><b>1 See</b><span>Every image on a map, as large as it is hard to learn.</span></div>
-<div><b>2 Review</b><span>Wrong labels, duplicates, outliers: the most suspicious first, one key each.</span></div>
+<div><b>1 See</b><span>Every image on a map; hard ones are drawn large.</span></div>
+<div><b>2 Review</b><span>Wrong labels, duplicates and outliers: one key per decision.</span></div>
 <div><b>3 Prune</b><span>Choose a method and a share; see what each class keeps and loses.</span></div>
-<div><b>4 Verify</b><span>Train on it, on random ones of its size and on everything, several times.</span></div>
+<div><b>4 Verify</b><span>Train on the subset, on random ones of its size and on the full data.</span></div>
 <div><b>5 Export</b><span>A manifest with a reason for every item, and a recipe that replays it all.</span></div>
 </div>"""

@@ -1,4 +1,4 @@
-"""The first look at a dataset: what was read, as numbers, bars and words. Pure functions; the page draws them."""
+"""The overview of a dataset: what was read, as numbers, bars and words. Pure functions; the page draws them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Facts:
 
 
 def facts(items: Items, labels: np.ndarray, classes: Sequence[str]) -> Facts:
-    """labels: int64 [n], codes in force into `classes`, -1 for none."""
+    """labels: int64 [n], current codes into `classes`, -1 for none."""
     split, ok = items.column("split").astype(str), items.ok
     counts = np.zeros((len(classes), 3), np.int64)
     for column, name in enumerate((TRAIN, VAL, TEST)):
@@ -134,7 +134,7 @@ _BARS = f"""
 
 def problems_table(items: Items, rows: np.ndarray) -> dict[str, list]:
     """Items that cannot be used, each with its reason."""
-    return {"item": items.column("id")[rows].tolist(), "why it cannot be used": items.column("status")[rows].tolist()}
+    return {"item": items.column("id")[rows].tolist(), "reason": items.column("status")[rows].tolist()}
 
 
 def sample_picture(columns: int = 15, rows: int = 5) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What a new project starts with, and which encoder suits the data, with the reason in words."""
+"""What a new project starts with, and which encoder suits the data and why."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from curation.card import Card
 from curation.engine import registry
 from curation.engine.recipe import Recipe, parse_recipe
 
@@ -20,12 +21,7 @@ MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 SAMPLE = {"use": "pixels", "size": 8, "colour": "grey"}  # its images as they are
 
-TINY = 16  # pixels; up to here networks trained on photographs see a blur, and the pixels themselves say it all
-MANY = 10_000  # images; above, a large network without a GPU takes hours
-NETWORKS = ("open_clip", "timm")  # encoders that are worth a GPU
-
-# Seconds per image on two cores and on one GPU, rough; what is not listed costs no more than reading the images.
-PACE = {"open_clip": (0.08, 0.002), "timm": (0.1, 0.003), "patches": (0.012, 0.001)}
+PATIENCE = 800.0  # seconds an encoder may take without a GPU and still be proposed: 10,000 images of a large network
 AFTER = (25.0, 0.004)  # evidence, scores, flags and map: to start with, and per image
 
 
@@ -90,15 +86,15 @@ def options(kind: str) -> list[Option]:
 
 
 def suited(encoders: Sequence[Option], *, images: bool, features: bool) -> list[Option]:
-    """The encoders again, each with what it needs that this source does not bring as its problem."""
+    """The encoders again, each with what it needs and this source does not have as its problem."""
     found = []
     for option in encoders:
         needs = registry.get("encoders", option.id).card.needs
         problem = option.problem
         if "features" in needs:
-            problem = problem or ("" if features else "this source brings no features of its own")
+            problem = problem or ("" if features else "this source has no features of its own")
         elif not images:
-            problem = "this source brings no images"
+            problem = "this source has no images"
         found.append(Option(option.id, option.title, problem))
     return found
 
@@ -108,20 +104,17 @@ def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool) -> tuple
 
     Returns ("", why not) when none of them can run.
     """
-    there = {option.id for option in encoders if not option.problem}
-    if "precomputed" in there:
-        return "precomputed", "The source brings features of its own."
-    if "pixels" in there and side <= TINY:
-        return "pixels", "Images this small are told apart well by their pixels as they are."
-    if "open_clip" in there and (gpu or n <= MANY):
-        return "open_clip", "Its weights are at hand, and it tells most everyday things apart."
-    if "patches" in there and "open_clip" in there:
-        return "patches", f"No GPU was found, and {n:,} images would take a large network hours."
-    if "patches" in there:
-        return "patches", "It works offline: it learns from the images themselves, nothing is downloaded."
-    if there:
-        return sorted(there)[0], "It is the only kind that can run here."
-    return "", "No encoder can run here; see the reasons below."
+    cards = {option.id: registry.get("encoders", option.id).card for option in encoders if not option.problem}
+    if not cards:
+        return "", "No encoder can run here; see the reasons below."
+    ranks = {name: 3 if side <= card.side else card.rank for name, card in cards.items()}
+    in_time = [name for name, card in cards.items() if gpu or n * card.pace[0] <= PATIENCE]
+    name = max(sorted(in_time), key=ranks.get, default=min(cards, key=lambda name: cards[name].pace[0]))
+    if not ranks[name]:
+        return name, "It is the only encoder that can run here."
+    if ranks[name] < max(ranks.values()):
+        return name, f"No GPU was found, and a large network would take hours on {n:,} images."
+    return name, cards[name].why
 
 
 @cache
@@ -141,5 +134,5 @@ def gpu_name() -> str:
 
 def seconds(encoder: str, n: int, gpu: bool) -> float:
     """How long an analysis of n images will roughly take."""
-    pace = PACE.get(encoder, (0.001, 0.001))[1 if gpu and encoder in NETWORKS else 0]
-    return n * pace + AFTER[0] + n * AFTER[1]
+    card = registry.get("encoders", encoder).card if encoder else Card("", "")
+    return n * card.pace[1 if gpu else 0] + AFTER[0] + n * AFTER[1]

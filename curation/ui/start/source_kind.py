@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from curation.engine import registry
 from curation.errors import SourceError
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+
+def endings(kind: str) -> tuple[str, ...]:
+    """Endings of the files one source reads."""
+    return registry.get("sources", kind).card.opens
 
 
 def kind_of(path: Path) -> str:
@@ -16,16 +19,17 @@ def kind_of(path: Path) -> str:
     >>> kind_of(Path("flowers.tar.gz")), kind_of(Path("labels.CSV")), kind_of(Path("run.npz"))
     ('archive', 'table', 'arrays')
     """
-    if path.is_dir():
-        return "folder"
-    name = path.name.lower()
-    for kind, endings in (("archive", ARCHIVES), ("table", TABLES), ("arrays", (".npz",))):
-        if name.endswith(endings):
-            return kind
-    raise SourceError(
-        f"{path.name!r} is no kind of dataset known here; expected a folder, an archive ({', '.join(ARCHIVES)}), "
-        f"a table ({', '.join(TABLES)}) or .npz"
-    )
+    name = "/" if path.is_dir() else path.name.lower()
+    sources = [source for source in registry.methods("sources").values() if source.card.opens]
+    if found := next((source.id for source in sources if name.endswith(source.card.opens)), None):
+        return found
+    by_name = [source for source in sources if "/" not in source.card.opens]
+    known = ", ".join(["a folder", *(f"{s.id} ({', '.join(s.card.opens)})" for s in by_name)])
+    raise SourceError(f"{path.name!r} is not a kind of data Winnow reads: expected {known}")
+
+
+def tables_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(endings("table"))]
 
 
 def title_of(path: Path) -> str:
@@ -34,6 +38,6 @@ def title_of(path: Path) -> str:
     >>> title_of(Path("/data/flowers.v2.tar.gz")), title_of(Path("/data/flowers.v2"))
     ('flowers.v2', 'flowers.v2')
     """
-    endings = sorted((*ARCHIVES, *TABLES, ".npz"), key=len, reverse=True)
-    ending = next((e for e in endings if path.name.lower().endswith(e)), "")
+    known = [ending for source in registry.methods("sources").values() for ending in source.card.opens]
+    ending = max((e for e in known if path.name.lower().endswith(e)), key=len, default="")
     return path.name[: len(path.name) - len(ending)] or path.name

@@ -63,7 +63,7 @@ def uploaded(token: str, attempt: str) -> Uploaded:
     """
     folder = upload_folder(token) / attempt
     if not re.fullmatch(r"[0-9a-z]{1,20}", attempt) or not folder.is_dir():
-        raise SourceError("nothing arrived of this upload; reload the page and try again")
+        raise SourceError("the upload did not arrive: reload the page and try again")
     entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
     if len(entries) == 1:
         only = entries[0]
@@ -73,7 +73,7 @@ def uploaded(token: str, attempt: str) -> Uploaded:
             except SourceError:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-    tables = [path for path in entries if path.is_file() and path.name.lower().endswith(source_kind.TABLES)]
+    tables = [path for path in entries if path.is_file() and path.name.lower().endswith(source_kind.endings("table"))]
     if len(tables) == 1:
         return Uploaded(tables[0], "table", source_kind.title_of(tables[0]))
     return Uploaded(folder, "folder", "upload")

@@ -1,4 +1,4 @@
-"""What the analysis found, laid over all items, and why an item is suspicious, in words.
+"""The results of the analysis, as arrays over all items.
 
 Gathered once per state of the analysis and shared by the map and the review; nothing here is computed per rerun.
 """
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from curation.data.items import TRAIN, Items
+from curation.data.items import Items
 from curation.data.writing.manifest import Flagged
 from curation.ui.state.item_state import ItemState
-from curation.ui.state.project import ANALYSIS, Project
+from curation.ui.state.project import Project
 
 KINDS = ("mislabel", "outlier", "duplicate")  # what flags look for, as their cards tag it
 
@@ -50,7 +50,7 @@ class AnalysisResults:
         return {name: flag for name, flag in self.flags.items() if kind in flag.tags}
 
     def marked(self, *kinds: str) -> np.ndarray:
-        """bool [n]: some flag of these kinds (default all) speaks against the item."""
+        """bool [n]: some flag of these kinds (default all) flags the item."""
         mask = np.zeros(len(self.items), bool)
         for flag in self.flags.values():
             if not kinds or set(kinds) & set(flag.tags):
@@ -63,17 +63,21 @@ class AnalysisResults:
         return list(dict.fromkeys(note for flag in self.flags.values() for note in flag.notes))
 
     @cached_property
+    def kept_instead(self) -> list[np.ndarray]:
+        """int64 [n] for each flag for duplicates: the item that is kept instead of each item, or the item itself."""
+        found = [flag.duplicate_of for flag in self.of_kind("duplicate").values() if flag.duplicate_of is not None]
+        return [np.where(kept >= 0, kept, np.arange(len(kept))) for kept in found]
+
+    @cached_property
     def copies(self) -> list[np.ndarray]:
         """Groups of items that are the same, as the flags for duplicates see it: item rows, the kept one first."""
         groups: dict[int, list[np.ndarray]] = {}
-        for flag in self.of_kind("duplicate").values():
-            if flag.duplicate_of is not None:
-                kept = kept_for(flag.duplicate_of)
-                others = np.flatnonzero(kept != np.arange(len(kept)))
-                others = others[np.argsort(kept[others], kind="stable")]
-                starts = np.flatnonzero(np.diff(kept[others], prepend=-1))
-                for members in np.split(others, starts[1:]) if len(others) else ():
-                    groups.setdefault(int(kept[members[0]]), []).append(members)
+        for kept in self.kept_instead:
+            others = np.flatnonzero(kept != np.arange(len(kept)))
+            others = others[np.argsort(kept[others], kind="stable")]
+            starts = np.flatnonzero(np.diff(kept[others], prepend=-1))
+            for members in np.split(others, starts[1:]) if len(others) else ():
+                groups.setdefault(int(kept[members[0]]), []).append(members)
         return [np.concatenate([[kept], np.unique(np.concatenate(parts))]) for kept, parts in groups.items()]
 
     def suggestion(self, row: int, state: ItemState) -> str | None:
@@ -83,13 +87,14 @@ class AnalysisResults:
 
 
 def analysis_results(project: Project) -> AnalysisResults:
-    """The findings pages show now. The source must have been read."""
-    keys = tuple(s.key for s in project.plan.steps if s.stage in ANALYSIS and project.plan.done(s))
-    return _gather(str(project.folder), keys, tuple(sorted(project.plan.effective.labels.items())), project)
+    """The results that pages show. The source must have been read."""
+    the_plan = project.plan
+    keys = tuple(step.key for step in the_plan.steps if the_plan.done(step))
+    return _gather(str(project.folder), keys, the_plan.labels_key, project)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _gather(folder: str, keys: tuple, labels: tuple, _project: Project) -> AnalysisResults:
+def _gather(folder: str, keys: tuple, labels: str | None, _project: Project) -> AnalysisResults:
     project, n = _project, len(_project.items)
     flags, predictions = project.flags(), project.predictions()
     return AnalysisResults(
@@ -100,7 +105,7 @@ def _gather(folder: str, keys: tuple, labels: tuple, _project: Project) -> Analy
         titles={s.name: s.method.card.title for s in project.plan.of("flag")},
         suspicion=suspicion(flags, n),
         suggested=suggested(flags, n, predictions),
-        known=dict(labels),
+        known=project.shown[0].labels,
         xy=project.xy(),
         predictions=predictions,
         probabilities=project.evidence("probabilities"),
@@ -129,145 +134,6 @@ def suggested(flags: Mapping[str, Flagged], n: int, predictions: np.ndarray | No
     for codes in sources:
         analysis = np.where(analysis < 0, codes, analysis)
     return analysis.astype(np.int64)
-
-
-def reasons(analysis: AnalysisResults, state: ItemState, row: int) -> list[tuple[str, str | None]]:
-    """Why an item is in question: (sentence, status of `theme.STATUS` or None), the most telling first."""
-    said: list[tuple[str, str | None]] = []
-    if state.queued[row]:
-        said.append(("Sent to review by hand", None))
-    label, suggestion = state.label(row), analysis.suggestion(row, state)
-    if (chances := _chances(analysis, row)) is not None:
-        given = chances.get(label, 0.0)
-        said.append((_chance_words(chances, label, given, suggestion), None))
-    if votes := neighbour_votes(analysis, state, row):
-        said.append((_vote_words(votes, label), None))
-    for name, flag in analysis.flags.items():
-        if flag.flagged[row]:
-            said.append((_flag_words(analysis, name, flag, row), "flagged"))
-    return said
-
-
-def neighbour_votes(analysis: AnalysisResults, state: ItemState, row: int) -> dict[str, int]:
-    """Labels in force among the nearest neighbours of an item, most frequent first."""
-    if analysis.neighbours is None or (at := position(analysis.neighbours[0], row)) is None:
-        return {}
-    rows, graph = analysis.neighbours
-    near = graph.indices[at]
-    codes = state.labels[rows[near[near >= 0]]]
-    counts = np.bincount(codes[codes >= 0], minlength=len(state.classes))
-    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-    return {state.classes[code]: int(counts[code]) for code in order}
-
-
-def nearest_of_class(analysis: AnalysisResults, state: ItemState, row: int, name: str, k: int = 6) -> np.ndarray:
-    """The k items labelled `name` that are most alike by cosine, nearest first: item rows [<= k], never dropped ones.
-
-    Compares with every item of the class: the neighbour graph of a mislabelled item may hold none of them.
-    """
-    if analysis.embeddings is None or name not in state.classes:
-        return np.empty(0, np.int64)
-    rows, x = analysis.embeddings
-    if (at := position(rows, row)) is None:
-        return np.empty(0, np.int64)
-    wanted = (state.labels[rows] == state.classes.index(name)) & ~state.dropped[rows] & (rows != row)
-    candidates = np.flatnonzero(wanted & (analysis.items.column("split")[rows] == TRAIN))
-    part = np.asarray(x[candidates], dtype=np.float32)
-    length = np.sqrt(np.einsum("ij,ij->i", part, part))
-    alike = part @ np.asarray(x[at], dtype=np.float32) / np.maximum(length, 1e-12)
-    return rows[candidates[np.argsort(-alike, kind="stable")[:k]]]
-
-
-def nearest(analysis: AnalysisResults, row: int, k: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """Item rows and cosine distances of the nearest neighbours of an item; empty when there are none."""
-    if analysis.neighbours is None or (at := position(analysis.neighbours[0], row)) is None:
-        return np.empty(0, np.int64), np.empty(0, np.float32)
-    rows, graph = analysis.neighbours
-    near = graph.indices[at][:k]
-    return rows[near[near >= 0]], graph.distances[at][:k][near >= 0]
-
-
-def kept_for(duplicate_of: np.ndarray) -> np.ndarray:
-    """int64 [n]: the item kept for each item in the end, following copies of copies; itself where it is no copy."""
-    kept = np.where(duplicate_of >= 0, duplicate_of, np.arange(len(duplicate_of)))
-    for _ in range(64):  # each round doubles the steps followed
-        kept = kept[kept]
-    return kept
-
-
-def twins(analysis: AnalysisResults, row: int) -> np.ndarray:
-    """Item rows of what is the same as an item, as the flags for duplicates see it; without the item itself."""
-    same = np.zeros(len(analysis.items), bool)
-    for flag in analysis.of_kind("duplicate").values():
-        if flag.duplicate_of is not None:
-            kept = kept_for(flag.duplicate_of)
-            same |= kept == kept[row]
-    same[row] = False
-    return np.flatnonzero(same)
-
-
-def position(rows: np.ndarray, row: int) -> int | None:
-    """Where an item stands in ascending item rows; None when it is not there."""
-    at = int(np.searchsorted(rows, row))
-    return at if at < len(rows) and rows[at] == row else None
-
-
-# -- words ---------------------------------------------------------------------------------------------------
-
-
-def percent(share: float) -> str:
-    """
-    >>> percent(0.973), percent(0.9999), percent(0.0004), percent(0.0)
-    ('97%', 'over 99%', 'under 1%', '0%')
-    """
-    if 0 < share < 0.005:
-        return "under 1%"
-    return "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
-
-
-def _chances(analysis: AnalysisResults, row: int) -> dict[str, float] | None:
-    if analysis.probabilities is None or (at := position(analysis.probabilities[0], row)) is None:
-        return None
-    return dict(zip(analysis.classes, np.asarray(analysis.probabilities[1][at], np.float64).tolist(), strict=False))
-
-
-def _chance_words(chances: Mapping[str, float], label: str, given: float, suggestion: str | None) -> str:
-    best = max(chances, key=chances.get)
-    start = f"A model that never saw it says {best} ({percent(chances[best])})"
-    if best == label:
-        more = f", {suggestion} gets {percent(chances[suggestion])}" if suggestion in chances else ""
-        return f"{start}, which is its label{more}"
-    return f"{start}; {label} gets {percent(given)}"
-
-
-def _vote_words(votes: Mapping[str, int], label: str) -> str:
-    total = sum(votes.values())
-    if set(votes) == {label}:
-        return f"All {total} nearest neighbours are labelled {label} too"
-    first, *others = votes
-    named = [*others[:1], *([label] if label not in (first, *others[:1]) else [])]
-    start = f"{votes[first]} of {total} nearest neighbours are labelled {first}"
-    return ", ".join([start, *(f"{votes.get(name, 'none')} labelled {name}" for name in named)])
-
-
-def _flag_words(analysis: AnalysisResults, name: str, flag: Flagged, row: int) -> str:
-    title = analysis.titles.get(name, name)
-    if "duplicate" in flag.tags:
-        kept = flag.duplicate_of[row] if flag.duplicate_of is not None else -1
-        return f"{title}: the same as {analysis.items.column('id')[kept]}" if kept >= 0 else title
-    upto = int((flag.score >= flag.score[row]).sum())  # NaN compares as false
-    place = f"among the {upto:,} most suspicious" if upto > 1 else "the most suspicious"
-    sure = f"{_probability(flag.score[row])} that the label is wrong, " if "calibrated" in flag.tags else ""
-    return f"{title}: {sure}{place} of {int(np.isfinite(flag.score).sum()):,}"
-
-
-def _probability(p: float) -> str:
-    """Never certain.
-
-    >>> _probability(0.734), _probability(0.99996)
-    ('73 %', 'over 99 %')
-    """
-    return "over 99 %" if p > 0.99 else f"{p:.0%}".replace("%", " %")
 
 
 def _share_below(values: np.ndarray) -> np.ndarray:

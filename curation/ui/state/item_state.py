@@ -1,6 +1,6 @@
-"""What every item is at this moment: its label in force and what was decided about it, as arrays over all items.
+"""The current state of every item: its label and what was decided about it, as arrays over all items.
 
-The analysis may be older than the last decisions; this never is.
+The analysis may be older than the last decisions; the state never is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from curation.data.decisions import EffectiveDecisions
-from curation.data.items import Items, natural_order
+from curation.data.effective_labels import effective_labels, holds
+from curation.data.items import Items
 
 # What can have been decided, in the order a tile or a map shows it when several are true.
 DECISIONS = ("dropped", "relabelled", "kept", "label confirmed", "in review", "undecided")
@@ -34,7 +35,7 @@ class ItemState:
 
     @cached_property
     def decided(self) -> np.ndarray:
-        """bool [n]: a person had the last word. What is sent to review again is open again."""
+        """bool [n]: a person decided on the item. What is sent to review again is open again."""
         return (self.dropped | self.relabelled | self.pinned | self.confirmed) & ~self.queued
 
     @cached_property
@@ -44,7 +45,7 @@ class ItemState:
         return np.select(masks, range(len(masks)), len(masks)).astype(np.int64)
 
     def label(self, row: int) -> str:
-        """The label in force as a person reads it."""
+        """The current label as text."""
         code = self.labels[row]
         return self.classes[code] if code >= 0 else "no label"
 
@@ -59,26 +60,15 @@ class ItemState:
 
 def item_state(items: Items, effective: EffectiveDecisions) -> ItemState:
     """Lay the decisions over the items. Costs one pass over what was decided, not over the items."""
-    row_of, given = items.row_of, items.codes
-    classes = (*items.classes, *natural_order(set(effective.labels.values()) - set(items.classes)))
-    code = {name: i for i, name in enumerate(classes)}
-    labels = given.copy()
-    for id_, name in effective.labels.items():
-        if (row := row_of.get(id_)) is not None:
-            labels[row] = code[name]
-
-    def holds(ids) -> np.ndarray:
-        mask = np.zeros(len(items), bool)
-        mask[[row for id_ in ids if (row := row_of.get(id_)) is not None]] = True
-        return mask
-
-    relabelled = labels != given
+    classes, labels = effective_labels(items, effective)
+    relabelled = labels != items.codes
     return ItemState(
         classes,
         labels,
-        dropped=holds(effective.dropped),
+        dropped=holds(items, effective.dropped),
         relabelled=relabelled,
-        pinned=holds(effective.pinned),
-        confirmed=holds(effective.confirmed) | (holds(effective.labels) & ~relabelled),  # given the label it had
-        queued=holds(effective.queued),
+        pinned=holds(items, effective.pinned),
+        # Also what was given the label it had.
+        confirmed=holds(items, effective.confirmed) | (holds(items, effective.labels) & ~relabelled),
+        queued=holds(items, effective.queued),
     )

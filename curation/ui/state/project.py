@@ -6,9 +6,10 @@ module reads it and caches what is large; session state holds only the name of t
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,19 @@ import numpy as np
 import streamlit as st
 
 from curation.data.decisions import Decision, DecisionLog, EffectiveDecisions, fold
+from curation.data.files import update_text
 from curation.data.items import Items
-from curation.data.workspace import Workspace, write_text
+from curation.data.workspace import Workspace
 from curation.data.writing.manifest import Flagged
-from curation.engine import results, verification_report
-from curation.engine.export import flagged
+from curation.engine import results
 from curation.engine.jobs import Job, Jobs
-from curation.engine.plan import Plan, Step, plan
-from curation.engine.recipe import Recipe, load_recipe, parse_recipe
+from curation.engine.plan import Plan, Step, fingerprint, plan
+from curation.engine.recipe import Recipe, check_names, load_recipe, parse_recipe
 from curation.engine.results_reader import ResultReader
+from curation.engine.stage import analysis
+from curation.engine.stages import verify
+from curation.engine.stages.flag import flagged
 from curation.ui.server import allowed_paths, projects
-
-ANALYSIS = ("source", "encode", "evidence", "score", "flag", "map")  # what pages show; renewed by relabelling
 
 
 class Project:
@@ -47,64 +49,105 @@ class Project:
         return load_recipe(self.folder / "recipe.toml")
 
     def save(self, **sections: Any) -> None:
-        """Replace sections of the recipe and store it."""
-        self.recipe = self.recipe.model_copy(update=sections)
-        write_text(self.folder / "recipe.toml", self.recipe.toml())
-        for name in ("plan", "items"):
-            self.__dict__.pop(name, None)
+        """Replace sections of the recipe and store it; what another session saved of other sections stays. Raises
+        RecipeError for names that clash or lead nowhere."""
 
-    def start(self, title: str, until: str | None = None) -> Job:
-        """Run the recipe as it is stored, in a process of its own."""
-        return self.run(self.recipe, title, until)
+        def change(text: str) -> str:
+            recipe = parse_recipe(tomllib.loads(text)).model_copy(update=sections)
+            check_names(recipe)
+            return recipe.toml()
 
-    def run(self, recipe: Recipe, title: str, until: str | None = None) -> Job:
+        update_text(self.folder / "recipe.toml", change)
+        self._forget("recipe", "_toml", "items")
+
+    def start(self, title: str, targets: Sequence[str] | None = None) -> Job:
+        """Run the recipe as it is stored, in a process of its own. targets: as in `engine.plan`."""
+        return self.run(self.recipe, title, targets)
+
+    def run(self, recipe: Recipe, title: str, targets: Sequence[str] | None = None) -> Job:
         """Run any recipe in this project. Raises InputError where the visitor may not."""
         allowed_paths.check_recipe(recipe)
-        return self.jobs.start(recipe, title, until)
+        return self.jobs.start(recipe, title, targets)
+
+    # -- decisions in force --------------------------------------------------------------------------------
+
+    @cached_property
+    def _toml(self) -> str:
+        return self.recipe.toml()
+
+    @cached_property
+    def _stamp(self) -> tuple[int, str]:
+        return self.log.stamp()
+
+    @property
+    def decisions(self) -> list[Decision]:
+        return _decided(self.folder, self._toml, self._stamp, self)[0]
+
+    @property
+    def effective(self) -> EffectiveDecisions:
+        """Everything decided so far; what pages show as labels, drops and pins."""
+        return _decided(self.folder, self._toml, self._stamp, self)[1]
+
+    @cached_property
+    def shown(self) -> tuple[EffectiveDecisions, tuple]:
+        """The decisions behind the results pages show, and what names them.
+
+        Those of now where their analysis is done. After a relabel it is not, until the next run; until then pages
+        show the last one, and `stale` says how many relabelled items it does not know yet.
+        """
+        now = (self.effective, self._stamp)
+        if self._ran_until is None or _analysed(self._planned(self.recipe, analysis(), *now)):
+            return now
+        stamp = (*self._stamp, self._ran_until)
+        then = (_known_then(self.folder, self._toml, stamp, self), stamp)
+        return then if _analysed(self._planned(self.recipe, analysis(), *then)) else now
+
+    @cached_property
+    def stale(self) -> int:
+        """Relabelled items the shown evidence does not know yet."""
+        shown, now = self.shown[0].labels, self.effective.labels
+        return 0 if shown is now else sum(shown.get(id_) != now.get(id_) for id_ in {*shown, *now})
+
+    @cached_property
+    def _ran_until(self) -> int | None:
+        """The last decision the last run knew of, 0 where there was none yet; None before the first run."""
+        path = self.folder / "last.json"
+        return int(results.read_json(path)["batch"]) if path.exists() else None
 
     # -- plan and results ----------------------------------------------------------------------------------
 
     @cached_property
-    def decisions(self) -> list[Decision]:
-        return [*self.recipe.decision, *self.log.all()]
-
-    @cached_property
-    def effective(self) -> EffectiveDecisions:
-        """Everything decided so far; what pages show as labels, drops and pins."""
-        return fold(self.decisions)
-
-    @cached_property
     def plan(self) -> Plan:
-        """The plan whose results pages show.
-
-        That of all decisions where its analysis is done. After a relabel it is not, until the next run; until then
-        pages show the last one, and `stale` says how many relabelled items it does not know yet.
-        """
-        full = _plan(self.folder, self.recipe.toml(), self.effective)
-        if self._analysed(full) or self._ran_until is None:
-            return full
-        then = fold(d for d in self.decisions if d.batch <= self._ran_until)
-        last = _plan(self.folder, self.recipe.toml(), replace(self.effective, labels=then.labels))
-        return last if self._analysed(last) else full
-
-    def planned(self, recipe: Recipe) -> Plan:
-        """The plan of any recipe in this project, with everything decided so far."""
-        return _plan(self.folder, recipe.toml(), self.effective)
+        """The plan of the analysis pages show."""
+        return self.showing(*analysis())
 
     @property
-    def stale(self) -> int:
-        """Relabelled items the shown evidence does not know yet."""
-        shown, now = self.plan.effective.labels, self.effective.labels
-        return sum(shown.get(id_) != now.get(id_) for id_ in {*shown, *now})
+    def verification(self) -> Plan:
+        """The plan of the analysis and of the trials that stand on it."""
+        return self.showing(*analysis(), "verify")
+
+    def showing(self, *targets: str, recipe: Recipe | None = None) -> Plan:
+        """The plan of some targets on top of the analysis pages show; of this recipe or another one."""
+        return self._planned(recipe or self.recipe, targets, *self.shown)
+
+    def planned(self, *targets: str, recipe: Recipe | None = None) -> Plan:
+        """The plan of some targets with everything decided so far: what a job started now would have to do."""
+        return self._planned(recipe or self.recipe, targets, self.effective, self._stamp)
+
+    def _planned(self, recipe: Recipe, targets: Sequence[str], effective: EffectiveDecisions, stamp: tuple) -> Plan:
+        text = self._toml if recipe is self.recipe else recipe.toml()
+        sources = self.folder / "source"  # what was read is part of a plan: which rows wait for a label
+        stamp = (*stamp, sources.stat().st_mtime_ns if sources.exists() else 0)
+        return _plan(str(self.folder), text, tuple(targets), stamp, recipe, effective)
 
     @property
     def store(self) -> ResultReader | None:
         """Items and results; None until the source has been read."""
-        step = self.plan.find("source")
-        if step is None or not self.plan.done(step):
-            return None
-        force = self.plan.effective
-        return _store(self.folder, step.key, repr(asdict(force)), force)
+        return self._reader if self.plan.done(self.plan.find("source")) else None
+
+    @cached_property
+    def _reader(self) -> ResultReader:
+        return _store(self.folder, self.plan.find("source").key, self._toml, self.shown[1], self)
 
     @cached_property
     def items(self) -> Items | None:
@@ -114,7 +157,7 @@ class Project:
     @property
     def analysed(self) -> bool:
         """True when the recipe asks for an analysis and all of it is there."""
-        return self._analysed(self.plan)
+        return _analysed(self.plan)
 
     def score(self, name: str) -> np.ndarray | None:
         """float [n], NaN outside the train rows; None until computed. Higher = harder."""
@@ -156,38 +199,16 @@ class Project:
         guess[found[0]] = np.asarray(found[1]).argmax(axis=1)
         return guess
 
-    def neighbours_of(self, row: int, k: int = 12) -> tuple[np.ndarray, np.ndarray]:
-        """Item rows and cosine distances of the nearest neighbours of one item; empty when there are none."""
-        found = self.evidence("neighbours")
-        if found is None or (at := np.searchsorted(found[0], row)) >= len(found[0]) or found[0][at] != row:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        indices, distances = found[1].indices[at][:k], found[1].distances[at][:k]
-        return found[0][indices[indices >= 0]], distances[indices >= 0]
-
-    def taken(self, step: Step) -> np.ndarray:
-        """Item rows a prune took, in order."""
-        return np.asarray(results.load(self._path(step), "rows"))
-
     def subset(self, cell: Step) -> np.ndarray:
         """Item rows a verification cell was trained on."""
         return np.asarray(results.load(self.workspace.path("prune", cell.inputs["prune"]), "rows"))
 
     def verified(self) -> list[dict[str, Any]]:
-        """Verification's trainings so far; see `engine.verification_report.rows`."""
-        return verification_report.rows(self.plan, self.store) if self.store is not None else []
+        """Verification's trainings so far; see `engine.stages.verify.rows`."""
+        return verify.rows(self.verification, self.store) if self.store is not None else []
 
     def _path(self, step: Step) -> Path:
         return self.workspace.path(step.stage, step.key)
-
-    def _analysed(self, the_plan: Plan) -> bool:
-        wanted = [s for s in the_plan.steps if s.stage in ANALYSIS]
-        return any(s.stage != "source" for s in wanted) and all(the_plan.done(s) for s in wanted)
-
-    @cached_property
-    def _ran_until(self) -> int | None:
-        """The last decision the last run knew of, 0 where there was none yet; None before the first run."""
-        path = self.folder / "last.json"
-        return int(results.read_json(path)["batch"]) if path.exists() else None
 
     # -- decisions -----------------------------------------------------------------------------------------
 
@@ -200,18 +221,19 @@ class Project:
         if ids:
             self.workspace.check()  # a decision in a folder that was removed would be lost without a word
             self.log.add(ids, action, value, why)
-            self._forget()
+            self._forget("_stamp")
         return len(ids)
 
     def undo(self) -> list[Decision]:
         """Take back the last decision; returns what it was."""
         self.workspace.check()
         undone = self.log.undo()
-        self._forget()
+        self._forget("_stamp")
         return undone
 
-    def _forget(self) -> None:
-        for name in ("decisions", "effective", "plan"):
+    def _forget(self, *names: str) -> None:
+        """Read again, when it is asked for, what has changed."""
+        for name in ("shown", "stale", "plan", "_reader", *names):
             self.__dict__.pop(name, None)
 
     # -- the selection: one set of item rows, shared by map, gallery and tables -----------------------------
@@ -229,8 +251,9 @@ class Project:
 
 
 def open_project() -> Project | None:
-    """The project named in the address, else the one this session had open; None when there is none."""
-    name = st.query_params.get("project") or st.session_state.get("project")
+    """The project named in the address, else the one this session had open, else what the server was started with;
+    None when there is none."""
+    name = st.query_params.get("project") or st.session_state.setdefault("project", os.environ.get("WINNOW_OPEN"))
     folder = projects.project_folder(name) if name else None
     if folder is None:
         return None
@@ -242,10 +265,7 @@ def open_project() -> Project | None:
 
 def create_project(title: str, recipe: dict[str, Any]) -> Project:
     """Make a project from a recipe given as nested dicts. Raises RecipeError before anything is written."""
-    checked = parse_recipe(recipe)
-    folder = projects.new_folder(title)
-    Workspace(folder)
-    write_text(folder / "recipe.toml", checked.toml())
+    folder = projects.make_project(title, parse_recipe(recipe))
     set_open(folder.name)
     return Project(folder)
 
@@ -256,28 +276,51 @@ def set_open(name: str) -> None:
 
 
 def close_project() -> None:
-    st.session_state.pop("project", None)
+    st.session_state["project"] = None  # and not what the server was started with
     st.query_params.pop("project", None)
 
 
 # -- caches: bounded, shared by all sessions -----------------------------------------------------------------
 
 
-def _plan(folder: Path, toml: str, effective: EffectiveDecisions) -> Plan:
-    return _cached_plan(str(folder), toml, repr(asdict(effective)), effective)
+@st.cache_resource(ttl=60, max_entries=128, show_spinner=False)  # looks at the source's files again after a minute
+def _plan(
+    folder: str, toml: str, targets: tuple[str, ...], stamp: tuple, _recipe: Recipe, _effective: EffectiveDecisions
+) -> Plan:
+    return plan(_recipe, Workspace(folder, make=False), targets, _effective, look=_look)
 
 
-@st.cache_resource(ttl=60, max_entries=32, show_spinner=False)  # looks at the source's files again after a minute
-def _cached_plan(folder: str, toml: str, stamp: str, _effective: EffectiveDecisions) -> Plan:
-    return plan(parse_recipe(tomllib.loads(toml)), Workspace(folder, make=False), effective=_effective)
+@st.cache_data(ttl=60, max_entries=256, show_spinner=False)
+def _look(path: Path, where: str) -> str:
+    """A walk over a large folder; not for every decision and every position of a slider."""
+    return fingerprint(path, where)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _decided(folder: Path, toml: str, stamp: tuple, _project: Project) -> tuple[list[Decision], EffectiveDecisions]:
+    decisions = [*_project.recipe.decision, *_project.log.all()]
+    return decisions, fold(decisions)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _known_then(folder: Path, toml: str, stamp: tuple, _project: Project) -> EffectiveDecisions:
+    """Everything decided so far, with the labels the last run knew."""
+    then = fold(decision for decision in _project.decisions if decision.batch <= stamp[-1])
+    return replace(_project.effective, labels=then.labels)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _store(folder: Path, source_key: str, stamp: str, _effective: EffectiveDecisions) -> ResultReader:
-    return ResultReader(Workspace(folder, make=False), source_key, _effective, items=read_items(folder, source_key))
+def _store(folder: Path, source_key: str, toml: str, stamp: tuple, _project: Project) -> ResultReader:
+    space = Workspace(folder, make=False)
+    return ResultReader(space, source_key, _project.shown[0], items=read_items(folder, source_key))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")
 def read_items(folder: Path, source_key: str) -> Items:
     """The items as a source step stored them."""
     return Items.load(folder / "source" / source_key)
+
+
+def _analysed(the_plan: Plan) -> bool:
+    """Whether it asks for more than the items, and all of it is there."""
+    return len(the_plan.steps) > 1 and not the_plan.missing()

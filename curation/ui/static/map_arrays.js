@@ -12,7 +12,7 @@ function ascending(values) {
     // As unsigned integers floats sort by size once negative ones are turned over.
     bits[i] = values[i] !== values[i] ? 0 : bits[i] & 0x80000000 ? ~bits[i] : bits[i] | 0x80000000;
   }
-  let rows = Uint32Array.from({ length: n }, (_, i) => i);
+  let rows = inOrder(n);
   for (const shift of [0, 16]) {
     const start = new Uint32Array(65537);
     for (let i = 0; i < n; i += 1) start[((bits[i] >>> shift) & FULL) + 1] += 1;
@@ -24,16 +24,25 @@ function ascending(values) {
   return rows;
 }
 
+/** Uint32Array of 0..n-1. */
+function inOrder(n) {
+  const rows = new Uint32Array(n);
+  for (let i = 0; i < n; i += 1) rows[i] = i;
+  return rows;
+}
+
 /**
- * How hard each row is: the share of known rows that are easier, as 0..LEVELS; what is unknown counts as easiest.
- * order: as `ascending` gives it. Returns {levels, unknown, flat}; flat when all known values are equal.
+ * How hard each row is: the share of known rows that are easier, as 0..LEVELS, the hardest at LEVELS however many they
+ * are; what is unknown counts as easiest. order: as `ascending` gives it. Returns {levels, unknown, flat}; flat when
+ * all known values are equal.
  */
 function difficulty(values, order) {
   const n = values.length;
   const levels = new Uint16Array(n);
   let unknown = 0;
   while (unknown < n && Number.isNaN(values[order[unknown]])) unknown += 1;
-  const last = n - 1 - unknown;
+  let last = n - 1 - unknown; // how many are easier than the hardest
+  while (last > 0 && values[order[unknown + last - 1]] === values[order[n - 1]]) last -= 1;
   const flat = last < 1 || values[order[unknown]] === values[order[n - 1]];
   for (let i = unknown, first = 0; i < n && !flat; i += 1) {
     if (values[order[i]] !== values[order[i - 1]]) first = i - unknown;
@@ -75,14 +84,18 @@ class Grid {
     return ((this.xy[2 * row + 1] >> 8) << 8) | (this.xy[2 * row] >> 8);
   }
 
-  /** Call visit(row) for the rows in the cells that touch a rectangle of coordinates. */
-  within(x0, y0, x1, y1, visit) {
+  /** Call visit(cell) for the cells that touch a rectangle of coordinates. */
+  cells(x0, y0, x1, y1, visit) {
     const clip = (value) => Math.min(SIDE - 1, Math.max(0, Math.floor(value / 256)));
     if (x1 < 0 || y1 < 0 || x0 > FULL || y0 > FULL) return;
-    for (let y = clip(y0); y <= clip(y1); y += 1) {
-      const [from, to] = [this.start[y * SIDE + clip(x0)], this.start[y * SIDE + clip(x1) + 1]];
-      for (let i = from; i < to; i += 1) visit(this.rows[i]);
-    }
+    for (let y = clip(y0); y <= clip(y1); y += 1) for (let x = clip(x0); x <= clip(x1); x += 1) visit(y * SIDE + x);
+  }
+
+  /** Call visit(row) for the rows in those cells. */
+  within(x0, y0, x1, y1, visit) {
+    this.cells(x0, y0, x1, y1, (cell) => {
+      for (let i = this.start[cell]; i < this.start[cell + 1]; i += 1) visit(this.rows[i]);
+    });
   }
 
   /** Points per cell, smoothed over a cell's surroundings: Float32Array [SIDE * SIDE]. */
@@ -103,8 +116,11 @@ function blurred(values, step) {
 
 /** How crowded it is around a typical point: the median over the points of `crowding`, in points per cell. */
 function typical(grid, crowding) {
-  const around = Float32Array.from(grid.rows, (row) => crowding[grid.cell(row)]).sort();
-  return around.length ? around[around.length >> 1] : 1;
+  const cells = inOrder(SIDE * SIDE).filter((cell) => grid.start[cell + 1] > grid.start[cell]);
+  cells.sort((a, b) => crowding[a] - crowding[b]);
+  let left = grid.rows.length / 2;
+  for (const cell of cells) if ((left -= grid.start[cell + 1] - grid.start[cell]) <= 0) return crowding[cell];
+  return 1;
 }
 
 /** Rows within a polygon of [x, y], by the even-odd rule: a Uint8Array mask of n. lasso.py says the same in Python. */
@@ -112,12 +128,23 @@ function enclosed(grid, polygon, n) {
   const mask = new Uint8Array(n);
   const xs = Float64Array.from(polygon, (corner) => corner[0]);
   const ys = Float64Array.from(polygon, (corner) => corner[1]);
-  grid.within(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys), (row) => {
+  const edge = new Uint8Array(SIDE * SIDE); // cells an edge may pass; the points of any other are all in or all out
+  for (let i = 0, j = xs.length - 1; i < xs.length; j = i, i += 1) {
+    const [x0, x1, y0, y1] = [Math.min(xs[i], xs[j]), Math.max(xs[i], xs[j]), Math.min(ys[i], ys[j]), Math.max(ys[i], ys[j])];
+    grid.cells(x0, y0, x1, y1, (cell) => (edge[cell] = 1));
+  }
+  const holds = (row) => {
     const [x, y] = [grid.xy[2 * row], grid.xy[2 * row + 1]];
+    let hit = 0;
     for (let i = 0, j = xs.length - 1; i < xs.length; j = i, i += 1) {
-      const crosses = ys[j] > y !== ys[i] > y && x < ((xs[i] - xs[j]) * (y - ys[j])) / (ys[i] - ys[j]) + xs[j];
-      if (crosses) mask[row] ^= 1;
+      if (ys[j] > y !== ys[i] > y && x < ((xs[i] - xs[j]) * (y - ys[j])) / (ys[i] - ys[j]) + xs[j]) hit ^= 1;
     }
+    return hit;
+  };
+  grid.cells(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys), (cell) => {
+    const rows = grid.rows.subarray(grid.start[cell], grid.start[cell + 1]);
+    const all = rows.length && !edge[cell] ? holds(rows[0]) : 0;
+    for (const row of rows) mask[row] = edge[cell] ? holds(row) : all;
   });
   return mask;
 }

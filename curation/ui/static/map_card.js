@@ -53,7 +53,7 @@ class Card {
     }
     parts.push(...map.facts(row).map(([kind, words]) => make("div", kind, words)));
     if (answer.id) parts.push(make("div", "id", answer.id));
-    if (map.data.selects) parts.push(make("div", "hint", "Click opens it, S selects similar ones"));
+    if (map.data.similar) parts.push(make("div", "hint", "Click opens it, S selects similar ones"));
     this.element.replaceChildren(...parts);
     this.place();
   }
@@ -62,9 +62,9 @@ class Card {
   place() {
     const { map, element } = this;
     if (this.row === null) return;
-    const [x, y] = map.over.centre(this.row);
+    const [x, y] = map.stage.overlay.centre(this.row);
     const { offsetWidth: w, offsetHeight: h } = element;
-    const { clientWidth: width, clientHeight: height } = map.stage;
+    const { clientWidth: width, clientHeight: height } = map.stage.element;
     element.style.left = `${x + 16 + w < width ? x + 16 : Math.max(4, x - 16 - w)}px`;
     element.style.top = `${Math.max(4, Math.min(y - h / 2, height - h - 4))}px`;
   }

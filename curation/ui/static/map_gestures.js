@@ -12,6 +12,7 @@ class Gestures {
     this.fingers = new Map();
     for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave", "wheel", "dblclick", "keydown"])
       canvas.addEventListener(kind, (event) => this[kind](event), { passive: false });
+    canvas.addEventListener("pointerenter", () => document.activeElement === document.body && canvas.focus({ preventScroll: true }));
     canvas.addEventListener("contextmenu", (event) => event.preventDefault()); // the right button pans
   }
 

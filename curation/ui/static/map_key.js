@@ -46,7 +46,7 @@ class Key {
     }
     if (map.hard.unknown) this.sizes.append(`${map.hard.unknown.toLocaleString("en")} unknown: smallest`);
     this.sizes.title = "The harder an item, the larger its point: the area grows with the rank of this score";
-    const [all, drawn] = [map.inSight, map.rings.length];
+    const [all, drawn] = [map.stage.inSight, map.stage.rings.length];
     const { name } = map.data.ring;
     const words = all === drawn ? `${all.toLocaleString("en")} ${name}` : `${drawn} of ${all.toLocaleString("en")} ${name} in view`;
     this.ring.replaceChildren(make("i", "ring"), words);
@@ -72,6 +72,7 @@ class Key {
     }
     const codes = panel.names.map((_, code) => code);
     const many = codes.length > NAMED;
+    this.classes.classList.toggle("many", many);
     const sought = this.search.value.trim().toLowerCase();
     let listed = many ? codes.filter((code) => panel.colours[code] !== panel.grey || this.map.highlight.has(code)) : codes;
     if (many && sought) listed = codes.filter((code) => panel.names[code].toLowerCase().includes(sought)).slice(0, NAMED);

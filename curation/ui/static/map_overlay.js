@@ -16,7 +16,7 @@ class Overlay {
   }
 
   draw() {
-    this.names.replaceChildren(...this.map.boxes.flatMap((box, index) => captions(this.map, index, box)));
+    this.names.replaceChildren(...this.map.stage.boxes.flatMap((box, index) => captions(this.map, index, box)));
     this.mark();
   }
 
@@ -26,22 +26,23 @@ class Overlay {
 
   /** Where a row is drawn in the panel the pointer is in, in css pixels on the canvas. */
   centre(row) {
-    const { view, xy, boxes, panel } = this.map;
+    const { view, xy, panel } = this.map;
+    const { boxes } = this.map.stage;
     const [left, top] = view.toScreen(xy[2 * row], xy[2 * row + 1]);
     return [left + boxes[panel][0], top + boxes[panel][1]];
   }
 
   mark() {
     const { map } = this;
-    if (map.hovered === null || !map.boxes) return this.ring.replaceChildren();
+    if (map.hovered === null || !map.stage.boxes) return this.ring.replaceChildren();
     const [cx, cy] = this.centre(map.hovered);
-    const r = diameter(map.view.base, map.hard.levels[map.hovered], map.hard.flat) / 2 + 3.5;
+    const r = diameter(map.view.base, map.hard.levels[map.hovered], map.panels[map.panel].flat) / 2 + 3.5;
     return this.ring.replaceChildren(shape("circle", { cx, cy, r, class: "casing" }), shape("circle", { cx, cy, r }));
   }
 
   say(text) {
     this.message.textContent = text;
-    if (!this.message.isConnected) this.map.stage.append(this.message);
+    this.message.hidden = !text;
   }
 }
 

@@ -1,8 +1,9 @@
 // Points on the graphics card. Eight bytes each: the place, and one number that packs colour, difficulty and state.
 
-const SHOWN = 1; // bits of a point's state; two more say its shape
-const FAINT = 2; // something else is in focus
+const FAINT = 2; // bits of a point's state: 1 is shown, 8 and 16 say its shape; here, something else is in focus
 const LEFT_OUT = 4;
+const GREY = 32; // of no class, or one of many that share a colour
+const LAYERS = { leftOut: 0, faint: 1, grey: 2, colour: 3 }; // from below
 const SMOOTH = 160_000; // points drawn while the map moves; the others follow when it rests
 const HALO = 3.2; // css pixels a ring reaches beyond its point
 
@@ -12,8 +13,8 @@ layout(location = 0) in vec2 place;
 layout(location = 1) in uint looks;
 uniform vec2 centre, scale;       // of the view; clip units per coordinate
 uniform float pixels, base, cellArea, thin;
-uniform float contrast, steep;    // 0: all of one size
-uniform int layer;                // 0: left out, 1: faint, 2: in focus
+uniform float contrast, steep;    // contrast below 0: all of one size
+uniform int layer;
 uniform bool ringed;
 uniform vec3 paper, ink;
 uniform sampler2D palette, crowding;
@@ -23,14 +24,14 @@ flat out int shape;
 
 void main() {
   uint state = looks >> 26;
-  int own = (state & 4u) != 0u ? 0 : (state & 2u) != 0u ? 1 : 2;
+  int own = (state & 4u) != 0u ? 0 : (state & 2u) != 0u ? 1 : (state & 32u) != 0u ? 2 : 3;
   gl_PointSize = 1.0;
   gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
   if ((state & 1u) == 0u || own != layer) return;
   float across = base * (contrast < 0.0 ? 1.6 : 1.0 + contrast * pow(float((looks >> 16) & 1023u) / 1023.0, steep));
   if (own == 0) across = base;
   float seen = max(across, 1.3);  // a smaller disc is drawn fainter instead
-  float perCell = exp2(texture(crowding, place / 65536.0).r * 24.0) - 1.0;
+  float perCell = max(exp2(texture(crowding, place / 65536.0).r * 24.0) - 1.0 - ${ITSELF}, 0.0);
   float layers = perCell / thin / cellArea * 0.7854 * across * across;
   float alpha = clamp(0.92 * inversesqrt(max(layers, 1e-6)), 0.07, 0.92);
   if (seen > across) alpha *= max(across * across / (seen * seen), 0.4);
@@ -40,7 +41,7 @@ void main() {
   colour.a *= alpha;
   if (own == 1) colour = vec4(mix(colour.rgb, paper, 0.35), max(colour.a * 0.2, 0.02));
   if (own == 0) colour = vec4(mix(paper, ink, 0.3), alpha * 0.45);
-  if (ringed) colour.a = own == 2 ? 1.0 : 0.35;
+  if (ringed) colour.a = own >= 2 ? 1.0 : 0.35;
   radius = 0.5 * seen * pixels;
   reach = radius + (ringed ? ${HALO.toFixed(1)} * pixels : 0.5);
   shape = int((state >> 3) & 3u);
@@ -69,8 +70,8 @@ void main() {
   vec2 p = (gl_PointCoord * 2.0 - 1.0) * reach;
   p.y = -p.y;
   float away = outside(p);
-  float rim = radius > 2.6 * pixels ? clamp(away + 1.5, 0.0, 1.0) : 0.0;  // the edge tells neighbours apart
-  vec4 disc = vec4(mix(colour.rgb, paper, rim * 0.55), colour.a * clamp(0.5 - away, 0.0, 1.0));
+  float rim = clamp(away + 1.5, 0.0, 1.0) * 0.55 * smoothstep(2.5, 6.0, radius / pixels);  // tells neighbours apart
+  vec4 disc = vec4(mix(colour.rgb, paper, rim), colour.a * clamp(0.5 - away, 0.0, 1.0));
   if (!ringed) { painted = disc; return; }
   float line = abs(length(p) - radius - 1.9 * pixels);
   float ring = clamp(0.8 * pixels - line + 0.5, 0.0, 1.0);
@@ -117,12 +118,13 @@ class Painter {
     filter(gl, gl.LINEAR);
   }
 
-  /** One panel's looks in drawing order, and its colours: Uint8Array [4 k], of "none" first. */
-  setPanel(index, looks, layers, colours) {
+  /** One panel's looks in drawing order, which layers they are on, its colours as Uint8Array [4 k] with that of "none"
+   * first, and whether size is difficulty. */
+  setPanel(index, looks, layers, colours, sized) {
     const { gl } = this;
     const panel = (this.panels[index] ??= { looks: gl.createBuffer(), ringLooks: gl.createBuffer(), palette: gl.createTexture() });
     fill(gl, panel.looks, looks);
-    panel.layers = layers;
+    Object.assign(panel, { layers, sized });
     const rows = Math.ceil(colours.length / 4096);
     const padded = new Uint8Array(4096 * rows);
     padded.set(colours);
@@ -140,9 +142,9 @@ class Painter {
 
   /**
    * One picture of all panels. view: a View; boxes: [left, top] of each panel in css pixels; pixels: per css pixel;
-   * flat: one size; moving: draw a part only; colours: {paper, ink, warning} as [r, g, b] in 0..1.
+   * moving: draw a part only; colours: {paper, ink, warning} as [r, g, b] in 0..1.
    */
-  draw(view, boxes, { pixels, flat, moving, colours }) {
+  draw(view, boxes, { pixels, moving, colours }) {
     const { gl, at } = this;
     const height = gl.canvas.height;
     gl.disable(gl.SCISSOR_TEST);
@@ -158,7 +160,6 @@ class Painter {
     gl.uniform1f(at.base, view.base);
     gl.uniform1f(at.cellArea, view.cellArea);
     gl.uniform1f(at.thin, step);
-    gl.uniform1f(at.contrast, flat ? -1 : CONTRAST);
     gl.uniform1f(at.steep, STEEP);
     gl.uniform1i(at.palette, 0);
     gl.uniform1i(at.crowding, 1);
@@ -172,6 +173,7 @@ class Painter {
       gl.viewport(...corner, w, h);
       gl.scissor(...corner, w, h);
       gl.bindTexture(gl.TEXTURE_2D, panel.palette);
+      gl.uniform1f(at.contrast, panel.sized ? CONTRAST : -1);
       gl.uniform1i(at.ringed, 0);
       this.points(this.places, panel.looks, step, Math.floor(this.n / step), panel.layers);
       gl.uniform1i(at.ringed, 1);

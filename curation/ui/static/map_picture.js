@@ -7,9 +7,9 @@ const FONT = "13px 'Source Sans Pro', 'Segoe UI', Helvetica, Arial, sans-serif";
 
 /** The drawing as an <svg>. legend: whether it is below. */
 function drawn(map, { legend = true } = {}) {
-  const { view, boxes } = map;
-  const [width, tall] = [map.stage.clientWidth, map.stage.clientHeight];
-  const colours = map.colours();
+  const { stage } = map;
+  const { width, height: tall, boxes } = stage;
+  const colours = stage.colours();
   const [paper, ink] = [css(colours.paper), css(colours.ink)];
   const pale = css(colours.paper.map((value, c) => 0.7 * value + 0.3 * colours.ink[c]));
   const entries = legend ? legendLines(map, width, ink) : [];
@@ -17,7 +17,7 @@ function drawn(map, { legend = true } = {}) {
   const svg = shape("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`, style: `font: ${FONT}` });
   svg.append(shape("rect", { width, height, fill: paper }));
   const rows = visible(map);
-  if (rows.length > VECTORS && map.painter) svg.append(raster(map, width, tall));
+  if (rows.length > VECTORS && stage.painter) svg.append(raster(map, width, tall));
   else {
     const step = Math.max(1, rows.length / VECTORS);
     const part = Array.from({ length: Math.min(rows.length, VECTORS) }, (_, i) => rows[Math.floor(i * step)]);
@@ -44,14 +44,14 @@ function visible(map) {
 }
 
 function raster(map, width, height) {
-  const { canvas, painter } = map;
+  const { canvas, painter, boxes } = map.stage;
   const before = [canvas.width, canvas.height];
   const pixels = 2;
   [canvas.width, canvas.height] = [width * pixels, height * pixels];
-  painter.draw(map.view, map.boxes, { pixels, flat: map.hard.flat, moving: false, colours: map.colours() });
+  painter.draw(map.view, boxes, { pixels, moving: false, colours: map.stage.colours() });
   const href = canvas.toDataURL("image/png");
   [canvas.width, canvas.height] = before;
-  map.rest();
+  map.stage.rest();
   return shape("image", { href, width, height });
 }
 
@@ -60,14 +60,16 @@ function points(map, index, [left, top], rows, pale) {
   const { view, hard, xy } = map;
   const panel = map.panels[index];
   const group = shape("g", { transform: `translate(${left} ${top})` });
+  const { leftOut, faint, grey, colour } = LAYERS;
   const looks = rows.map((row) => {
-    const layer = panel.leftOut?.[row] ? 0 : map.isFaint(row) ? 1 : 2;
-    const across = layer === 0 ? view.base : diameter(view.base, hard.levels[row], hard.flat);
-    const alpha = opacity(across, map.crowding[map.grid.cell(row)], view.cellArea) * [0.45, 0.2, 1][layer];
-    const colour = panel.codes[row] === FULL ? panel.grey : panel.colours[panel.codes[row]];
-    return { row, layer, across, alpha: layer && colour === panel.grey ? alpha * 0.6 : alpha, fill: layer ? colour : pale };
+    const layer = panel.leftOut?.[row] ? leftOut : map.isFaint(row) ? faint : panel.greys[panel.codes[row]] ? grey : colour;
+    const across = layer === leftOut ? view.base : diameter(view.base, hard.levels[row], panel.flat);
+    const share = { [leftOut]: 0.45, [faint]: 0.2, [grey]: 0.6, [colour]: 1 }[layer];
+    const alpha = share * opacity(across, map.crowding[map.grid.cell(row)], view.cellArea);
+    const own = panel.codes[row] === FULL ? panel.grey : panel.colours[panel.codes[row]];
+    return { row, layer, across, alpha, fill: layer === leftOut ? pale : own };
   });
-  for (const layer of [0, 1, 2])
+  for (const layer of [leftOut, faint, grey, colour])
     for (const look of looks) {
       if (look.layer !== layer) continue;
       const [x, y] = view.toScreen(xy[2 * look.row], xy[2 * look.row + 1]);
@@ -75,10 +77,10 @@ function points(map, index, [left, top], rows, pale) {
       group.append(disc(x, y, look.across / 2, map.shapes?.[look.row] ?? 0, { fill: look.fill, "fill-opacity": look.alpha.toFixed(2) }));
     }
   const near = new Set(rows);
-  for (const row of map.rings) {
+  for (const row of map.stage.rings) {
     if (!near.has(row)) continue;
     const [cx, cy] = view.toScreen(xy[2 * row], xy[2 * row + 1]).map((value) => value.toFixed(1));
-    const r = diameter(view.base, hard.levels[row], hard.flat) / 2 + 1.9;
+    const r = diameter(view.base, hard.levels[row], panel.flat) / 2 + 1.9;
     group.append(shape("circle", { cx, cy, r, fill: "none", stroke: map.data.ring.colour, "stroke-width": 1.6, "stroke-opacity": map.isFaint(row) ? 0.35 : 1 }));
   }
   return group;
@@ -142,7 +144,7 @@ function css(parts) {
 
 function saveSvg(map) {
   const content = new XMLSerializer().serializeToString(drawn(map));
-  save(new Blob([content], { type: "image/svg+xml" }), `${map.data.name}.svg`);
+  save(new Blob([content], { type: "image/svg+xml" }), `${map.data.file}.svg`);
 }
 
 async function savePng(map) {
@@ -154,7 +156,7 @@ async function savePng(map) {
   Object.assign(canvas, { width: 2 * svg.getAttribute("width"), height: 2 * svg.getAttribute("height") });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   URL.revokeObjectURL(image.src);
-  canvas.toBlob((blob) => save(blob, `${map.data.name}.png`));
+  canvas.toBlob((blob) => save(blob, `${map.data.file}.png`));
 }
 
 function save(blob, name) {

@@ -24,9 +24,10 @@ class Tools {
     this.names = this.button("names", "Names of clusters that are mostly one class", () => {
       map.labelled = !map.labelled;
       this.fill();
-      map.rest();
+      map.stage.rest();
     });
-    this.element.append(
+    this.moves = make("span", "moves");
+    this.moves.append(
       ...Object.values(this.drags),
       make("span", "gap"),
       this.button("closer", "Closer (+)", () => map.zoom(1.5)),
@@ -34,6 +35,9 @@ class Tools {
       this.button("reset", "The whole map (0, or a double click)", () => map.reset()),
       this.names,
       make("span", "gap"),
+    );
+    this.element.append(
+      this.moves,
       this.button("PNG", "Save the picture with its legend as PNG", () => savePng(map)),
       this.button("SVG", "Save the picture with its legend as SVG", () => saveSvg(map)),
     );
@@ -60,6 +64,7 @@ class Tools {
 
   fill() {
     const { map } = this;
+    this.moves.hidden = !map.stage.painter;
     for (const [kind, button] of Object.entries(this.drags)) {
       button.hidden = !map.data.selects;
       button.setAttribute("aria-pressed", String(map.tool === kind));
@@ -67,6 +72,6 @@ class Tools {
     this.element.querySelector(".gap").hidden = !map.data.selects;
     this.names.hidden = !map.panels.some((panel) => panel.clusters.length);
     this.names.setAttribute("aria-pressed", String(map.labelled));
-    map.canvas.style.cursor = map.tool === "pan" ? "grab" : "crosshair";
+    map.stage.canvas.style.cursor = map.tool === "pan" ? "grab" : "crosshair";
   }
 }

@@ -1,9 +1,13 @@
 // Where a map is looked at from, and how large its points are there.
 
 const MARGIN = 20; // css pixels left free around the whole map
+const CLOSEST = 60; // about where a step of the coordinates is a pixel
+const LARGEST = 6; // css pixels across for the easiest items, however close
 const CONTRAST = 2.6; // the hardest item's diameter is 1 + CONTRAST times the easiest's: 13 times its area
-const STEEP = 2.5; // the diameter grows with difficulty to this power, so that the hardest tenth stands out
+const STEEP = 2; // the diameter grows with difficulty to this power, so that the hardest tenth stands out
 const COVER = 1.1; // discs over an area, relative to that area, around a typical point; tuned by eye on 1,438 to 1,000,000
+
+const ITSELF = 0.07; // points per cell that a point adds where it lies, after the smoothing of `crowding`
 
 class View {
   constructor() {
@@ -43,7 +47,7 @@ class View {
   /** Zoom by a factor; the place under (left, top) stays where it is. */
   zoomAt(factor, left = this.width / 2, top = this.height / 2) {
     const [x, y] = this.toMap(left, top);
-    this.zoom = Math.min(4000, Math.max(0.5, this.zoom * factor));
+    this.zoom = Math.min(CLOSEST, Math.max(0.5, this.zoom * factor));
     const [nowLeft, nowTop] = this.toScreen(x, y);
     this.pan(left - nowLeft, top - nowTop);
   }
@@ -66,7 +70,7 @@ class View {
   get base() {
     const perPixel = this.crowded / (this.cellArea / this.zoom ** 2);
     const mean = Math.sqrt((4 * COVER) / (Math.PI * perPixel));
-    return Math.min(9, Math.min(4.6, Math.max(1, mean / 1.6)) * Math.max(this.zoom, 0.8) ** 0.5);
+    return Math.min(LARGEST, Math.min(4.6, Math.max(1, mean / 1.6)) * Math.max(this.zoom, 0.8) ** 0.5);
   }
 }
 
@@ -77,6 +81,6 @@ function diameter(base, level, flat) {
 
 /** Opacity of a point: where discs lie upon each other each gives way, so that a cluster's core still shows. */
 function opacity(across, perCell, cellArea) {
-  const layers = (perCell / cellArea) * (Math.PI / 4) * across * across;
+  const layers = (Math.max(perCell - ITSELF, 0) / cellArea) * (Math.PI / 4) * across * across;
   return Math.min(0.92, Math.max(0.07, 0.92 * Math.max(layers, 1e-6) ** -0.5));
 }

@@ -1,4 +1,4 @@
-// The upload's half in the browser; curation/ui/upload.py is the other. Every file is a PUT of its own to the app's
+// The browser's half of an upload; curation/ui/start/upload.py is the other. Every file is a PUT of its own to the app's
 // route, at most four at a time. Each attempt has a folder of its own, so what an earlier, stopped one left behind is
 // never taken for part of this one. Text reaches the page through textContent only.
 
@@ -68,12 +68,12 @@ class Upload {
     if (this.running) return;
     const files = chosen.filter(([, path]) => !path.split("/").some((part) => /^\.|^__MACOSX$/.test(part)));
     if (!files.length) {
-      this.say("There is no file in what you chose. " + this.data.hint, true);
+      this.say("What you chose contains no files. " + this.data.hint, true);
       return;
     }
     const large = files.find(([file]) => file.size > this.data.limit); // the server refuses it too, halfway
     if (large) {
-      this.say(`${large[1]} has ${megabytes(large[0].size)} MB; one file may have ${megabytes(this.data.limit)} MB.`, true);
+      this.say(`${large[1]} has ${megabytes(large[0].size)} MB; the limit for one file is ${megabytes(this.data.limit)} MB.`, true);
       return;
     }
     this.running = new AbortController();

@@ -1,4 +1,4 @@
-"""Test accuracy against the share kept, as a figure: a line per method, random and everything beside them."""
+"""Test accuracy against the share kept, as a figure: a line per method, with random subsets and the full data."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def accuracy_figure(
         figure.add_hrect(y0=level - sd, y1=level + sd, fillcolor=ink(dark), opacity=0.1, line_width=0, layer="below")
         figure.add_hline(y=level, line={"color": ink(dark), "width": 1, "dash": "dot"}, layer="below")
         figure.add_annotation(
-            text=f"everything: {level:.1%}", x=0, xref="paper", xanchor="left", y=level + sd, yanchor="bottom",
+            text=f"full data: {level:.1%}", x=0, xref="paper", xanchor="left", y=level + sd, yanchor="bottom",
             showarrow=False, font={"size": 12},
         )  # fmt: skip
     room = 0.08 * max(max(ends, default=1) - min(ends, default=0), 0.02)
     figure.update_xaxes(
-        title="share of the training items kept", tickvals=shares, tickformat=".0%", showgrid=False, zeroline=False,
+        title="share of training items kept", tickvals=shares, tickformat=".0%", showgrid=False, zeroline=False,
         range=[shares[0] - 4 * step, shares[-1] + 4 * step],
     )  # fmt: skip
     figure.update_yaxes(

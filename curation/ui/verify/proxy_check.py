@@ -1,4 +1,4 @@
-"""Selection via proxy, accounted for: what choosing with a cheap student cost, and whether it ranks as the target does.
+"""Selection via proxy: what choosing with a cheap student cost, and whether it ranks items as the target does.
 
 Coleman et al., Selection via Proxy: Efficient Data Selection for Deep Learning, ICLR 2020.
 """
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.engine import results, verification_report
-from curation.engine.plan import FULL
+from curation.engine import results
+from curation.engine.stages import verify
+from curation.engine.trials import FULL
 from curation.maths.fitting.proxy import speed_up
 from curation.ui.state.project import Project
 
@@ -31,7 +32,7 @@ class Account:
         return sum(self.choosing.values())
 
     def faster(self, trainings: int = 1) -> float:
-        """How many times sooner the target is trained, choosing counted once."""
+        """How many times sooner the target is trained, with the selection counted once."""
         return speed_up(self.full, self.chosen_in, subset=self.subset, trainings=trainings)
 
 
@@ -43,14 +44,14 @@ def accounts(project: Project) -> list[Account]:
         return []
     keys = {
         (step.shown["method"], step.shown["keep"]): step.inputs["prune"]
-        for step in project.plan.of("verify")
+        for step in project.verification.of("verify")
         if "prune" in step.inputs
     }
     made = []
     for name, keep in sorted(keys, key=lambda cell: (cell[1], cell[0])):
         cell = [run for run in runs if (run["method"], run["keep"]) == (name, keep)]
         if cell:
-            choosing = verification_report.cost(project.plan, keys[name, keep])
+            choosing = verify.cost(project.verification, keys[name, keep])
             gain = _mean(cell, "accuracy") - _mean(full, "accuracy")
             made.append(Account(name, keep, choosing, _mean(full, "train_seconds"), _mean(cell, "train_seconds"), gain))
     return made
@@ -62,9 +63,9 @@ def rankings(project: Project) -> tuple[str, np.ndarray, str, np.ndarray] | None
     The proxy is the student of the recorded run, the target the verified one; difficulty is the negative mean margin
     (AUM) of each. None before both are there.
     """
-    step = next((s for s in project.plan.of("verify") if "prune" not in s.inputs and s.seed == 0), None)
-    run, recorded = project.evidence("dynamics"), project.plan.find("evidence", "dynamics")
-    if run is None or step is None or not project.plan.done(step):
+    step = next((s for s in project.verification.of("verify") if "prune" not in s.inputs and s.seed == 0), None)
+    run, recorded = project.evidence("dynamics"), project.verification.find("evidence", "dynamics")
+    if run is None or step is None or not project.verification.done(step):
         return None
     folder = project.workspace.path("verify", step.key)
     rows, margin = results.load(folder, "rows"), results.load(folder, "value")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation.engine.plan import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM
 from curation.maths.accounting.constants import DEVICES, REGIONS, Constants
 from curation.maths.accounting.savings import Amount, Savings, savings
 from curation.ui.parts import theme
@@ -22,7 +22,7 @@ def show(project: Project, runs: Sequence[dict], dark: bool) -> None:
     cells = [c for c in summary.cells(runs) if c.method not in (RANDOM, FULL)]
     full = {run["seed"]: run for run in runs if run["method"] == FULL}
     if not cells or not full:
-        st.info("Train everything and at least one subset; then what it saves can be worked out.")
+        st.info("Train the full data and at least one subset to see what the subset saves.")
         return
     inputs, outcome = st.columns([1, 1.4], gap="large")
     with inputs:
@@ -33,14 +33,14 @@ def show(project: Project, runs: Sequence[dict], dark: bool) -> None:
         chosen_in = account.chosen_in / 3600 if account else 0.0
         here = float(np.mean([run["train_seconds"] for run in full.values()])) / 3600
         hours = st.number_input(
-            "Hours of one training on everything", 0.0, value=here, format="%.4f", key="save_hours",
-            help="Of this student on this machine; enter those of the model you mean to train.",
+            "Hours per training on the full data", 0.0, value=here, format="%.4f", key="save_hours",
+            help="Measured for this student on this machine; enter the hours of the model you will train.",
         )  # fmt: skip
         selection = st.number_input(
-            "Hours of choosing the subset", 0.0, value=chosen_in, format="%.4f", key="save_choosing",
-            help="Embeddings, the recorded student, scores and the choice, as measured here.",
+            "Hours to choose the subset", 0.0, value=chosen_in, format="%.4f", key="save_choosing",
+            help="Embeddings, the recorded student, scores and the selection, as measured here.",
         )  # fmt: skip
-        trainings = st.number_input("Trainings on it", 1, 100_000, 1, key="save_trainings")
+        trainings = st.number_input("Trainings on the subset", 1, 100_000, 1, key="save_trainings")
         labels = st.number_input("Labels no longer needed", 0, value=0, key="save_labels")
         constants, hired = _constants()
     made = savings(
@@ -59,7 +59,7 @@ def show(project: Project, runs: Sequence[dict], dark: bool) -> None:
 
 def _outcome(made: Savings) -> None:
     accuracy = f":orange[{made.accuracy}]" if made.accuracy.mean < 0 else str(made.accuracy)
-    st.markdown(f"**{accuracy}**, subset against everything")
+    st.markdown(f"**{accuracy}**, subset compared with the full data")
     table = [("device-hours", made.hours), ("energy, kWh", made.energy), ("CO2, kg", made.carbon)]
     table += [("money, $", made.money)] if made.money else []
     st.dataframe(
@@ -72,21 +72,21 @@ def _outcome(made: Savings) -> None:
     if worse:
         st.warning("Choosing this subset costs more than it saves.", icon=":material/info:")
     if np.isinf(made.break_even):
-        st.markdown("It never pays for itself: training on it takes as long as on everything.")
+        st.markdown("It never pays for itself: training on it takes as long as on the full data.")
     elif made.break_even > 1 or worse:
-        st.markdown(f"It has paid for itself after **{made.break_even:,} trainings**.")
+        st.markdown(f"It pays for itself after **{made.break_even:,} trainings**.")
     if made.labelling:
         st.markdown(f"Labelling saved: **${made.labelling:,.0f}**")
     elif made.labelling is None:
         st.caption("Set the price of a label to see what labelling would save.")
-    st.caption("Estimates, not measurements; formulas and sources stand in docs/savings.md.")
+    st.caption("Estimates, not measurements; formulas and sources are in docs/savings.md.")
 
 
 def _line(name: str, amount: Amount) -> dict[str, str]:
     return {
         "": name,
-        "on everything": _figure(amount.before),
-        "on the subset": _figure(amount.after),
+        "full data": _figure(amount.before),
+        "subset": _figure(amount.after),
         "saved": _figure(amount.saved),
         "range": "" if amount.low == amount.high else f"{_figure(amount.low)} to {_figure(amount.high)}",
     }
@@ -100,10 +100,12 @@ def _constants() -> tuple[Constants, bool]:
     """What the machine costs, from the defaults of a device and a region, each number editable."""
     left, right = st.columns(2)
     device = left.selectbox("Device", list(DEVICES), index=list(DEVICES).index("A100"), key="save_device")
-    region = right.selectbox("Electricity of", list(REGIONS), key="save_region")
-    hired = st.toggle("Hired by the hour", value=True, key="save_hired", help="Otherwise electricity is paid for.")
+    region = right.selectbox("Electricity from", list(REGIONS), key="save_region")
+    hired = st.toggle(
+        "Rented by the hour", value=True, key="save_hired", help="Otherwise the cost is that of electricity."
+    )
     constants = Constants.of(device, region)
-    with st.expander("Constants and where they are from"):
+    with st.expander("Constants and their sources"):
         edited = {}
         for field in fields(constants):
             constant = getattr(constants, field.name)

@@ -1,20 +1,23 @@
 """What verification says, in words that the numbers carry.
 
-A method is "better than random" at a share when its mean over the seeds is higher and a paired one-sided t-test over
-the seeds puts p below 0.05; anything else is "not better than random". Seeds pair up: seed s of a method and seed s
-of random train with the same initialisation.
+A method is "better than random" at a share when one-sided paired t-tests over the seeds say so at 5 %, with Holm's
+correction over all comparisons of the grid. Seeds pair up: seed s of a method and seed s of random train with the same
+initialisation.
+
+Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 1979.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curation.engine.plan import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM
 
-LEVEL = 0.05
+LEVEL = 0.05  # chance of calling any method of a grid better than random that is not
+SAME = 1e-9  # accuracy: gains this close are equal up to rounding
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,13 @@ class Cell:
     mislabels_kept: float | None = None  # share of the wrong labels that is in the subset
     gain: float | None = None  # over random, paired by seed
     gain_sd: float = 0.0
+    pairs: int = 0  # seeds of the method that random has too
     better: bool = False
+
+    @property
+    def testable(self) -> bool:
+        """Whether the gains say anything about chance: several seeds that do not all give the same."""
+        return self.pairs > 1 and self.gain_sd > SAME
 
 
 def cells(runs: Sequence[Mapping]) -> list[Cell]:
@@ -41,31 +50,52 @@ def cells(runs: Sequence[Mapping]) -> list[Cell]:
     groups: dict[tuple[float, str], dict[int, Mapping]] = {}
     for run in finished(runs):
         groups.setdefault((run["keep"], run["method"]), {})[run["seed"]] = run
-    made = []
+    made, gains = [], []
     for (keep, method), by_seed in sorted(groups.items()):
-        accuracy = np.array([run["accuracy"] for run in by_seed.values()])
-        baseline = groups.get((keep, RANDOM), {})
+        baseline = groups.get((keep, RANDOM), {}) if method not in (RANDOM, FULL) else {}
         paired = [run["accuracy"] - baseline[s]["accuracy"] for s, run in by_seed.items() if s in baseline]
-        compared = method not in (RANDOM, FULL) and len(paired) > 0
         wrong = [run.get("mislabels_kept") for run in by_seed.values()]
+        gains.append(paired)
         made.append(
             Cell(
-                method,
-                keep,
-                float(accuracy.mean()),
-                _sd(accuracy),
-                float(np.mean([run["worst_class"] for run in by_seed.values()])),
-                len(accuracy),
-                float(np.mean([run["passes"] for run in by_seed.values()])),
-                float(np.mean([run["train_seconds"] for run in by_seed.values()])),
-                float(np.mean([run.get("select_seconds", 0.0) for run in by_seed.values()])),
-                None if None in wrong else float(np.mean(wrong)),
-                float(np.mean(paired)) if compared else None,
-                _sd(np.array(paired)) if compared else 0.0,
-                compared and better(np.array(paired)),
+                method=method,
+                keep=keep,
+                mean=_mean(by_seed, "accuracy"),
+                sd=_sd([run["accuracy"] for run in by_seed.values()]),
+                worst_class=_mean(by_seed, "worst_class"),
+                seeds=len(by_seed),
+                passes=_mean(by_seed, "passes"),
+                seconds=_mean(by_seed, "train_seconds"),
+                select_seconds=float(np.mean([run.get("select_seconds", 0.0) for run in by_seed.values()])),
+                mislabels_kept=None if None in wrong else float(np.mean(wrong)),
+                gain=float(np.mean(paired)) if paired else None,
+                gain_sd=_sd(paired),
+                pairs=len(paired),
             )
         )
-    return made
+    return [replace(cell, better=proof) for cell, proof in zip(made, beyond_chance(gains), strict=True)]
+
+
+def beyond_chance(groups: Sequence[Sequence[float]]) -> list[bool]:
+    """Which of several groups of paired gains are above zero beyond chance.
+
+    Groups of one gain, or of equal gains as deterministic students give them, say nothing about chance: they prove
+    nothing and count as no comparison.
+
+    >>> beyond_chance([[0.02, 0.03, 0.025], [0.02, -0.03, 0.01], [0.02, 0.02, 0.02]])
+    [True, False, False]
+    """
+    from scipy.stats import ttest_rel
+
+    proof, p = [False] * len(groups), {}
+    for at, gains in enumerate(groups):
+        if len(gains) > 1 and np.ptp(gains) > SAME:
+            p[at] = ttest_rel(gains, np.zeros(len(gains)), alternative="greater").pvalue
+    for tested, at in enumerate(sorted(p, key=p.get)):  # the smallest p has to pass the hardest level
+        if p[at] >= LEVEL / (len(p) - tested):
+            break
+        proof[at] = True
+    return proof
 
 
 def finished(runs: Sequence[Mapping]) -> list[Mapping]:
@@ -84,22 +114,6 @@ def failures(runs: Sequence[Mapping]) -> list[str]:
     ]
 
 
-def better(differences: np.ndarray) -> bool:
-    """Whether paired differences are above zero beyond chance (one-sided t-test, p < 0.05).
-
-    >>> better(np.array([0.02, 0.03, 0.025])), better(np.array([0.02, -0.03, 0.01]))
-    (True, False)
-    """
-    n, mean, sd = len(differences), differences.mean(), _sd(differences)
-    if n < 2 or mean <= 0:
-        return False
-    if sd == 0:
-        return True
-    from scipy.stats import t
-
-    return bool(t.sf(mean / (sd / np.sqrt(n)), n - 1) < LEVEL)
-
-
 def enough(made: Sequence[Cell], tolerance: float) -> Cell | None:
     """The smallest verified subset whose mean is within `tolerance` of the full data's; None when there is none."""
     full = next((c for c in made if c.method == FULL), None)
@@ -109,7 +123,8 @@ def enough(made: Sequence[Cell], tolerance: float) -> Cell | None:
 
 @dataclass(frozen=True)
 class Share:
-    """One share of the grid. best: the method with the highest mean; weak: methods not better than random."""
+    """One share of the grid. best: the method with the highest mean, of those better than random if there are any;
+    weak: methods that are not proven better than random."""
 
     keep: float
     best: Cell
@@ -119,12 +134,17 @@ class Share:
     def words(self) -> str:
         """The best method at this share and its lead, in one sentence."""
         share, best = f"At {100 * self.keep:.4g} %", self.best
-        figure = f"{100 * best.mean:.1f} ± {100 * best.sd:.1f} %"
-        if best.better:
-            return f"{share} {best.method} is best ({figure}), better than random by {_lead(best)}"
+        figure = f"{best.method} ({100 * best.mean:.1f} ± {100 * best.sd:.1f} %)"
         if best.gain is None:
-            return f"{share} {best.method} is best ({figure})"
-        return f"{share} nothing is better than random; the highest is {best.method} ({figure}), {_lead(best)} apart"
+            return f"{share} the best is {figure}"
+        lead = f"{100 * abs(best.gain):.1f} ± {100 * best.gain_sd:.1f} points"
+        if best.better:
+            return f"{share} the best is {figure}, better than random by {lead}"
+        where = f"{lead} {'above' if best.gain >= 0 else 'below'} random"
+        none = f"{share} no method is proven better than random: the highest is {figure}, {where}"
+        if best.testable:
+            return none
+        return f"{none}; {'one seed proves' if best.pairs == 1 else 'equal gains in all seeds prove'} nothing"
 
 
 def by_share(made: Sequence[Cell]) -> list[Share]:
@@ -139,22 +159,22 @@ def by_share(made: Sequence[Cell]) -> list[Share]:
     return found
 
 
-def _lead(cell: Cell) -> str:
-    return f"{100 * abs(cell.gain):.1f} ± {100 * cell.gain_sd:.1f} points"
+def how_tested(made: Sequence[Cell]) -> str:
+    """What "better than random" means here, in one sentence; "" where nothing could be tested."""
+    tested = sum(cell.testable for cell in made)
+    if not tested:
+        return ""
+    fewest = min(cell.pairs for cell in made if cell.testable)
+    more = " More seeds can prove smaller gains." if fewest < 5 else ""
+    return (
+        f"Better than random: p < {LEVEL:g} in a one-sided paired t-test over the seeds, Holm-corrected for "
+        f"{tested} comparison{'s' * (tested > 1)}.{more}"
+    )
 
 
-def sentence(cell: Cell) -> str:
-    """One method at one share against random, in words."""
-    share = f"{100 * cell.keep:.4g} %"
-    if cell.gain is None:
-        return f"{cell.method} at {share}: {100 * cell.mean:.1f} %"
-    spread = _lead(cell)
-    if cell.better:
-        return f"{cell.method} at {share} is better than random by {spread}"
-    where = "above" if cell.gain > 0 else "below" if cell.gain < 0 else "from"
-    unsure = ", which chance may explain" if cell.gain > 0 else ""
-    return f"{cell.method} at {share} is not better than random: {spread} {where}{unsure}"
+def _mean(by_seed: Mapping[int, Mapping], name: str) -> float:
+    return float(np.mean([run[name] for run in by_seed.values()]))
 
 
-def _sd(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+def _sd(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -1,16 +1,22 @@
-"""What can be read off verified runs beside the result itself: the learning curve, selection via proxy, savings, and
-the four-panel figure. Each view is a function of the project, its finished runs and the colour scheme."""
+"""Further views of the trained students: learning curve, selection via proxy, savings, and the four-panel figure.
+
+Each view is a function of the project, its finished runs and the colour scheme."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from curation.engine.plan import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM
 from curation.maths.fitting import learning_curve
 from curation.maths.fitting.proxy import Correlation, rank_correlation
+from curation.ui.map import card
+from curation.ui.map.colours import Categories
+from curation.ui.map.renderer import point_map
 from curation.ui.parts import chart_style, charts, theme
 from curation.ui.state.project import Project
 from curation.ui.verify import curve_figure, panels, proxy_check, savings
@@ -19,12 +25,12 @@ from curation.ui.verify import curve_figure, panels, proxy_check, savings
 
 
 def learning(project: Project, runs: list[dict], dark: bool) -> None:
-    """Error against size, fitted on random subsets; what other methods' subsets are worth on it."""
+    """Accuracy against size, fitted on random subsets, and what other methods' subsets are worth on that curve."""
     sizes, errors = _random_errors(runs)
     if len(sizes) < learning_curve.SIZES:
         st.info(
-            f"A learning curve needs random subsets of {learning_curve.SIZES} sizes, everything included; there are "
-            f"{len(sizes)}. Add shares on the left and train the missing ones."
+            f"A learning curve needs random subsets of at least {learning_curve.SIZES} sizes, the full data included; "
+            f"there are {len(sizes)}. Add shares on the left and train them."
         )
         return
     found = _fitted(tuple(sizes), tuple(map(tuple, errors)))
@@ -38,24 +44,22 @@ def learning(project: Project, runs: list[dict], dark: bool) -> None:
     total = max(sizes)
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     percent = left.slider("Predict the accuracy at a share of", 1, 300, 100, format="%d %%", key="verify_predict",
-                          help="Above 100 %: what more labels like these would bring.")  # fmt: skip
+                          help="Above 100 %: with more labelled items like these.")  # fmt: skip
     n = max(total * percent / 100, 1.0)
     low, high = found.band(n, 0.95)
     right.metric("Predicted accuracy", f"{100 * found.accuracy(n):.1f} %", border=True)
     figure = curve_figure.curve_figure(found, selected=selected, predict=n, dark=dark, height=420)
     st.plotly_chart(figure, key="verify_curve", config=charts.picture("learning-curve"))
     if not np.isnan(low):
-        st.caption(
-            f"{n:,.0f} random items: between {100 * (1 - high):.1f} and {100 * (1 - low):.1f} % in 95 of 100 cases."
-        )
+        st.caption(f"{n:,.0f} random items: 95 % band from {100 * (1 - high):.1f} to {100 * (1 - low):.1f} %.")
     if warning := found.warning(n):
         st.warning(warning)
     gain = found.value_of_next(total, 1000)
-    st.markdown(f"The next 1,000 labels like these are worth **{100 * gain:.2f} points**.")
+    st.markdown(f"1,000 more labels like these would add **{100 * gain:.2f} points** of accuracy.")
     rows = [(s.method, f"{s.n:,}", str(found.multiplier([1 - a for a in s.accuracies], s.n))) for s in selected]
     if rows:
         st.dataframe(
-            pd.DataFrame(rows, columns=["method", "items", "each is worth so many random items (95 % band)"]),
+            pd.DataFrame(rows, columns=["method", "items", "random items worth one of these (95 % band)"]),
             hide_index=True, key="verify_worth", width="stretch",
         )  # fmt: skip
 
@@ -84,36 +88,37 @@ def _selected(runs: list[dict]) -> list[curve_figure.Selected]:
 
 # -- selection via proxy -------------------------------------------------------------------------------------
 
-_LOST = 0.005  # accuracy a subset may lose and still count as having reached that of everything
+_LOST = 0.005  # accuracy a subset may lose and still count as reaching that of the full data
 
 
 def proxy(project: Project, runs: list[dict], dark: bool) -> None:
-    """Time to accuracy with everything that choosing took counted, and whether proxy and target rank alike."""
+    """Time to accuracy, the whole selection included, and whether proxy and target rank items alike."""
     found = proxy_check.accounts(project)
     if not found:
-        st.info("Train everything and at least one subset; then their times can be compared.")
+        st.info("Train the full data and at least one subset to compare their times.")
         return
     trainings = st.number_input(
-        "Trainings of the target on the chosen subset", 1, 1000, 1, key="verify_trainings",
-        help="Choosing is paid for once, however often the subset is trained on.",
+        "Target trainings on the subset", 1, 1000, 1, key="verify_trainings",
+        help="The selection is paid for once, however often the subset is trained on.",
     )  # fmt: skip
     table = {
         "subset": [f"{a.name} at {100 * a.keep:.4g} %" for a in found],
-        "choosing": [f"{a.chosen_in:.1f} s" for a in found],
-        "training on it": [f"{a.subset:.1f} s" for a in found],
-        "training on everything": [f"{a.full:.1f} s" for a in found],
+        "selection": [f"{a.chosen_in:.1f} s" for a in found],
+        "training on the subset": [f"{a.subset:.1f} s" for a in found],
+        "training on the full data": [f"{a.full:.1f} s" for a in found],
         "accuracy": [f"{100 * a.gain:+.1f} points" for a in found],
         "time to accuracy": [f"{a.faster(int(trainings)):.2f} x" if a.gain >= -_LOST else "-" for a in found],
     }
     st.dataframe(pd.DataFrame(table), hide_index=True, key="verify_proxy", width="stretch")
     st.caption(
-        "Choosing counts everything the subset stands on: embeddings, the recorded student, scores, the choice itself. "
-        "Below 1 x it took longer than training on everything; a subset that loses over half a point never gets there."
+        "Selection includes all that the subset needs: embeddings, the recorded student, scores and the choice itself. "
+        "Below 1 x, selection and training took longer than training on the full data. A dash marks a subset that "
+        "loses more than half a point of accuracy."
     )
     ranked = proxy_check.rankings(project)
     if ranked is None:
         st.caption(
-            "Whether proxy and target rank items alike is shown once a run is recorded and everything is trained."
+            "How alike proxy and target rank items is shown once a run is recorded and the full data is trained."
         )
         return
     name, ours, target, theirs = ranked
@@ -122,7 +127,7 @@ def proxy(project: Project, runs: list[dict], dark: bool) -> None:
     st.caption(
         f"Difficulty (negative mean margin) of {len(ours):,} items by rank: recorded student {theme.plain(name)} "
         f"against {theme.plain(target)}. Spearman's rank correlation {rho.rho:.2f} "
-        f"({rho.low:.2f} to {rho.high:.2f} in 95 of 100 cases)."
+        f"(95 % interval {rho.low:.2f} to {rho.high:.2f})."
     )
 
 
@@ -153,26 +158,25 @@ def figure(project: Project, runs: list[dict], dark: bool) -> None:
     xy, score = project.xy(), next(iter(project.scores()), None)
     cells = {
         f"{s.shown['method']} at {100 * s.shown['keep']:.4g} %": s
-        for s in project.plan.of("verify")
+        for s in project.verification.of("verify")
         if "prune" in s.inputs and s.seed == 0 and project.workspace.done("prune", s.inputs["prune"])
     }
     if xy is None or score is None or len(cells) < 2:
-        st.info("The figure needs a map, a score and two subsets; analyse the data with both and train the subsets.")
+        st.info("The figure needs a map, a score and two trained subsets.")
         return
     left, right = st.columns(2)
     names = list(cells)
     ours = left.selectbox("Subset", names, key="verify_ours")
     rest = [n for n in names if n != ours]
     same = [n for n in rest if n == f"{RANDOM} at {ours.rpartition(' at ')[2]}"]
-    other = right.selectbox("Beside it", rest, index=rest.index(same[0]) if same else 0, key="verify_beside")
-    rows = project.store.candidates
-    rows = rows[np.isfinite(xy[rows]).all(axis=1)]
+    other = right.selectbox("Compare with", rest, index=rest.index(same[0]) if same else 0, key="verify_beside")
+    store = project.store
     subsets = [(name, project.subset(cells[name])) for name in (ours, other)]
-    drawn = panels.four_panels(
-        xy, rows, project.store.labels, project.store.classes, project.score(score), subsets, dark=dark
-    )
-    st.plotly_chart(drawn, key="verify_panels", config=charts.picture("four-panels"))
-    st.caption(f"Marker size: {theme.plain(score)}. What a subset leaves out is faint.")
+    labels = Categories(store.classes, store.labels)
+    drawn = panels.four_panels(xy, store.candidates, labels, (score, project.score(score)), subsets)
+    with st.container(key="verify_panels_box", height=900, border=False):
+        point_map("verify_panels", replace(drawn, card=card.address(project)), dark=dark)
+    st.caption("The four maps move together; PNG and SVG save them as one picture")
 
 
 VIEWS = {"Learning curve": learning, "Proxy": proxy, "Savings": savings.show, "Figure": figure}

@@ -1,4 +1,4 @@
-"""What growing has found so far: simulations as one row per round, and the curve of a person's own labels."""
+"""The curve of a person's own labels: the batches so far, and what the next labels are worth. No streamlit here."""
 
 from __future__ import annotations
 
@@ -15,23 +15,6 @@ from curation.engine.results import read_json
 from curation.maths.fitting.learning_curve import SIZES, Refusal, fit
 
 _TRIES = 500  # moments of the history a batch is looked for at
-
-
-def rows(the_plan: Plan) -> list[dict[str, Any]]:
-    """A row per finished round of every simulated cell, in the plan's order.
-
-    method ("full" = everything labelled), seed, round; then what `simulating.grow` says of a round. A cell that could
-    not be finished has one row with `failed`, the reason in one sentence.
-    """
-    made = []
-    for step in the_plan.of("growth"):
-        head = {**step.shown, "seed": step.extra["seed"], "failed": None}
-        if the_plan.done(step):
-            card = the_plan.workspace.card("growth", step.key)
-            made += [head | {"round": number} | line for number, line in enumerate(card["rounds"])]
-        elif failed := the_plan.workspace.failure(step.key):
-            made.append(head | {"failed": failed})
-    return made
 
 
 def curve(the_plan: Plan, history: Sequence[Decision]) -> list[dict[str, Any]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from curation.engine import registry
-from curation.engine.plan import RANDOM
-from curation.engine.recipe import Prune, Verify
+from curation.engine.stages.prune import Prune
 
 FIRST = ("trusted_coverage", "ccs")  # what is compared before a person has saved anything
 SHARES = [0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9]
@@ -26,10 +25,3 @@ def subsets(saved: Sequence[Prune], methods: Sequence[str], keeps: Sequence[floa
         if m not in taken
     ]
     return [*saved, *added]
-
-
-def trainings(prunes: Sequence[Prune], verify: Verify) -> int:
-    """How many students the grid has: subsets and random at every share, and everything, each once per seed."""
-    cells = [(p.name, keep) for p in prunes for keep in (verify.keeps or [p.keep])]
-    baselines = {keep for _, keep in cells} - {keep for name, keep in cells if name == RANDOM}
-    return verify.seeds * (len(set(cells)) + len(baselines) + 1)

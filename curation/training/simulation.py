@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from curation.data.view import View
-from curation.engine.active_learning import OTHERS, Learner, Reach, as_concept, next_batch
 from curation.errors import InputError
+from curation.training.active_learning import COLD, OTHERS, Learner, Reach, as_concept, next_batch
 
 OUTSIDE = -2  # the answer "none of these classes"
 
@@ -102,6 +102,7 @@ def grow(
     seed: int = 0,
     reach: Reach | None = None,
     costs: np.ndarray | None = None,
+    cold: str = COLD,
     progress: Callable[..., None] = lambda done, total, message="": None,
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """(rows in the order asked, a line per round). rounds = 0: everything is labelled at once, the ceiling.
@@ -123,7 +124,7 @@ def grow(
         open_[rows] = False
         answer = setting.told[rows]
         known[rows[answer >= 0]] = answer[answer >= 0]
-        learner = Learner(pool, known, classes, train, seed)
+        learner = Learner(pool, known, classes, train, seed, cold)
         done = np.concatenate(asked)
         line = {
             "labels": len(done),

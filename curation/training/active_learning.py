@@ -22,7 +22,7 @@ from curation.errors import InputError, StepError
 from curation.maths.similarity.index import Index
 
 _BLOCK = 1 << 16  # rows predicted at once, so that a pool on disk stays there
-COLD = "typiclust, probcover or random"  # strategies that need no label
+COLD = "a strategy that needs no model"
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,12 @@ class Batch:
 class Learner:
     """The student as it stands: fitted on the known rows of a pool once it is asked for."""
 
-    def __init__(self, pool: View, known: np.ndarray, classes: Sequence[str], train: Callable, seed: int):
+    def __init__(
+        self, pool: View, known: np.ndarray, classes: Sequence[str], train: Callable, seed: int, cold: str = COLD
+    ):
+        """known: int64 [n] codes into classes, -1 = no label. cold: the strategies that need no model, in words."""
         self.pool, self.known, self.classes, self.train, self.seed = pool, known, tuple(classes), train, seed
+        self.cold = cold
         self.seconds = 0.0
 
     @property
@@ -47,14 +51,14 @@ class Learner:
         """Why no model can be fitted yet, in a sentence; None when one can."""
         seen = np.unique(self.known[self.known >= 0])
         if len(seen) == 0:
-            return f"no row has a label yet, and a model needs some: label a few, or ask with {COLD}"
+            return f"no row has a label yet, and a model needs some: label a few, or ask with {self.cold}"
         if len(self.classes) == 2 and self.classes[0] == OTHERS and len(seen) == 1:
             missing = f"no row is labelled {self.classes[1]!r} yet" if seen[0] == 0 else "every label is the concept's"
-            return f"{missing}, and a model needs examples of both sides: label one, or ask with {COLD}"
+            return f"{missing}, and a model needs examples of both sides: label one, or ask with {self.cold}"
         if len(seen) == 1:
             return (
                 f"every label so far is {self.classes[seen[0]]!r}, and a model needs two classes: label one of another "
-                f"class, or ask with {COLD}"
+                f"class, or ask with {self.cold}"
             )
         return None
 
@@ -146,7 +150,7 @@ def next_batch(
         if not len(labelled):
             raise InputError(
                 f"seals asks among the neighbours of labelled rows and no row has a label yet: "
-                f'label a few, or take candidates = "all" and one of {COLD}'
+                f'label a few, or take candidates = "all" and {learner.cold}'
             )
         reach.extend(labelled)
         candidates = np.flatnonzero(reach.inside & open_)

@@ -1,0 +1,92 @@
+"""The image files below a folder, and what is passed over: hidden files, other files, links, and what Winnow wrote.
+
+Exports and workspaces below the source are results, not data: read as data, the copies of train rows would land in
+the next hold-out. A folder is known as ours by the file Winnow leaves in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from curation.data.reading.folder_layout import is_image_name
+from curation.data.safe_open import shown
+from curation.data.writing.atomic import MARKER
+
+WORKSPACE = "winnow.json"
+
+
+@dataclass
+class Listing:
+    """Posix paths below a folder, as text. problems: image path -> why it cannot be used, known without opening it.
+
+    others: files that are no images by their name. linked, closed, ours: folders that were not entered.
+    """
+
+    images: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    ours: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def notes(self) -> list[str]:
+        """What a person should know of the folders that were not entered."""
+        parts = {
+            "linked folders were not followed": self.linked,
+            "folders could not be opened": self.closed,
+            "folders that Winnow wrote were passed over": self.ours,
+        }
+        return [f"{len(names):,} {words}, such as {min(names)}." for words, names in parts.items() if names]
+
+
+def listing(top: Path) -> Listing:
+    """Look through a folder and all folders below it, in no order."""
+    found, inside = Listing(), top.resolve()
+    for path, entry in _files(top, found):
+        if not is_image_name(entry.name):
+            found.others.append(path)
+            continue
+        found.images.append(path)
+        # os.path, since a Path raises on links that go in circles
+        if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(inside):
+            found.problems[path] = "a link that leads out of the folder"
+    return found
+
+
+def fingerprint(top: Path) -> str:
+    """Changes when an image below a folder is added, removed, resized or touched, and with nothing else."""
+    lines = []
+    for path, entry in _files(top, Listing()):
+        if is_image_name(entry.name):
+            about = entry.stat(follow_symlinks=False)
+            lines.append(f"{path}:{about.st_size}:{about.st_mtime_ns}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def _files(top: Path, found: Listing) -> Iterator[tuple[str, os.DirEntry]]:
+    """(path below `top`, entry) of every file that is not hidden; folders that are not entered go to `found`."""
+    queue = [("", os.fspath(top))]
+    while queue:
+        above, folder = queue.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            found.closed.append(f"{above or shown(folder)} ({error.strerror.lower()})")
+            continue
+        if above and not {MARKER, WORKSPACE}.isdisjoint(entry.name for entry in entries):
+            found.ours.append(above.rstrip("/"))
+            continue
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                continue
+            path = above + shown(entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                queue.append((path + "/", entry.path))
+            elif entry.is_symlink() and Path(entry.path).is_dir():
+                found.linked.append(path)
+            else:
+                yield path, entry

@@ -1,0 +1,50 @@
+"""Encode: a vector for every usable item, test rows included. No label is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation.engine import registry
+from curation.engine.compute import Call
+from curation.engine.plan import Ask, Step
+from curation.engine.results_reader import ResultReader
+from curation.engine.stage import Section, Stage
+
+STAGE = Stage(
+    kind="encoders", section="encode", model=Section, after=("source",), analysis=True, device=True, resumable=True
+)
+
+
+def steps(section: Section, ask: Ask) -> list[str]:
+    return [ask.result("encode")]
+
+
+def result(name: str, ask: Ask) -> str:
+    section = ask.recipe.encode
+    method, inputs = registry.get("encoders", section.use), {"source": ask.source}
+    files = ask.fingerprints(section.params.values(), "[encode]")
+    reads = method.card.needs
+    return ask.add(Step("encode", section.use, method, section.params, section.seed, inputs, reads=reads, files=files))
+
+
+def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
+    """embeddings.npy [m, d], and class_embeddings.npy [C, d] of an encoder that reads text."""
+    rows = store.usable
+    view = store.view(step, rows, as_read=True)
+    made = call(view)
+    about: dict[str, Any] = {}
+    if isinstance(made, np.ndarray):
+        np.save(folder / "embeddings.npy", made, allow_pickle=False)
+    else:
+        from curation.training.embed import embed
+
+        embed(made, view.images, folder, device=call.device, progress=call.progress)
+        if made.text is not None:
+            np.save(folder / "class_embeddings.npy", made.text, allow_pickle=False)
+        about = dict(made.notes)
+    np.save(folder / "rows.npy", rows, allow_pickle=False)
+    shape = np.load(folder / "embeddings.npy", mmap_mode="r").shape
+    return {"rows": shape[0], "dim": shape[1], **about}

@@ -1,0 +1,190 @@
+"""Export: the manifest from everything that is known, and the files a person asked for.
+
+The manifest is a result like any other; the files outside the workspace are written from it, and written again when
+somebody has changed or removed them. Beside each export lie the full recipe and a summary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.data.decisions import Decision, EffectiveDecisions
+from curation.data.workspace import Workspace, key_of, make_folder, write_text
+from curation.data.writing import manifest
+from curation.engine import registry, results
+from curation.engine.compute import Call, versions
+from curation.engine.plan import Ask, Plan, Step
+from curation.engine.recipe import Recipe
+from curation.engine.results_reader import ResultReader
+from curation.engine.stage import Section, Stage
+from curation.engine.stages.flag import flagged
+from curation.engine.stages.prune import subset
+from curation.engine.trials import FULL
+from curation.errors import RecipeError, nearest
+
+
+class Export(Section):
+    prune: str = ""  # which [[prune]], or "full" for everything not dropped; by default the first, else everything
+
+
+STAGE = Stage(
+    kind="exporters", section="export", model=Export, shape="list", after=("growth",), writes=True, report="exports"
+)
+
+
+def validate(section: Export, recipe: Recipe) -> None:
+    prunes = [prune.name for prune in recipe.prune]
+    if section.prune not in ("", FULL, *prunes):
+        raise RecipeError(
+            f"[[export]] {section.use}: prune = {section.prune!r} names no [[prune]] of this recipe; "
+            + (nearest(section.prune, prunes) if prunes else "there are none")
+        )
+
+
+def steps(section: Export, ask: Ask) -> list[str]:
+    first = ask.recipe.prune[0].name if ask.recipe.prune else FULL
+    prune = next((p for p in ask.recipe.prune if p.name == (section.prune or first)), None)
+    inputs = {"source": ask.source}
+    for stage in ("score", "flag"):
+        inputs |= {f"{stage}:{s.name}": ask.result(stage, s.name) for s in getattr(ask.recipe, stage)}
+    if prune:
+        inputs["prune"] = subset(prune, ask)
+        # A score only a pruner refers to is in the manifest too: it is why items were taken.
+        step = next(s for s in ask.plan.steps if s.stage == "prune" and s.key == inputs["prune"])
+        inputs |= {name: key for name, key in step.inputs.items() if name.startswith("score:")}
+    force = ask.effective
+    if force.dropped or force.pinned or force.labels or force.confirmed:
+        said = {"dropped": force.dropped, "pinned": force.pinned, "labels": force.labels}
+        inputs["decisions"] = key_of(**said, confirmed=sorted(force.confirmed))
+    method, extra = registry.get("exporters", section.use), {"prune": prune.name if prune else ""}
+    name = f"{section.use} {section.params['path']}"
+    return [ask.add(Step("export", name, method, section.params, section.seed, inputs, extra, section=section))]
+
+
+def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
+    """manifest.parquet, and the files outside. What they looked like when they were written is on the card."""
+    table = manifest.build(gather(step, store))
+    pq.write_table(table, folder / "manifest.parquet")
+    paths = _write(step, table, store, call)
+    return {"exports": [str(path) for path in paths], "written": _marks(paths)}
+
+
+def finished(step: Step, workspace: Workspace) -> bool:
+    """Whether every file it wrote is still as it was written, last time."""
+    again = _written_again(step, workspace)
+    known = results.read_json(again) if again.exists() else workspace.card("export", step.key)["written"]
+    return all(_mark(Path(path)) == mark for path, mark in known.items())
+
+
+def restore(step: Step, store: ResultReader, call: Call) -> None:
+    """Write the files outside again, from the manifest that is there."""
+    table = pq.read_table(store.folder("export", step.key) / "manifest.parquet")
+    paths, again = _write(step, table, store, call), _written_again(step, store.workspace)
+    make_folder(again.parent)
+    write_text(again, json.dumps(_marks(paths)) + "\n")
+
+
+def rows(plan: Plan, store: ResultReader) -> list[str]:
+    """The paths of all files that were written."""
+    return [path for s in plan.of("export") for path in plan.workspace.card("export", s.key)["exports"]]
+
+
+def table(rows: Sequence[str]) -> list[list[str]]:
+    return [["wrote"], *([path] for path in rows)]
+
+
+def gather(step: Step, store: ResultReader) -> manifest.Outcome:
+    """Everything an export step reads, laid over all n items."""
+    n = len(store.items)
+    scores, flags = {}, {}
+    more: dict[str, Any] = {}
+    for name, key in step.inputs.items():
+        kind, _, short = name.partition(":")
+        if kind == "score":
+            scores[short] = results.spread(store.folder("score", key), n)
+        elif kind == "flag":
+            flags[short] = flagged(store, key)
+        elif kind == "prune":
+            card = store.workspace.card("prune", key)
+            folder = store.folder("prune", key)
+            more["taken"] = np.asarray(results.load(folder, "rows"))
+            more["weights"] = results.load(folder, "weights")
+            more["pruned_by"] = card["use"]
+            more["keep"] = card["params"]["keep"]
+            more["left_out"] = {int(row): why for row, why in results.read_json(folder / "left_out.json").items()}
+            more["difficulty"] = next((s for s in (card["params"].get("by"),) if s in scores), None)
+    if not more.get("difficulty"):
+        more["difficulty"] = next(iter(scores), None)
+    return manifest.Outcome(
+        store.items, store.effective, store.label_names, store.classes, scores=scores, flags=flags, **more
+    )
+
+
+def decisions_of(effective: EffectiveDecisions) -> list[Decision]:
+    """The decisions in force, as few rows as say the same; what a recipe carries to be replayed elsewhere."""
+    return [
+        *(Decision(id_, "confirm") for id_ in sorted(effective.confirmed)),
+        *(Decision(id_, "relabel", label) for id_, label in sorted(effective.labels.items())),
+        *(Decision(id_, "keep", why=why) for id_, why in sorted(effective.pinned.items())),
+        *(Decision(id_, "drop", why=why) for id_, why in sorted(effective.dropped.items())),
+    ]
+
+
+def replayable(recipe: Recipe, effective: EffectiveDecisions) -> Recipe:
+    """A recipe that needs no workspace: with every decision in it."""
+    return recipe.model_copy(update={"decision": decisions_of(effective)})
+
+
+def _write(step: Step, table: pa.Table, store: ResultReader, call: Call) -> list[Path]:
+    """The export itself, `<name>.recipe.toml` and `<name>.summary.json` beside it."""
+    paths = call.bound(items=store.items)(table)
+    target = step.params["path"]
+    summary = manifest.summary(table, store.items)
+    summary |= {
+        "prune": step.extra["prune"],
+        "seed": step.seed,
+        "versions": versions(),
+        "seconds": _seconds(step, store),
+    }
+    texts = {
+        target.with_suffix(".recipe.toml"): replayable(call.recipe, store.effective).toml(),
+        target.with_suffix(".summary.json"): json.dumps(summary, indent=1, ensure_ascii=False) + "\n",
+    }
+    for path, text in texts.items():
+        write_text(path, text)
+    return [path.absolute() for path in (*paths, *texts)]
+
+
+def _seconds(step: Step, store: ResultReader) -> dict[str, float]:
+    """What each result the manifest stands on took to compute."""
+    cards = [
+        store.workspace.card(name.partition(":")[0], key) for name, key in step.inputs.items() if name != "decisions"
+    ]
+    return {f"{card['stage']} {card['name']}": card["seconds"] for card in cards}
+
+
+def _written_again(step: Step, workspace: Workspace) -> Path:
+    """Where the marks of a second writing lie: a result itself is never rewritten."""
+    return workspace.folder / "written" / f"{step.key}.json"
+
+
+def _marks(paths: Sequence[Path]) -> dict[str, str]:
+    return {str(path): _mark(path) for path in paths}
+
+
+def _mark(path: Path) -> str:
+    """What tells whether a written file is still the one that was written; for folders, their number of files."""
+    if path.is_dir():
+        return f"{sum(1 for p in path.rglob('*') if p.is_file())} files"
+    if not path.is_file():
+        return "missing"
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,46 @@
+"""Source: the items as read, with their labels and splits. Everything else is aligned with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from curation.data.grouping import with_groups
+from curation.data.holdout import with_holdout
+from curation.engine import registry
+from curation.engine.compute import Call
+from curation.engine.plan import Ask, Step
+from curation.engine.stage import Section, Stage
+
+
+class Source(Section):
+    holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.2  # share held out as test when the source has no test split
+    group: str = ""  # what must stay together: "folder", "prefix:_" (file name up to the first _), or a column
+
+
+STAGE = Stage(kind="sources", section="source", model=Source, analysis=True)
+
+
+def steps(section: Source, ask: Ask) -> list[str]:
+    return [ask.source]
+
+
+def result(name: str, ask: Ask) -> str:
+    section = ask.recipe.source
+    method = registry.get("sources", section.use)
+    extra = {"holdout": section.holdout, **({"group": section.group} if section.group else {})}
+    watched = method.watches(**section.params) if method.watches else section.params.values()
+    files = ask.fingerprints(watched, "[source]")
+    return ask.add(Step("source", section.use, method, section.params, section.seed, {}, extra, files=files))
+
+
+def compute(step: Step, store: None, call: Call, folder: Path) -> dict[str, Any]:
+    group = step.extra.get("group", "")
+    items = with_groups(call(into=folder, group=group), group)
+    items = with_holdout(items, step.extra["holdout"], step.seed)
+    items.save(folder)
+    split = items.column("split")
+    counts = {name: int(((split == name) & items.ok).sum()) for name in dict.fromkeys(split)}
+    return {"rows": len(items), "usable": int(items.ok.sum()), "splits": counts, "notes": list(items.notes)}

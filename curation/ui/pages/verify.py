@@ -1,0 +1,212 @@
+"""Verify: train a student on each subset, on random subsets of the same size and on everything. Is it enough?"""
+
+import pandas as pd
+import streamlit as st
+
+from curation.engine import registry
+from curation.engine.stage import analysis
+from curation.engine.stages.prune import Prune
+from curation.engine.stages.verify import Verify, trials
+from curation.engine.trials import FULL, RANDOM
+from curation.ui.parts import charts, theme
+from curation.ui.parts.csv_download import as_csv
+from curation.ui.parts.forms import form
+from curation.ui.state.project import Project, open_project
+from curation.ui.verify import choices, summary, views
+from curation.ui.verify.accuracy_figure import accuracy_figure
+
+
+def main() -> None:
+    project = open_project()
+    if project is None or project.items is None or not project.analysed:
+        text = "Students stand on embeddings or images: choose a dataset and analyse it first."
+        if theme.empty_state("monitoring", "Nothing to verify yet", text, "Go to the data", key="verify_empty"):
+            st.switch_page("pages/data.py")
+        return
+    theme.header("Verify", "Students are trained on each subset, on random ones of the same size, and on everything.")
+    controls, result = st.columns([1, 2.4], gap="large")
+    with controls:
+        _controls(project)
+    with result:
+        # While students are being trained, cells appear as they are finished.
+        every = 5.0 if project.jobs.current() is not None else None
+        st.fragment(_result, run_every=every)(project)
+
+
+# -- what to train -------------------------------------------------------------------------------------------
+
+
+def _controls(project: Project) -> None:
+    students, given, saved = registry.methods("students"), project.recipe.verify, project.recipe.prune
+    if saved:
+        names = ", ".join(f"**{theme.plain(p.name)}** ({100 * p.keep:.4g} %)" for p in saved)
+        st.markdown(f"Saved subsets, always compared: {names}")
+    further = {m: method for m, method in registry.methods("pruners").items() if m not in {p.name for p in saved}}
+    methods = st.multiselect(
+        "Compare these methods too" if saved else "Methods to compare",
+        [m for m in further if m != RANDOM],
+        default=[] if saved else [m for m in choices.FIRST if m in further],
+        format_func=lambda m: further[m].card.title,
+        key="verify_methods",
+        help="Each with its defaults and the same share of every class; they join the saved subsets.",
+    )
+    for name in methods:
+        card = further[name].card
+        if not card.instant:
+            st.caption(f"{theme.plain(card.title)}: {theme.plain(card.cost)}.")
+    keeps = st.multiselect(
+        "Shares to try",
+        choices.SHARES,
+        default=[k for k in (given.keeps if given else [] if saved else [0.1, 0.3, 0.5]) if k in choices.SHARES],
+        format_func=lambda k: f"{100 * k:.4g} %",
+        placeholder="each subset's own share",
+        key="verify_keeps",
+    )
+    options = list(students)
+    use = st.selectbox(
+        "Student",
+        options,
+        index=options.index(given.use) if given else options.index("head"),
+        format_func=lambda s: students[s].card.title,
+        key="verify_student",
+    )
+    method = students[use]
+    st.caption(theme.plain(method.summary))
+    seeds = st.slider(
+        "Seeds", 1, 10, given.seeds if given else 3, key="verify_seeds", help="Trainings per method and share."
+    )
+    with st.expander("Parameters of the student"):
+        params = form(method, given.params if given and given.use == use else {}, key="verify")
+    if params is not None:
+        wanted = Verify(use=use, seeds=seeds, keeps=sorted(keeps), params=params)
+        _start(project, choices.subsets(saved, methods, keeps), wanted)
+
+
+def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
+    if not prunes:
+        st.caption("Choose at least one method, or save a subset on the Prune page.")
+        return
+    total = len(trials(prunes, wanted))
+    same = project.recipe.verify == wanted and project.recipe.prune == prunes
+    left = total - len(summary.finished(project.verified())) if same else total
+    shares = len({k for p in prunes for k in (wanted.keeps or [p.keep])})
+    words = f"{_counted(len(prunes), 'subset')} at {_counted(shares, 'share')}, random beside each, and everything"
+    st.caption(f"{words}; {_counted(wanted.seeds, 'seed')} each: {total} trainings. What is done already is kept.")
+    if wanted.seeds < 3:
+        st.caption(":orange[Fewer than 3 seeds say little: the spread is part of the answer.]")
+    if steps := wanted.params.get("steps"):
+        st.caption(f"Every training takes {steps:,} steps, whatever the subset's size.")
+    busy = project.jobs.current() is not None
+    word = (
+        "All are trained" if left <= 0 else f"Train {total} students" if left == total else f"Train the {left} missing"
+    )
+    if st.button(word, type="primary", width="stretch", key="verify_run", disabled=busy or left <= 0):
+        project.save(verify=wanted, prune=prunes)
+        # What a relabelled item changed is renewed on the way: the page shows trials beside the analysis they know.
+        project.start("Verify", [*(analysis() if project.stale else ()), "verify"])
+        st.rerun()
+
+
+# -- what came out -------------------------------------------------------------------------------------------
+
+
+def _result(project: Project) -> None:
+    runs = project.verified() if project.recipe.verify else []
+    if not runs:
+        text = "Accuracy on the test split against the share kept will stand here, random and full beside every method."
+        theme.empty_state("show_chart", "No student has been trained yet", text, key="verify_none")
+        return
+    for line in summary.failures(runs):
+        st.warning(theme.plain(line), icon=":material/error:")
+    runs = summary.finished(runs)
+    if not runs:
+        return
+    view = st.segmented_control(
+        "View", ["Result", *views.VIEWS], default="Result", required=True, key="verify_view",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if view != "Result":
+        views.VIEWS[view](project, runs, theme.is_dark())
+        return
+    made = summary.cells(runs)
+    tolerance = st.segmented_control(
+        "Enough means within", [0.005, 0.01, 0.02, 0.05], default=0.01, required=True,
+        format_func=lambda t: f"{100 * t:g} point{'s' * (t != 0.01)}", key="verify_tolerance",
+    )  # fmt: skip
+    _words(made, tolerance)
+    figure = accuracy_figure(runs, dark=theme.is_dark(), height=400)
+    st.plotly_chart(figure, key="verify_chart", config=charts.picture("verify"))
+    tested = f"{runs[0]['test_rows']:,} test items · student {runs[0]['student']} · {_length(project.recipe.verify)}"
+    st.caption(f"Mean and standard deviation over the seeds, on {theme.plain(tested)}.")
+    st.dataframe(_table(made), hide_index=True, key="verify_table", width="stretch")
+    csv = as_csv(pd.DataFrame(runs).drop(columns="failed"))
+    buttons = st.container(horizontal=True)
+    buttons.download_button("Every training as csv", csv, "verify.csv", "text/csv", key="verify_csv", on_click="ignore")
+    if buttons.button("Export a subset", key="verify_export", icon=":material/ios_share:"):
+        st.switch_page("pages/export.py")
+
+
+def _words(made: list[summary.Cell], tolerance: float) -> None:
+    best = summary.enough(made, tolerance)
+    full = next((c for c in made if c.method == FULL), None)
+    if best and full:
+        gap = 100 * (best.mean - full.mean)
+        st.success(
+            f"**{theme.plain(best.method)} at {100 * best.keep:.4g} % is enough**: {100 * best.mean:.1f} ± "
+            f"{100 * best.sd:.1f} %, {abs(gap):.1f} points {'above' if gap >= 0 else 'below'} training on everything "
+            f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
+            icon=":material/check_circle:",
+        )
+    elif full:
+        st.warning(
+            f"No subset comes within {100 * tolerance:g} point{'s' * (tolerance != 0.01)} of training on everything "
+            f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
+            icon=":material/info:",
+        )
+    lines = []
+    for share in summary.by_share(made):
+        words = theme.plain(share.words())
+        lines.append(words if share.best.better or share.best.gain is None else f":orange[{words}]")
+        if weak := [name for name in share.weak if name != share.best.method]:
+            names = theme.plain(", ".join(weak))
+            lines.append(f":orange[Not proven better than random at {100 * share.keep:.4g} %: {names}]")
+    st.markdown("  \n".join(lines))
+    if words := summary.how_tested(made):
+        st.caption(theme.plain(words))
+
+
+def _table(made: list[summary.Cell]) -> pd.DataFrame:
+    order = {FULL: 2, RANDOM: 1}
+    rows = sorted(made, key=lambda c: (c.keep, order.get(c.method, 0), c.method))
+    table = {
+        "method": [theme.literal(c.method) for c in rows],
+        "kept": [f"{100 * c.keep:.4g} %" for c in rows],
+        "accuracy": [f"{100 * c.mean:.2f} ± {100 * c.sd:.2f}" for c in rows],
+        "against random": ["" if c.gain is None else f"{100 * c.gain:+.2f} ± {100 * c.gain_sd:.2f}" for c in rows],
+        "worst class": [f"{100 * c.worst_class:.1f}" for c in rows],
+        "wrong labels kept": ["" if c.mislabels_kept is None else f"{c.mislabels_kept:.0%}" for c in rows],
+        "seeds": [c.seeds for c in rows],
+        "student passes": [f"{c.passes:,.0f}" for c in rows],
+        "choosing": [f"{c.select_seconds:.2f} s" for c in rows],
+        "training": [f"{c.seconds:.2f} s" for c in rows],
+    }
+    if all(c.mislabels_kept is None for c in rows):
+        del table["wrong labels kept"]
+    return pd.DataFrame(table)
+
+
+def _length(verify: Verify) -> str:
+    """What all trainings have in common; the two ways answer different questions."""
+    if steps := verify.params.get("steps"):
+        return f"{steps:,} steps for every subset, as much computing as for everything"
+    if epochs := verify.params.get("epochs"):
+        return f"{epochs} epochs of each subset, so that small ones take less computing"
+    return "the student's own length of training"
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+if __name__ == "__main__":  # as a page of the installed app
+    main()

@@ -1,0 +1,82 @@
+"""What every pruner shares: the budget, balance, pinned rows, and rows that flags leave out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from curation.data.decisions import EffectiveDecisions
+from curation.data.items import make_items
+from curation.data.view import View
+from curation.data.workspace import Workspace
+from curation.engine import registry
+from curation.engine.plan import Step
+from curation.engine.results_reader import ResultReader
+from curation.engine.stages.prune import apply_budget, per_class_selection, prefix_of
+from curation.maths.similarity.exact import nearest
+
+
+def test_tens_of_thousands_of_rows_left_out_each_keep_their_reason(tmp_path):
+    """Counted in passes over the rows: one for each row left out would take minutes."""
+    n, pinned = 60_000, 7
+    space = Workspace(tmp_path)
+    items = make_items(ids=[f"i{row}" for row in range(n)], labels=["a", "b"] * (n // 2), splits=["train"] * n)
+    twin_of = np.where(np.arange(n) % 2 == 1, np.arange(n) - 1, -1)  # every odd row is the copy of the one before it
+    for key, arrays in {
+        "twins": {"flagged": twin_of >= 0, "duplicate_of": twin_of},
+        "odd": {"flagged": np.arange(n) % 3 == 0},
+    }.items():
+        folder = space.path("flag", key)
+        folder.mkdir(parents=True)
+        for name, array in {"rows": np.arange(n), **arrays}.items():
+            np.save(folder / f"{name}.npy", array)
+    store = ResultReader(space, "none", EffectiveDecisions(pinned={f"i{pinned}": ""}), items)
+    extra = {"keep": 0.25, "balance": True, "without": ["twins", "odd"]}
+    inputs = {"flag:twins": "twins", "flag:odd": "odd"}
+    step = Step("prune", "x", registry.get("pruners", "random"), {}, 0, inputs, extra)
+
+    chosen = apply_budget(step, store, lambda view, wanted, **_: np.arange(wanted))
+    taken = chosen.rows[chosen.selection.rows]
+    assert len(taken) == n // 4
+    assert taken[0] == pinned
+    assert not set(taken.tolist()) & set(chosen.left_out)
+    assert set(chosen.left_out) == {row for row in range(n) if row % 2 == 1 or row % 3 == 0} - {pinned}
+    assert chosen.left_out[5] == "duplicate of i4"
+    assert chosen.left_out[9] == "left out: flagged by odd"  # the last flag has the last word
+    assert chosen.left_out[6] == "left out: flagged by odd"
+
+
+def asked(name: str, **params):
+    """A pruner as the runner calls it."""
+    return partial(registry.get("pruners", name).call, **params)
+
+
+def test_classes_of_equal_size_are_drawn_independently_of_each_other():
+    labels = np.repeat(np.arange(10), 100)
+    places = []
+    for seed in range(40):
+        picked, _ = per_class_selection(View.of(labels=labels), labels, 200, asked("random"), seed)
+        assert np.bincount(labels[picked]).tolist() == [20] * 10
+        places.append(np.bincount(picked % 100, minlength=100))
+    # 10 classes each draw every place with chance .2: 2 of them on average, with a variance of 10 * .2 * .8.
+    assert np.var(places) == pytest.approx(1.6, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["random", "by_score", "k_center", "density", "d2"])
+def test_every_balanced_subset_of_a_nested_pruner_is_the_beginning_of_each_larger_one(name):
+    """Also where largest remainders would take a row away from a class as the budget grows (6 : 6 : 2)."""
+    labels = np.repeat([0, 1, 2], [18, 18, 6])
+    x = np.random.default_rng(0).normal(size=(42, 3)).astype(np.float32) + labels[:, None]
+    view = View.of(labels=labels, embeddings=x, neighbours=nearest(x, 20), scores={"aum": x[:, 0]})
+    params = registry.get("pruners", name).validated({}, name)
+
+    def taken(budget: int, select) -> list[int]:
+        return per_class_selection(view, labels, budget, select, seed=3)[0].tolist()
+
+    for larger in range(2, 43):
+        order = np.array(taken(larger, asked(name, **params)))
+        for smaller in range(1, larger, 3):
+            assert taken(smaller, asked(name, **params)) == taken(smaller, prefix_of(order, 42))
+            assert set(taken(smaller, asked(name, **params))) <= set(order.tolist())
