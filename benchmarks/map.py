@@ -72,7 +72,9 @@ def main() -> None:
         page = Path(folder) / "page.py"
         page.write_text(PAGE, "utf-8")
         (page.parent / ".streamlit").mkdir()
-        (page.parent / ".streamlit/config.toml").write_text((ROOT / ".streamlit/config.toml").read_text("utf-8"), "utf-8")
+        (page.parent / ".streamlit/config.toml").write_text(
+            (ROOT / ".streamlit/config.toml").read_text("utf-8"), "utf-8"
+        )
         with app(page) as url:
             for n in given.points:
                 drawn, frame = drawing(browser, url, n)

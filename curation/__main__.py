@@ -32,7 +32,7 @@ out, err = Console(), Console(stderr=True)
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a TOML file; see docs/recipe.md.")]
 WorkspacePath = Annotated[
     Path | None,
-    typer.Option("--workspace", "-w", help="Folder results are kept in; by default workspaces/<name of the recipe>."),
+    typer.Option("--workspace", "-w", help="Folder for the results; by default workspaces/<name of the recipe>."),
 ]
 Stage = Annotated[
     str | None,
@@ -41,7 +41,7 @@ Stage = Annotated[
 Targets = Annotated[
     list[str] | None,
     typer.Option("--target", "-t", metavar="TARGET", help="Compute only this and what it needs; may be repeated. "
-                 "A stage, or one of its sections: prune:half, flag:consensus, export:0."),
+                 "A stage, or one of its sections, such as prune:half, flag:consensus, export:0."),
 ]  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def run(
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "auto",
     until: Stage = None,
     target: Targets = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object last on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, on stdout.")] = False,
 ) -> None:
     """Run a recipe: compute what is missing, write the exports. A second run does no work."""
     from curation.engine.recipe import load_recipe
@@ -102,7 +102,7 @@ def methods(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="sources, encoders, scores, ...")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List the methods there are, with what each is good for and blind to."""
+    """List all methods: what each is good for and what it is blind to."""
     from curation.engine import registry
     from curation.errors import nearest
 

@@ -43,7 +43,7 @@ def app(
 
 
 def quickstart(port: Port = None) -> None:
-    """Open the sample in the browser: 1,797 handwritten digits, some with a wrong label, and analyse it."""
+    """Open the sample in the browser and analyse it: 1,797 handwritten digits, some with wrong labels."""
     _check()
     from curation.ui.start.opening import open_sample
 

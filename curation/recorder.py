@@ -41,7 +41,7 @@ class Recorder:
     """
 
     def __init__(self, n: int, classes: int, path: Path | str):
-        self.path, self._shape = Path(path), (n, classes)
+        self.path, self._shape = Path(path).expanduser(), (n, classes)
         self.path.mkdir(parents=True, exist_ok=True)
         known = np.load(self.path / "ids.npy") if (self.path / "ids.npy").exists() else []
         self._row = {str(id_): row for row, id_ in enumerate(known)}

@@ -107,7 +107,13 @@ def view(needs: tuple[str, ...] | None = None, scores: tuple[str, ...] = ("aum",
     for is the two-line one of this file."""
     table = {name: np.random.default_rng(i).normal(size=N) for i, name in enumerate(scores)}
     given = arrays() | changed
-    return View.of(needs=needs, scores=table, students=defaultdict(lambda: student), classes=[str(c) for c in range(CLASSES)], **given)
+    return View.of(
+        needs=needs,
+        scores=table,
+        students=defaultdict(lambda: student),
+        classes=[str(c) for c in range(CLASSES)],
+        **given,
+    )
 
 
 def neighbours(x: np.ndarray, k: int) -> Neighbours:

@@ -8,14 +8,34 @@ from curation.errors import InputError
 
 
 def budget(keep: float, n: int) -> int:
-    """round(keep * n), at least 1. `keep` is the share KEPT.
+    """How many of n rows are kept, at least 1 and at most all. `keep` is the share KEPT, or above 1 a number of rows.
 
-    >>> budget(0.3, 10), budget(0.001, 10)
-    (3, 1)
+    >>> budget(0.3, 10), budget(0.001, 10), budget(1, 10), budget(4, 10), budget(500, 10)
+    (3, 1, 10, 4, 10)
     """
     if n == 0:
         raise InputError("there are no rows to choose from: every train row was dropped or could not be read")
-    return min(max(round(keep * n), 1), n)
+    return min(max(round(keep * n) if keep <= 1 else int(keep), 1), n)
+
+
+def checked_keep(keep: float) -> float:
+    """A `keep` that means something, or ValueError.
+
+    >>> checked_keep(0.3), checked_keep(500)
+    (0.3, 500)
+    """
+    if keep <= 0 or (keep > 1 and keep != int(keep)):
+        raise ValueError("expected the share kept, above 0 and up to 1, or a whole number of rows from 2 on")
+    return keep
+
+
+def keep_words(keep: float) -> str:
+    """A `keep` as people read it.
+
+    >>> keep_words(0.3), keep_words(0.125), keep_words(5000)
+    ('30 %', '12.5 %', '5,000 items')
+    """
+    return f"{100 * keep:.4g} %" if keep <= 1 else f"{int(keep):,} items"
 
 
 def quotas(counts: np.ndarray, total: int, capacity: np.ndarray | None = None) -> np.ndarray:

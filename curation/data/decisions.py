@@ -9,7 +9,8 @@ actions: relabel (value = the right label)   confirm (the given label is right) 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,26 @@ class EffectiveDecisions:
 
     def decided(self, id_: str) -> bool:
         return id_ in self.labels or id_ in self.dropped or id_ in self.confirmed or id_ in self.pinned
+
+
+def checked_value(action: str, value: object) -> str | None:
+    """What a decision says beside its action: for a relabel the new label, trimmed as labels are. Raises InputError.
+
+    >>> checked_value("relabel", " dog "), checked_value("drop", None)
+    ('dog', None)
+    """
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"value = {value!r}: expected a text; put it between quotes")
+    label = unicodedata.normalize("NFC", value or "").strip()
+    if action == "relabel" and not label:
+        raise InputError("a relabel needs the new label; the name given is empty")
+    return label or None
+
+
+def unknown(effective: EffectiveDecisions, known: Mapping[str, int]) -> list[str]:
+    """Ids that were decided about and are not among `known`: their decisions change nothing."""
+    decided = (effective.labels, effective.dropped, effective.pinned, effective.confirmed, effective.queued)
+    return sorted({id_ for part in decided for id_ in part if id_ not in known})
 
 
 def fold(decisions: Iterable[Decision]) -> EffectiveDecisions:
@@ -90,8 +111,7 @@ class DecisionLog:
         if action not in get_args(Action):
             raise InputError(f"unknown action {action!r}; expected one of: {', '.join(get_args(Action))}")
         values = [value] * len(ids) if value is None or isinstance(value, str) else list(value)
-        if action == "relabel" and not all((v or "").strip() for v in values):
-            raise InputError("a relabel needs the new label; the name given is empty")
+        values = [checked_value(action, v) for v in values]
         return self._append([(id_, action, v, why) for id_, v in zip(ids, values, strict=True)])
 
     def undo(self) -> list[Decision]:

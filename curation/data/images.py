@@ -10,11 +10,12 @@ import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from curation.data.greys import Held, Scales, held_by, kind_of, scaled, scales_of
 from curation.errors import SourceError
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -46,22 +47,32 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module="PIL")  # oddities in metadata: the pixels are what counts
 
 
-def open_image(source: Path | bytes | BinaryIO, *, at_least: int | None = None) -> Image.Image:
-    """Decode a whole image to upright 8-bit RGB; transparency is laid on white, 16-bit greys are scaled.
+def open_image(
+    source: Path | bytes | BinaryIO, *, at_least: int | None = None, greys: Scales | None = None
+) -> Image.Image:
+    """Decode a whole image to upright 8-bit RGB; transparency is laid on white, greys of more than 8 bits are scaled.
 
     at_least: a JPEG may come at a half, quarter or eighth of its size, with both sides at least this long; several
-    times faster, for thumbnails.
+    times faster, for thumbnails. greys: what to scale them by, that of the set; by default what the image itself holds.
     Raises SourceError with the reason in words: not an image, truncated, too large.
     """
     with _opened(source) as image:
         if at_least is not None:
             image.draft(None, (at_least, at_least))
         image.load()
-        return _to_rgb(_upright(image))
+        return _to_rgb(_upright(image), greys)
 
 
-def measure(source: Path | bytes | BinaryIO) -> tuple[int, int]:
-    """(width, height) of the upright image, after making sure that `open_image` will succeed on it.
+class Measured(NamedTuple):
+    """Of an upright image. held: the values of a grey image of more than 8 bits; None for others."""
+
+    width: int
+    height: int
+    held: Held | None = None
+
+
+def measure(source: Path | bytes | BinaryIO) -> Measured:
+    """Size and depth of the upright image, after making sure that `open_image` will succeed on it.
 
     All of the data is decoded, so a truncated file is found; a large JPEG is decoded at an eighth of its size,
     which reads the same bytes in a fraction of the time. Raises SourceError as `open_image` does.
@@ -75,7 +86,7 @@ def measure(source: Path | bytes | BinaryIO) -> tuple[int, int]:
         if _turn(image) in QUARTERS:
             size = size[::-1]
         _to_rgb(image.crop((0, 0, 1, 1)))
-        return size
+        return Measured(*size, held_by(image))
 
 
 def suffix_of(data: bytes) -> str:
@@ -129,12 +140,11 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        grey = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-        # "I" holds 16-bit PNGs; other depths have no fixed scale, so they are stretched to their own range.
-        scale = 65535.0 if image.mode != "F" and grey.max(initial=0) <= 65535 else max(float(grey.max()), 1e-9)
-        return Image.fromarray((np.clip(grey / scale, 0, 1) * 255).astype(np.uint8)).convert("RGB")
+def _to_rgb(image: Image.Image, greys: Scales | None = None) -> Image.Image:
+    if (held := None if greys and kind_of(image) in greys else held_by(image)) is not None:
+        greys = scales_of([held])
+    if kind_of(image) is not None:
+        return scaled(image, greys).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))

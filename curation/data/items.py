@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curation.data.greys import Scales
+from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
 from curation.data.safe_open import open_inside
@@ -63,6 +65,7 @@ class Items:
     root: the folder `path` is relative to, when items are files.
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
+    greys: what grey images of more than 8 bits are scaled by; see `data/greys.py`.
     notes: sentences a person should read about how the data was read.
     """
 
@@ -71,6 +74,7 @@ class Items:
     root: Path | None = None
     images: np.ndarray | None = None
     features: np.ndarray | None = None
+    greys: Scales = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
@@ -137,7 +141,7 @@ class Items:
         if self.images is not None:
             return from_array(self.images[row])
         with self.open(row) as handle:
-            return open_image(handle, at_least=at_least)
+            return open_image(handle, at_least=at_least, greys=self.greys)
 
     def open(self, row: int) -> BinaryIO:
         """The file of an item that passed its examination. Raises SourceError where it did not, or lies outside."""
@@ -156,7 +160,7 @@ class Items:
         if self.root is not None:  # kept relative when inside, so that a workspace can be moved
             inside = self.root.is_relative_to(folder)
             root = self.root.relative_to(folder).as_posix() if inside else str(self.root.resolve())
-        about = {"classes": self.classes, "root": root, "notes": self.notes}
+        about = {"classes": self.classes, "root": root, "notes": self.notes, "greys": self.greys}
         table = self.table.select(SCHEMA.names).cast(SCHEMA)
         pq.write_table(table.replace_schema_metadata({"winnow": json.dumps(about)}), folder / "items.parquet")
         for name, array in (("images", self.images), ("features", self.features)):
@@ -177,7 +181,8 @@ class Items:
         }
         root = None if about["root"] is None else folder / about["root"]
         table = table.select(IN_MEMORY.names).unify_dictionaries()
-        return cls(table, tuple(about["classes"]), root=root, notes=tuple(about["notes"]), **arrays)
+        greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
+        return cls(table, tuple(about["classes"]), root=root, greys=greys, notes=tuple(about["notes"]), **arrays)
 
     # ------------------------------------------------------------------------------------------------------
 
@@ -217,7 +222,7 @@ def make_items(
     """Build Items from columns; the one place that checks what every source must deliver.
 
     classes: all names in order; by default the labels seen on usable rows, in natural order.
-    where: root, images, features, notes, handed to `Items`.
+    where: root, images, features, greys, notes, handed to `Items`.
     Raises SourceError on repeated ids, an unknown split, or not a single usable row.
     """
     n = len(ids)
@@ -243,6 +248,7 @@ def make_items(
         notes.append(f"Every labelled item has the label {min(used)!r}: nothing can be trained on a single class.")
     if groups is not None:
         notes.append(grouped_note(groups))
+    notes += greys_said(where.get("greys", {}))
     given = {
         "id": ids,
         "path": paths,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -40,7 +41,7 @@ class Workspace:
     """
 
     def __init__(self, folder: Path | str, *, make: bool = True):
-        self.folder = Path(folder)
+        self.folder = Path(os.path.expanduser(folder))  # noqa: PTH111 - of an unknown user it stays as it is
         about = self.folder / "winnow.json"
         if not make:
             self.check()
@@ -94,10 +95,10 @@ class Workspace:
         path = self.folder / "failed" / f"{key}.txt"
         return path.read_text().strip() if path.exists() else None
 
-    def cards(self) -> Iterator[dict[str, Any]]:
-        """The cards of every finished result, by stage and time of creation; each with its `key`."""
-        for stage in sorted(p for p in self.folder.glob("[!.]*") if p.is_dir()):
-            found = [json.loads(c.read_text()) | {"key": c.parent.name} for c in stage.glob("[!.]*/card.json")]
+    def cards(self, stage: str = "[!.]*") -> Iterator[dict[str, Any]]:
+        """The cards of every finished result (of one stage), by stage and time of creation; each with its `key`."""
+        for folder in sorted(p for p in self.folder.glob(stage) if p.is_dir()):
+            found = [json.loads(c.read_text()) | {"key": c.parent.name} for c in folder.glob("[!.]*/card.json")]
             yield from sorted(found, key=lambda card: card["created"])
 
     @contextlib.contextmanager

@@ -119,5 +119,5 @@ def _costs_of(path: Path, ids: np.ndarray) -> np.ndarray:
             try:
                 found[as_label(id_)] = float(cost)
             except (TypeError, ValueError):
-                raise InputError(f"[grow] cost = {str(path)!r}: {cost!r}, of item {id_!r}, is no number") from None
+                raise InputError(f"[grow] cost = {str(path)!r}: {cost!r}, of item {id_!r}, is not a number") from None
     return np.array([found.get(id_, np.nan) for id_ in ids], np.float64)

@@ -8,6 +8,7 @@ current directory.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -17,11 +18,11 @@ from typing import Any, get_args
 import pydantic
 import tomli_w
 
-from curation.data.decisions import Action, Decision
+from curation.data.decisions import Action, Decision, checked_value
 from curation.data.writing.atomic import TURNING
 from curation.engine import registry
 from curation.engine.stage import Named, Section, Stage, declared
-from curation.errors import RecipeError, nearest
+from curation.errors import InputError, RecipeError, nearest
 
 
 class Recipe(pydantic.BaseModel):
@@ -56,7 +57,7 @@ _TURNING = re.compile(f"[{TURNING}]")  # tomli_w spells out control characters i
 
 def load_recipe(path: Path | str) -> Recipe:
     """Read and check a recipe file. Raises RecipeError."""
-    path = Path(path)
+    path = Path(os.path.expanduser(path))  # noqa: PTH111 - of an unknown user it stays as it is
     try:
         text = path.read_bytes().decode()
     except OSError as error:
@@ -101,13 +102,13 @@ def check_names(recipe: Recipe) -> None:
 
 def _one(raw: Any, stage: Stage) -> Section | None:
     if isinstance(raw, list):
-        raise RecipeError(f"recipe: write {stage.where}, it stands once")
+        raise RecipeError(f"recipe: write {stage.where}, a section that can appear only once")
     return None if raw is None else _section(raw, stage, stage.where)
 
 
 def _list(raw: Any, stage: Stage) -> list[Section]:
     if raw is not None and not isinstance(raw, list):
-        raise RecipeError(f"recipe: write {stage.where}, it may stand several times")
+        raise RecipeError(f"recipe: write {stage.where}, a section that can appear several times")
     return [_section(part, stage, stage.where) for part in raw or ()]
 
 
@@ -160,7 +161,14 @@ def _decisions(raw: Any) -> list[Decision]:
             raise RecipeError(f"[[decision]]: expected id, action and perhaps value and why, got {part!r}")
         if part["action"] not in actions:
             raise RecipeError(f"[[decision]]: action = {part['action']!r}; {nearest(str(part['action']), actions)}")
-        found.append(Decision(str(part["id"]), part["action"], part.get("value"), part.get("why", "")))
+        id_, why = part["id"], part.get("why", "")
+        if not isinstance(id_, str) or not isinstance(why, str):
+            raise RecipeError(f"[[decision]]: id = {id_!r}, why = {why!r}: expected texts; put them between quotes")
+        try:
+            value = checked_value(part["action"], part.get("value"))
+        except InputError as error:
+            raise RecipeError(f"[[decision]] on {id_!r}: {error}") from None
+        found.append(Decision(id_, part["action"], value, why))
     return found
 
 

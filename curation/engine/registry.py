@@ -15,6 +15,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -86,9 +87,11 @@ class Method:
                 hint = nearest(name, known) if known else "it takes none"
                 raise RecipeError(f"{where}: {self.id} has no parameter {name!r}; {hint}")
         try:
-            return self.params.model_validate(dict(given)).model_dump()
+            found = self.params.model_validate(dict(given)).model_dump()
         except pydantic.ValidationError as error:
             raise RecipeError(f"{where}: {explain(error)}") from None
+        paths = {name: at_home(value, f"{where}: {name}") for name, value in found.items() if isinstance(value, Path)}
+        return {**found, **paths}
 
     def missing(self) -> list[str]:
         """Packages the card requires that are not installed, as pip knows them."""
@@ -117,6 +120,14 @@ class Method:
         except UnavailableError as error:
             return str(error)
         return None
+
+
+def at_home(path: Path, where: str) -> Path:
+    """A path with ~ for the home folder spelt out. Raises RecipeError."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise RecipeError(f"{where} = {str(path)!r}: no such home folder; write the path in full") from None
 
 
 def explain(error: pydantic.ValidationError) -> str:

@@ -148,12 +148,12 @@ class ResultReader:
 
     def _images(self, rows: np.ndarray) -> Images:
         if not self.items.has_images:
-            raise InputError("this source brings features only, no images: use an encoder or student without images")
+            raise InputError("this source has features only: use an encoder or student that needs no images")
         return Images(self.items, rows)
 
     def _features(self, rows: np.ndarray) -> np.ndarray:
         if self.items.features is None:
-            raise InputError("this source brings no features of its own: choose an encoder that computes them")
+            raise InputError("this source has no features of its own: choose an encoder that computes them")
         return np.asarray(self.items.features[rows])
 
     def _embeddings(self, key: str, rows: np.ndarray) -> np.ndarray:
@@ -163,7 +163,9 @@ class ResultReader:
     def _class_embeddings(self, key: str) -> np.ndarray:
         found = results.load(self.folder("encode", key), "class_embeddings")
         if found is None:
-            raise InputError("this encoder sees no text, so class names cannot be compared with images; use open_clip")
+            raise InputError(
+                "this encoder cannot read text, so class names cannot be compared with images; use open_clip"
+            )
         added = len(self.classes) - len(found)  # classes a person added after encoding: unlike everything
         return np.pad(np.asarray(found, np.float32), ((0, added), (0, 0)))
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.decisions import DecisionLog, fold
+from curation.data.decisions import DecisionLog, EffectiveDecisions, fold, unknown
 from curation.data.items import TRAIN, unlabelled_ids
 from curation.data.workspace import Workspace, write_text
 from curation.engine import registry
@@ -28,7 +28,7 @@ from curation.engine.plan import Plan, Step, fingerprint, plan
 from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import analysis, stages
-from curation.errors import InputError, StepError, WinnowError, WorkspaceError, in_words
+from curation.errors import InputError, StepError, WinnowError, WorkspaceError, in_words, nearest
 
 log = logging.getLogger("winnow")
 
@@ -192,7 +192,8 @@ class _Runner:
         self.on_progress(Progress(number, len(self.plan.steps), step.label, message=message))
 
     def _outcome(self, cached: list[bool]) -> Outcome:
-        outcome = Outcome(self.workspace.folder, notes=[*self.store.items.notes], failed=list(self.failed.values()))
+        notes = [*self.store.items.notes, *_ignored(self.plan.effective, self.store)]
+        outcome = Outcome(self.workspace.folder, notes=notes, failed=list(self.failed.values()))
         for step, was_there in zip(self.plan.steps, cached, strict=True):
             if step.key not in self.failed:
                 line = {"stage": step.stage, "use": step.method.id, "key": step.key, "cached": was_there}
@@ -210,7 +211,10 @@ class _Runner:
 
 
 def _preflight(the_plan: Plan) -> None:
-    """Raise UnavailableError for the first missing step that cannot run here, before any work."""
+    """Raise InputError for the first step that something stands in the way of, before any work."""
+    for step in the_plan.steps:
+        if (preflight := stages()[step.stage].preflight) is not None:
+            preflight(step, the_plan.workspace)
     checked = set()
     for step in the_plan.missing():
         for method, params in [(step.method, step.params)] + [
@@ -243,6 +247,15 @@ def _check(the_plan: Plan, store: ResultReader) -> None:
     for stage in stages().values():
         if stage.check and the_plan.of(stage.name):
             stage.check(store)
+
+
+def _ignored(effective: EffectiveDecisions, store: ResultReader) -> list[str]:
+    """A note on decisions about items that are not there."""
+    if not (ids := unknown(effective, store.items.row_of)):
+        return []
+    hint = nearest(ids[0], store.items.row_of)
+    more = f" and {len(ids) - 1:,} more" if len(ids) > 1 else ""
+    return [f"Decisions on {ids[0]!r}{more} change nothing: the data has no such items; {hint}."]
 
 
 class _log_file:

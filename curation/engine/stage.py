@@ -6,6 +6,7 @@ A stage file has a docstring, a `STAGE` and functions by these names. The first 
     compute(step, store, call, folder)  write the step's arrays into folder; returns what goes on its card
     result(name, ask, ...)              plan one result that steps of other stages read; returns its key
     validate(section, recipe)           raise RecipeError where a section refers to what the recipe does not have
+    preflight(step, workspace)          raise InputError for what stands in a step's way, before any work
     check(store)                        raise InputError for what is known once the items are read
     finished(step, workspace)           whether a result that is there is whole; by default it is
     restore(step, store, call)          make a result whole that is there and not finished
@@ -34,7 +35,7 @@ from pydantic import Field
 from curation.errors import RecipeError, WinnowError, nearest
 
 PACKAGE = "curation.engine.stages"
-FUNCTIONS = ("steps", "compute", "result", "validate", "check", "finished", "restore", "rows", "table")
+FUNCTIONS = ("steps", "compute", "result", "validate", "preflight", "check", "finished", "restore", "rows", "table")
 
 
 class Section(pydantic.BaseModel):
@@ -94,6 +95,7 @@ class Stage:
     compute: Callable | None = None
     result: Callable | None = None
     validate: Callable | None = None
+    preflight: Callable | None = None
     check: Callable | None = None
     finished: Callable | None = None
     restore: Callable | None = None

@@ -1,4 +1,4 @@
-"""Winnow's app as the package brings it: what `winnow app` serves, with the settings in .streamlit/ beside it."""
+"""Winnow's app in the installed package: what `winnow app` serves, with the settings in .streamlit/ beside it."""
 
 import streamlit as st
 

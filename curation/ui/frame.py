@@ -53,7 +53,7 @@ def frame() -> None:
         who = access.visitor()
     except AccessError as error:
         st.navigation(pages, position="hidden")
-        _door(error)
+        _login(error)
         return
     page = st.navigation({"Curate": pages[:-1], "Reference": pages[-1:]})
     try:
@@ -67,10 +67,10 @@ def frame() -> None:
             job_strip(project)
         page.run()
     except (WinnowError, OSError, sqlite3.Error) as error:
-        said(error)
+        show_error(error)
 
 
-def said(error: Exception) -> bool:
+def show_error(error: Exception) -> bool:
     """Show an error of a page, a fragment or a click as one sentence.
 
     Returns False for unexpected errors (bugs), which Streamlit then shows by their type.
@@ -95,7 +95,7 @@ def _about_the_disk(error: Exception) -> str:
     return f"could not read or write{where}: {reason}; finished results are kept"
 
 
-def _door(error: AccessError) -> None:
+def _login(error: AccessError) -> None:
     """The page of somebody who is not logged in. It reads no project."""
     theme.header("Winnow", "Log in to see your projects.")
     if not st.user.get("is_logged_in"):

@@ -1,4 +1,4 @@
-"""How the app is served: its own routes, who is let in, what is said of an error. Both files `app.py` stand on it."""
+"""How the app is served: its routes, who is let in, and how errors are shown. Both files `app.py` use it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from curation.ui.frame import said
+from curation.ui.frame import show_error
 from curation.ui.map import card
 from curation.ui.server.access import Guard
 from curation.ui.server.routes import prefix, routes
@@ -25,4 +25,4 @@ def settings() -> dict[str, Any]:
     # a link or a reload that leads straight to a page would run that page alone, without the frame.
     PagesManager.uses_pages_directory = False
     guard = Middleware(Guard, base=prefix())
-    return {"routes": [*routes(), *card.routes()], "middleware": [guard], "on_script_error": said}
+    return {"routes": [*routes(), *card.routes()], "middleware": [guard], "on_script_error": show_error}

@@ -45,7 +45,7 @@ def test_the_page_shows_numbers_recipe_and_the_line_that_replays_them(project_ho
     recipe, command = (code.value for code in page.code)
     assert 'use = "random"' in recipe
     target = project_home / "digits" / "exports" / "half"
-    assert command == f"python -m curation run {target}.recipe.toml -w {project_home / 'digits'}"
+    assert command == f"python -m curation run {target}.csv.recipe.toml -w {project_home / 'digits'}"
 
 
 @pytest.mark.parametrize("path", ["/etc/x.csv", "{home}/digits/recipe.toml", ""])
@@ -57,12 +57,13 @@ def test_a_place_that_may_not_be_written_to_is_one_sentence_and_no_button(projec
     assert not [button for button in page.button if button.key == "export"]
 
 
-def test_a_file_of_the_persons_own_is_not_replaced_without_a_word(project_home, app):
+def test_a_file_of_the_persons_own_is_not_replaced(project_home, app):
     own = project_home.parent / "mine.csv"
     own.write_text("id\n")
     page = app("export", project="digits")
     page.text_input("export_path_half_csv").set_value(str(own)).run()
-    assert "will be replaced" in page.warning[0].value
+    assert "mine.csv is there and Winnow did not write it; move it away" in page.error[0].value
+    assert page.button("export").disabled
 
 
 def test_exporting_starts_no_verification_and_keeps_it_in_the_project(project_home, app, monkeypatch):
@@ -101,7 +102,7 @@ def test_the_preview_is_what_is_written_and_the_list_knows_when_it_is_out_of_dat
     assert sum(",true," in row for row in rows[1:]) >= made.tally.kept
     (done,) = export_files.written(project)
     assert done.fresh
-    assert [file.path.name for file in done.files] == ["half.csv", "half.recipe.toml", "half.summary.json"]
+    assert [file.path.name for file in done.files] == ["half.csv", "half.csv.recipe.toml", "half.csv.summary.json"]
     assert done.files[0].link.startswith("/winnow/download/digits/")
     DecisionLog(project.folder).add(["digit-0002"], "drop")
     assert not export_files.written(Project(project.folder))[0].fresh
@@ -113,7 +114,7 @@ def test_everything_that_is_not_dropped_can_be_written_though_there_are_subsets(
     asked = write(project, None)
     tally = export_files.made(project, asked).tally
     assert (tally.kept, tally.pruned, tally.dropped) == (1436, 0, 2)
-    summary = json.loads(asked.path.with_suffix(".summary.json").read_text())
+    summary = json.loads(asked.path.with_name("half.csv.summary.json").read_text())
     assert summary["train"]["kept"] == 1436
     assert export_files.written(project)[0].prune == ""
 

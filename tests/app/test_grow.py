@@ -126,7 +126,7 @@ def test_a_fully_labelled_dataset_is_offered_a_simulation(app, empty_home, start
     run(parse_recipe(recipe), empty_home / "pool", device="cpu", targets=["encode"])
     page = app("grow", project="pool")
     assert not page.exception
-    assert "Every item of this dataset has a label." in said(page)
+    assert "Every item has a label." in said(page)
     press(page, "empty-button")
     assert "There is no curve yet" in said(page)
     press(page, "sim_run")
@@ -154,7 +154,7 @@ def test_the_batch_is_on_the_desk_with_the_models_guess(app, home):
     assert not page.exception
     assert progress(page) == "0 of 12 labelled · 1,388 of all items have no label yet"
     assert labels(page)["grow_accept"].startswith("Accept “")
-    assert "Most alike among the labelled" in said(page)
+    assert "Most similar labelled items" in said(page)
     assert "Blind to redundancy within a batch, and noise." in said(page)
 
 
@@ -169,7 +169,7 @@ def test_every_answer_is_on_the_disk_and_moves_on(app, home):
     assert {d.why for d in DecisionLog(home / "pool").all()} == {"grow"}
     press(page, "skip")
     assert list(decided(home).queued.values()) == ["skipped while growing"]
-    assert progress(page) == "2 of 12 labelled · 1 put aside · 1,385 of all items have no label yet"
+    assert progress(page) == "2 of 12 labelled · 1 skipped · 1,385 items of the dataset have no label yet"
     at = page.session_state["grow:at:pool"]
     assert at != first
     press(page, "undo")
@@ -194,7 +194,7 @@ def test_a_new_class_is_typed_on_the_way_and_has_a_place_from_then_on(app, home)
 def test_arrows_walk_and_an_answer_can_be_replaced(app, home):
     page = press(app("grow", project="pool"), "to_1")
     press(page, "go_previous")
-    assert "another answer replaces it" in said(page)
+    assert "another label replaces it" in said(page)
     press(page, "to_2")
     assert list(decided(home).labels.values()) == ["2"]  # twice or in conflict: the last word counts
 
@@ -277,7 +277,7 @@ def test_no_label_and_a_strategy_that_needs_some_names_those_that_do_not(app, em
     )
     page.selectbox(key="grow_strategy").set_value("random").run()
     page.selectbox(key="grow_candidates").set_value("seals").run()
-    assert "need labels and there are none: take all" in obstacles(page)
+    assert "choose all candidates" in obstacles(page)
     assert "No labelled test items" in said(page)
     assert "40 items are left, fewer than the batch of 50" in said(page)
 
@@ -294,7 +294,7 @@ def test_when_nothing_is_left_it_is_said(app, home):
     waiting = batches.unlabelled(Project(home / "pool").items)
     assert waiting == 1388
     DecisionLog(home / "pool").add(list(ids), "relabel", "1", why="grow")
-    assert "nothing is left to ask" in obstacles(app("grow", project="pool"))
+    assert "nothing left to choose from" in obstacles(app("grow", project="pool"))
 
 
 def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
@@ -469,7 +469,7 @@ def test_keys_label_the_grid_follows_and_the_next_batch_comes(home):
         tiles.nth(5).click()
         tiles.nth(6).click()
         tab.locator(".st-key-grow_bulk_skip button", has_text="Skip 2").click()
-        tab.get_by_text("2 put aside").wait_for()
+        tab.get_by_text("2 skipped").wait_for()
         page.settle()
         first = tiles.nth(3).get_attribute("title")
         tab.locator(".st-key-grow_next button").first.click()

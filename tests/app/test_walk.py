@@ -77,7 +77,7 @@ def test_from_the_sample_to_a_manifest_in_the_browser(tmp_path):
     assert all(r["reason"] for r in rows.values())
     assert str(rows[relabelled.id]["label"]) == relabelled.value
     assert "relabelled by hand" in rows[relabelled.id]["reason"]
-    assert path.with_suffix(".recipe.toml").exists()
+    assert path.with_name(path.name + ".recipe.toml").exists()
 
 
 def part(tab, css: str):

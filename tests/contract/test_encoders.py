@@ -29,9 +29,7 @@ def weights(tmp_path_factory) -> dict:
 
 @pytest.fixture
 def items():
-    return make_items(
-        ids=toy_files.NAMES, labels=toy_files.LABELS, splits=toy_files.SPLITS, images=toy_files.PICTURES
-    )
+    return make_items(ids=toy_files.NAMES, labels=toy_files.LABELS, splits=toy_files.SPLITS, images=toy_files.PICTURES)
 
 
 def encoded(name: str, items, params: dict, folder, *, seed: int = 0, rows=None) -> np.ndarray:

@@ -37,7 +37,7 @@ def manifest(items):
             "kept": KEPT,
             "rank": pa.array([2, None, 1, None, None], pa.int32()),
             "weight": pa.array([1.0 if kept else None for kept in KEPT], pa.float64()),
-            "reason": ["", "=too, \"hard\"", "", "", ""],
+            "reason": ["", '=too, "hard"', "", "", ""],
         }
     )
 

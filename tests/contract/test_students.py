@@ -107,7 +107,9 @@ def test_weights_that_are_all_the_same_change_nothing_and_others_do(name):
     assert STUDENTS[name].card.weights, "verification weighs the rows that craig, gradmatch and bilevel take"
     view = toy.view()
     plain = train(name, view).logits(view)
-    np.testing.assert_allclose(train(name, view.weighted(np.full(toy.N, 5.0))).logits(view), plain, rtol=0.02, atol=0.02)
+    np.testing.assert_allclose(
+        train(name, view.weighted(np.full(toy.N, 5.0))).logits(view), plain, rtol=0.02, atol=0.02
+    )
     leaning = train(name, view.weighted(np.where(view.labels == 0, 20.0, 1.0))).logits(view)
     assert (leaning[:, 0] - leaning.mean(axis=1)).mean() > (plain[:, 0] - plain.mean(axis=1)).mean()
 

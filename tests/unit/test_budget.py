@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.data.budget import budget, quotas
+from curation.data.budget import budget, checked_keep, keep_words, quotas
 from curation.errors import InputError
 
 
@@ -59,3 +59,11 @@ def test_a_budget_is_never_empty():
     assert budget(0.001, 100) == 1
     with pytest.raises(InputError, match="no rows to choose from"):
         budget(0.5, 0)
+
+
+def test_a_number_of_rows_is_kept_as_it_is_and_a_share_of_them_rounded():
+    assert [budget(keep, 40) for keep in (0.5, 1, 1.0, 2, 39, 40, 500)] == [20, 40, 40, 2, 39, 40, 40]
+    assert [keep_words(keep) for keep in (0.5, 1, 2, 5000)] == ["50 %", "100 %", "2 items", "5,000 items"]
+    for wrong in (0, -1, 1.5, 2.0001):
+        with pytest.raises(ValueError, match="a whole number of rows from 2 on"):
+            checked_keep(wrong)

@@ -299,7 +299,7 @@ def test_a_pool_smaller_than_the_batch_is_asked_for_as_a_whole_and_then_nothing_
     run(made, space.folder)
     ids, card = asked(made, space)
     assert ids == []
-    assert card["notes"] == ["every row has a label: nothing is left to ask"]
+    assert card["notes"] == ["every item has a label: there is nothing left to choose from"]
 
 
 @pytest.mark.parametrize(

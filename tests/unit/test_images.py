@@ -55,19 +55,19 @@ def test_an_exif_quarter_turn_is_undone():
     exif = Image.Exif()
     exif[images.ORIENTATION] = 6
     data = encoded(CORNER, "PNG", exif=exif)
-    assert open_image(data).size == measure(data) == (2, 4)
+    assert open_image(data).size == measure(data)[:2] == (2, 4)
     assert open_image(data).getpixel((1, 0)) == (255, 0, 0)
 
 
 def test_a_large_turned_jpeg_is_measured_upright_though_decoded_small():
     exif = Image.Exif()
     exif[images.ORIENTATION] = 8
-    assert measure(encoded(Image.new("RGB", (1201, 800)), "JPEG", exif=exif)) == (800, 1201)
+    assert measure(encoded(Image.new("RGB", (1201, 800)), "JPEG", exif=exif))[:2] == (800, 1201)
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped():
     grey = Image.fromarray(np.array([[0, 32768, 65535]], np.uint16))
-    assert np.asarray(open_image(encoded(grey, "PNG")))[0, :, 0].tolist() == [0, 127, 255]
+    assert np.asarray(open_image(encoded(grey, "PNG")))[0, :, 0].tolist() == [0, 128, 255]
 
 
 def test_transparency_is_laid_on_white_also_in_palettes():
@@ -81,7 +81,7 @@ def test_transparency_is_laid_on_white_also_in_palettes():
 def test_every_mode_becomes_rgb_and_measures_the_same(mode):
     data = encoded(Image.new(mode, (3, 2)), "PNG")
     assert (open_image(data).mode, open_image(data).size) == ("RGB", (3, 2))
-    assert measure(data) == (3, 2)
+    assert measure(data)[:2] == (3, 2)
 
 
 def test_a_float_tiff_with_nan_opens():

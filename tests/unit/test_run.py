@@ -88,7 +88,7 @@ def test_the_recipe_beside_an_export_replays_it_elsewhere_decisions_included(blo
     log.add(["item-010"], "drop", why="blurred")
     log.add(["item-011"], "keep")
     run(recipe, tmp_path / "w")
-    text = (tmp_path / "a" / "m.recipe.toml").read_text().replace(str(tmp_path / "a"), str(tmp_path / "b"))
+    text = (tmp_path / "a" / "m.csv.recipe.toml").read_text().replace(str(tmp_path / "a"), str(tmp_path / "b"))
     (tmp_path / "replay.toml").write_text(text)
     run(load_recipe(tmp_path / "replay.toml"), tmp_path / "elsewhere")
     assert (tmp_path / "b" / "m.csv").read_bytes() == (tmp_path / "a" / "m.csv").read_bytes()
@@ -144,8 +144,8 @@ def test_an_export_whose_recipe_has_changed_since_is_written_once_and_then_cache
         steps = run(recipe, tmp_path / "w").steps
         cached.append([step["cached"] for step in steps if step["stage"] == "export"])
     assert cached == [[False], [True], [True]]
-    assert "[verify]" in (tmp_path / "m.recipe.toml").read_text()
-    (tmp_path / "m.summary.json").write_text("{}")
+    assert "[verify]" in (tmp_path / "m.csv.recipe.toml").read_text()
+    (tmp_path / "m.csv.summary.json").write_text("{}")
     assert [s["cached"] for s in run(recipe, tmp_path / "w").steps if s["stage"] == "export"] == [False]
 
 

@@ -237,3 +237,30 @@ def test_a_row_that_names_a_file_elsewhere_is_refused_and_the_file_not_copied(hu
     with pytest.raises(SourceError, match="which is not part of the data set"):
         hf(str(tmp_path / "set"), tmp_path / "into")
     assert not list((tmp_path / "into").rglob("*.*"))
+
+
+def test_one_image_that_is_gone_is_that_rows_problem_and_says_which(hub_is_gone, tmp_path):
+    (tmp_path / "set" / "i").mkdir(parents=True)
+    files = [tmp_path / "set" / "i" / f"{n}.png" for n in range(6)]
+    for shade, file in enumerate(files):
+        file.write_bytes(png(shade))
+    about = {"image": {"_type": "Image"}, "label": {"names": ["a", "b"], "_type": "ClassLabel"}}
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = pa.table(
+        {
+            "image": pa.array([{"bytes": None, "path": str(file)} for file in files], kind),
+            "label": [n % 2 for n in range(6)],
+            "patient": [f"p{n // 2}" for n in range(6)],
+        }
+    )
+    pq.write_table(
+        rows.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": about}})}),
+        tmp_path / "set" / "train-00000-of-00001.parquet",
+    )
+    files[3].unlink()
+    items = huggingface.read(name=str(tmp_path / "set"), group="patient", into=tmp_path, progress=quiet)
+    assert items.column("status").tolist() == ["ok"] * 3 + ["i/3.png: the file is missing"] + ["ok"] * 2
+    assert items.column("group").tolist() == ["p0", "p0", "p1", "p1", "p2", "p2"]
+    for group in ("folder", "prefix:_"):
+        with pytest.raises(SourceError, match="no files of their own; name a column"):
+            huggingface.read(name=str(tmp_path / "set"), group=group, into=tmp_path, progress=quiet)

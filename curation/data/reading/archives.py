@@ -10,24 +10,28 @@ nothing is lost on any file system.
 
 from __future__ import annotations
 
-import bz2
-import gzip
+import contextlib
 import hashlib
-import io
-import lzma
 import re
 import stat
-import struct
 import tarfile
 import unicodedata
 import zipfile
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from curation.data.reading.archive_streams import (
+    CHUNK,
+    DAMAGED,
+    PACKINGS,
+    Counter,
+    Sparing,
+    kind_of,
+    refuse_overlaps,
+    unpacking,
+)
 from curation.data.reading.folder_layout import is_image_name
 from curation.data.writing.atomic import RESERVED
 from curation.errors import SourceError
@@ -38,29 +42,9 @@ MAX_MEMBER = 2 * 10**9
 MAX_RATIO = 200  # unpacked bytes per packed byte; photographs stay below 2, synthetic drawings below 50
 RATIO_FROM = 10 * 10**6  # smaller outputs may have any ratio
 MAX_DEPTH = 30  # folders in one another
-MAX_HEADERS = 1024**2  # bytes of all headers of one tar member, which are read as a whole
-MAX_DIRECTORY = 32 * 1024**2  # bytes of a zip's list of members, read as a whole: some 300,000 members
 MAX_NAMES = 128 * 10**6  # characters of all names that are kept
 MAX_GLOBAL = 100  # entries a tar may set for all members after it
-XZ_MEMORY = 256 * 1024**2  # bytes its decoder may ask for; `xz -9` needs 65 MB
-CHUNK = 1024**2
 SHOWN = 10  # names of files passed over that are kept
-
-# What the standard library raises on archives that are not what they say.
-DAMAGED = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    gzip.BadGzipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    ValueError,
-    OverflowError,
-    RecursionError,  # a chain of tar headers
-)
-MAGIC = {b"PK": "zip", b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
-PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # LZMA asks for memory as the file says
 
 
 @dataclass
@@ -88,21 +72,48 @@ def unpack(
     max_total: int = MAX_TOTAL,
 ) -> Unpacked:
     """Write the images in the archive `path` below `target`. Raises SourceError; `target` is then worthless."""
-    try:
-        with path.open("rb") as handle:
-            start = handle.read(6)
-        kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), "tar")
-        if kind in ("7z", "rar"):
-            raise SourceError(f"{path} is a {kind} archive, which Winnow cannot read; repack it as zip or tar.gz")
+    with _said(path):
+        kind = kind_of(path)
         job = _Job(path, target, max_files, max_total)
         (_unzip if kind == "zip" else _untar)(job, kind, progress)
+    return job.done
+
+
+def image_names(path: Path, most: int) -> tuple[list[str], bool]:
+    """The images in an archive by their names, out of the first `most` members of a tar; whether these are all.
+
+    Nothing is unpacked. Raises SourceError.
+    """
+    names = []
+    with _said(path):
+        job = _Job(path, path.parent, MAX_FILES, MAX_TOTAL)
+        if (kind := kind_of(path)) == "zip":
+            with Sparing(path) as packed, zipfile.ZipFile(packed) as archive:
+                members = [(job.member(i.filename), i.is_dir()) for i in archive.infolist()]
+                return [name for name, folder in members if not folder and job.wants(name)], True
+        with path.open("rb") as packed, unpacking(kind, packed) as stream:
+            counter = Counter(stream, path, job.count)
+            archive = tarfile.open(fileobj=counter, mode="r:")  # noqa: SIM115 - closed with its streams
+            while job.members < most and (info := archive.next()) is not None:
+                counter.headers = 0
+                archive.members.clear()
+                name = job.member(info.name)
+                if info.isfile() and job.wants(name):
+                    names.append(name)
+    return names, job.members < most
+
+
+@contextlib.contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """What goes wrong with an archive, as one sentence."""
+    try:
+        yield
     except DAMAGED as error:
         raise SourceError(f"{path} is not a zip or tar archive, or is damaged or cut short ({error})") from None
     except NotImplementedError as error:  # a way of packing zipfile does not know
         raise SourceError(f"{path} cannot be unpacked ({error}); repack it as zip with deflate") from None
     except OSError as error:
         raise SourceError(f"{path} cannot be unpacked ({error.strerror or error})") from None
-    return job.done
 
 
 class _Job:
@@ -223,33 +234,10 @@ def _unzip(job: _Job, kind: str, progress: Callable[..., None]) -> None:
                 progress(done, len(members), "unpacking")
 
 
-def refuse_overlaps(path: Path, members: Sequence[zipfile.ZipInfo], end: int) -> None:
-    """Raises SourceError where two members share bytes, as in archives that unpack the same data many times.
-
-    Fifield, A better zip bomb, USENIX WOOT 2019.
-    """
-    starts = sorted((info.header_offset, info.compress_size) for info in members)
-    for (start, size), (following, _) in pairwise([*starts, (end, 0)]):
-        if start + 30 + size > following:  # 30: the shortest header a member can have
-            raise SourceError(f"{path} holds members that share their bytes, like archives made to fill a disk")
-
-
-class Sparing(io.FileIO):
-    """A zip whose list of members is refused before it is read into memory, should it be too long for that."""
-
-    def read(self, size: int = -1) -> bytes:
-        if size > MAX_DIRECTORY:
-            raise SourceError(
-                f"{self.name} has a list of members of {size:,} bytes, over the limit of {MAX_DIRECTORY:,}; repack it "
-                "as tar, or unpack it and use the source folder"
-            )
-        return super().read(size)
-
-
 def _untar(job: _Job, kind: str, progress: Callable[..., None]) -> None:
-    with job.path.open("rb") as packed, _unpacking(kind, packed) as stream:
+    with job.path.open("rb") as packed, unpacking(kind, packed) as stream:
         # Every byte tarfile reads or skips passes through the counter, so its limits hold for headers and junk too.
-        counter = _Counter(stream, job)
+        counter = Counter(stream, job.path, job.count)
         archive = tarfile.open(fileobj=counter, mode="r:")  # noqa: SIM115 - closed with its streams
         while (info := archive.next()) is not None:
             counter.headers = 0
@@ -267,75 +255,6 @@ def _untar(job: _Job, kind: str, progress: Callable[..., None]) -> None:
                 counter.in_data = False
             if job.members % 200 == 0:
                 progress(packed.tell(), job.packed, "unpacking")
-
-
-def _unpacking(kind: str, packed: BinaryIO) -> BinaryIO:
-    if kind == "xz":
-        return _Xz(packed)
-    return {"gz": gzip.open, "bz2": bz2.open}.get(kind, lambda handle: handle)(packed)
-
-
-class _Xz(io.RawIOBase):
-    """An .xz file, unpacked within a limit of memory: its header may ask for gigabytes."""
-
-    def __init__(self, packed: BinaryIO):
-        self.packed = packed
-        self.decoder: lzma.LZMADecompressor | None = None
-
-    def read(self, size: int = -1) -> bytes:
-        while True:
-            if self.decoder is None or self.decoder.eof:  # several streams may follow each other, zeros between them
-                data = (self.decoder.unused_data if self.decoder else b"") or self.packed.read(CHUNK)
-                self.decoder = None
-                if not data:
-                    return b""
-                if not (data := data.lstrip(b"\0")):
-                    continue
-                self.decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
-            else:
-                data = self.packed.read(CHUNK) if self.decoder.needs_input else b""
-                if not data and self.decoder.needs_input:
-                    raise EOFError("the compressed data ends before its end mark")
-            if out := self.decoder.decompress(data, size):
-                return out
-
-
-class _Counter(io.RawIOBase):
-    """A stream that reports what is read or skipped, and refuses headers no honest archive has."""
-
-    def __init__(self, stream: BinaryIO, job: _Job):
-        self.stream, self.job, self.at = stream, job, 0
-        self.headers, self.in_data = 0, False
-
-    def read(self, size: int = -1) -> bytes:
-        if not self.in_data:
-            self.headers += size
-            if size < 0 or self.headers > MAX_HEADERS:
-                raise SourceError(f"{self.job.path} holds a header of {self.headers:,} bytes; it was refused")
-        return self._take(size)
-
-    def _take(self, size: int) -> bytes:
-        parts, left = [], size
-        while left and (data := self.stream.read(left)):  # a raw stream may give less than it was asked for
-            parts.append(data)
-            left -= len(data)
-        data = b"".join(parts)
-        self.at += len(data)
-        self.job.count(len(data))
-        return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if offset < self.at:  # to go back, all would have to be unpacked again
-            raise tarfile.ReadError("its headers lead backwards")
-        while self.at < offset and self._take(min(offset - self.at, CHUNK)):
-            pass
-        return self.at
-
-    def tell(self) -> int:
-        return self.at
-
-    def seekable(self) -> bool:
-        return True
 
 
 def _portable(part: str) -> str:

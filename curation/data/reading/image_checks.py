@@ -10,10 +10,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from curation.data.greys import Held, scales_of
 from curation.data.images import measure, suffix_of
 from curation.data.reading.decoders import cores, guarded
 from curation.data.safe_open import open_inside
@@ -34,6 +35,7 @@ class Facts(NamedTuple):
     size: int | None = None
     hash: str | None = None
     status: str = "ok"  # items.OK; not imported, so that workers start without pyarrow
+    held: Held | None = None  # the values of a grey image of more than 8 bits
 
 
 def examine(root: Path, paths: Sequence[str], progress: Callable[..., None], workers: int | None = None) -> list[Facts]:
@@ -63,9 +65,10 @@ def examine_rows(array: np.ndarray, images: bool) -> list[Facts]:
     return [Facts(width, height, size, content_hash(np.ascontiguousarray(row))) for row in array]
 
 
-def as_columns(facts: Sequence[Facts]) -> dict[str, list]:
-    """Facts as the columns `make_items` takes."""
+def as_columns(facts: Sequence[Facts]) -> dict[str, Any]:
+    """Facts as what `make_items` takes of them: columns, and what the greys of the whole set are scaled by."""
     return {
+        "greys": scales_of(Held(*fact.held) for fact in facts if fact.held),
         "widths": [fact.width for fact in facts],
         "heights": [fact.height for fact in facts],
         "sizes": [fact.size for fact in facts],
@@ -98,7 +101,8 @@ def examine_file(root: Path, path: str | None) -> Facts:
             content = hashlib.file_digest(handle, _digest).hexdigest()
             handle.seek(0)
             try:
-                return Facts(*measure(handle), size, content)
+                found = measure(handle)
+                return Facts(found.width, found.height, size, content, held=found.held)
             except SourceError as problem:
                 return Facts(size=size, hash=content, status=str(problem))
     except SourceError as problem:
@@ -112,10 +116,10 @@ def examine_bytes(data: bytes) -> Facts:
     if not data:
         return Facts(size=0, status="the file is empty (0 bytes)")
     try:
-        width, height = measure(data)
+        found = measure(data)
     except SourceError as problem:
         return Facts(size=len(data), hash=content_hash(data), status=str(problem))
-    return Facts(width, height, len(data), content_hash(data))
+    return Facts(found.width, found.height, len(data), content_hash(data), held=found.held)
 
 
 def store_image(folder: Path, number: int, data: bytes) -> str:

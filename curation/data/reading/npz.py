@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.data.reading.archives import CHUNK, DAMAGED, MAX_RATIO, PACKINGS, RATIO_FROM, Sparing, refuse_overlaps
+from curation.data.reading.archive_streams import CHUNK, DAMAGED, PACKINGS, Sparing, refuse_overlaps
+from curation.data.reading.archives import MAX_RATIO, RATIO_FROM
 from curation.data.reading.cells import MAX_ROWS
 from curation.errors import SourceError
 

@@ -94,6 +94,15 @@ def holds_text(path: Path, column: str) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
+def holds_images(path: Path, column: str) -> bool:
+    """Whether the cells of a column are images themselves, which are large. Raises SourceError."""
+    if _kind(path) != "parquet":
+        return False
+    with _reading(path):
+        kind = parquet.schema_of(path).field(column).type
+    return pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
 def stamp_of(path: Path) -> tuple[int, ...]:
     """What changes when a file is written: its number, size and time. Raises OSError."""
     about = path.stat()

@@ -1,7 +1,9 @@
 """Look through a foreign text file before it is read: its encoding, and whether it keeps to the limits.
 
 UTF-8 and UTF-16 are known by their marks or by decoding without an error; what is neither is read as Windows-1252,
-which holds Latin-1's letters. The whole file is looked at, in pieces, so that what is wrong with it is said at once.
+which holds Latin-1's letters, and that is said. (charset-normalizer 3.5 was tried on tables of 5 to 1,000 rows: it
+knows Cyrillic, Greek and Japanese, but takes French for Windows-1250 and Chinese for Korean.) The whole file is looked
+at, in pieces, so that what is wrong with it is said at once.
 """
 
 from __future__ import annotations

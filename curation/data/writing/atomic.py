@@ -56,7 +56,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with _writing(path):
         if before.exists() and not path.exists():  # a run was killed between its last two renames
             before.rename(path)
-        _refuse_foreign(path)
+        refuse_foreign_folder(path)
         for left_over in (beside, before):  # of a run that was killed
             shutil.rmtree(left_over, ignore_errors=True)
         try:
@@ -72,6 +72,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
             shutil.rmtree(before, ignore_errors=True)
+
+
+def refuse_foreign_folder(path: Path) -> None:
+    """Raise InputError unless a folder export may be written here: the place is free, empty, or an earlier export."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not path.is_dir():
+        raise InputError(f"{path} is a file, and the export is a folder; choose another path")
+    if not (path / MARKER).is_file():
+        raise InputError(f"{path} is not empty and was not written by Winnow; choose another folder")
+    ours = {MARKER, *(path / MARKER).read_text().splitlines()[1:]}
+    for file in sorted(path.rglob("*")):
+        if (name := file.relative_to(path).as_posix()) not in ours and not (file.is_dir() and not file.is_symlink()):
+            raise InputError(f"{path} holds {name}, which Winnow did not write; move it, or choose another folder")
 
 
 def safe_name(text: str) -> str:
@@ -124,19 +138,6 @@ def free_name(name: str, taken: set[str]) -> str:
         free = f"{stem}~{number}{dot}{suffix}" if dot else f"{suffix}~{number}"
     taken.add(free.casefold())
     return free
-
-
-def _refuse_foreign(path: Path) -> None:
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not path.is_dir():
-        raise InputError(f"{path} is a file, and the export is a folder; choose another path")
-    if not (path / MARKER).is_file():
-        raise InputError(f"{path} is not empty and was not written by Winnow; choose another folder")
-    ours = {MARKER, *(path / MARKER).read_text().splitlines()[1:]}
-    for file in sorted(path.rglob("*")):
-        if (name := file.relative_to(path).as_posix()) not in ours and not (file.is_dir() and not file.is_symlink()):
-            raise InputError(f"{path} holds {name}, which Winnow did not write; move it, or choose another folder")
 
 
 @contextlib.contextmanager

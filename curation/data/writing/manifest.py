@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from curation.data.budget import keep_words
 from curation.data.decisions import EffectiveDecisions
 from curation.data.items import OK, TEST, TRAIN, UNLABELED, VAL, Items
 
@@ -145,7 +146,7 @@ def verdicts(outcome: Outcome) -> Verdicts:
         fate[train], reason[train] = "kept", "kept: nothing was pruned"
     else:
         fate[train] = "pruned"
-        reason[train] = f"pruned: below {outcome.pruned_by} cut at {_percent(outcome.keep)}"
+        reason[train] = f"pruned: below {outcome.pruned_by} cut at {keep_words(outcome.keep)}"
         fate[outcome.taken], reason[outcome.taken] = "kept", f"kept: taken by {outcome.pruned_by}"
     for row, why in outcome.left_out.items():
         fate[row], reason[row] = "left_out", why
@@ -204,7 +205,7 @@ def _flag_columns(outcome: Outcome, n: int) -> dict[str, pa.Array]:
 
 
 def summary(table: pa.Table, items: Items) -> dict:
-    """Counts for `<name>.summary.json`: in all, per split, and per class of the train split."""
+    """Counts for `<export>.summary.json`: in all, per split, and per class of the train split."""
     split, label = table["split"].to_pylist(), table["label"].to_pylist()
     kept = table["kept"].to_pylist()
     usable = items.ok
@@ -223,10 +224,6 @@ def summary(table: pa.Table, items: Items) -> dict:
 def _floats(values: np.ndarray) -> pa.Array:
     values = np.asarray(values, np.float64)
     return pa.array(values, mask=~np.isfinite(values))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.4g} %"
 
 
 def _said(verdict: str, why: str) -> str:

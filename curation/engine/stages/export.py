@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 from curation.data.decisions import Decision, EffectiveDecisions
 from curation.data.workspace import Workspace, key_of, make_folder, write_text
 from curation.data.writing import manifest
+from curation.data.writing.atomic import atomic
+from curation.data.writing.owned import RECIPE, SUMMARY, WRITER, refuse_foreign, sidecar
 from curation.engine import registry, results
 from curation.engine.compute import Call, versions
 from curation.engine.plan import Ask, Plan, Step
@@ -47,6 +49,9 @@ def validate(section: Export, recipe: Recipe) -> None:
             f"[[export]] {section.use}: prune = {section.prune!r} names no [[prune]] of this recipe; "
             + (nearest(section.prune, prunes) if prunes else "there are none")
         )
+    place = section.params["path"].absolute()
+    if [other.params["path"].absolute() for other in recipe.export].count(place) > 1:
+        raise RecipeError(f"[[export]] {section.use}: path = {str(place)!r} is written twice; give each its own path")
 
 
 def steps(section: Export, ask: Ask) -> list[str]:
@@ -67,6 +72,12 @@ def steps(section: Export, ask: Ask) -> list[str]:
     method, extra = registry.get("exporters", section.use), {"prune": prune.name if prune else ""}
     name = f"{section.use} {section.params['path']}"
     return [ask.add(Step("export", name, method, section.params, section.seed, inputs, extra, section=section))]
+
+
+def preflight(step: Step, workspace: Workspace) -> None:
+    """Refuse to replace what Winnow did not write."""
+    written = {Path(path) for card in workspace.cards("export") for path in card["exports"]}
+    refuse_foreign(step.params["path"], written, folder=step.method.card.ending == "")
 
 
 def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
@@ -144,23 +155,23 @@ def replayable(recipe: Recipe, effective: EffectiveDecisions) -> Recipe:
 
 
 def _write(step: Step, table: pa.Table, store: ResultReader, call: Call) -> list[Path]:
-    """The export itself, `<name>.recipe.toml` and `<name>.summary.json` beside it."""
-    paths = call.bound(items=store.items)(table)
+    """The summary, which says that the other files are Winnow's, the export itself, and the recipe that replays it."""
+    preflight(step, store.workspace)
     target = step.params["path"]
-    summary = manifest.summary(table, store.items)
+    summary = WRITER | manifest.summary(table, store.items)
     summary |= {
         "prune": step.extra["prune"],
         "seed": step.seed,
         "versions": versions(),
         "seconds": _seconds(step, store),
     }
-    texts = {
-        target.with_suffix(".recipe.toml"): replayable(call.recipe, store.effective).toml(),
-        target.with_suffix(".summary.json"): json.dumps(summary, indent=1, ensure_ascii=False) + "\n",
-    }
-    for path, text in texts.items():
-        write_text(path, text)
-    return [path.absolute() for path in (*paths, *texts)]
+    said, recipe = sidecar(target, SUMMARY), sidecar(target, RECIPE)
+    with atomic(said) as file:
+        file.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    paths = call.bound(items=store.items)(table)
+    with atomic(recipe) as file:
+        file.write_text(replayable(call.recipe, store.effective).toml(), encoding="utf-8")
+    return [path.absolute() for path in (*paths, recipe, said)]
 
 
 def _seconds(step: Step, store: ResultReader) -> dict[str, float]:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from curation.data.budget import budget, quotas
+from curation.data.budget import budget, checked_keep, keep_words, quotas
 from curation.data.results import Selection
 from curation.data.view import View
 from curation.engine import registry, results
@@ -27,13 +27,13 @@ from curation.engine.stage import Named, Stage
 from curation.engine.trials import FULL, RANDOM
 from curation.errors import RecipeError, StepError, nearest
 
-Share = Annotated[float, Field(gt=0, le=1, strict=True)]
+Keep = Annotated[float, Field(strict=True), AfterValidator(checked_keep)]
 Select = Callable[..., "np.ndarray | Selection"]  # (view, budget); under balance with `rng` as well
 _BALANCE = 2  # how classes are given their share; raised, as a card's version, when another subset comes of it
 
 
 class Prune(Named):
-    keep: Share  # of the train rows
+    keep: Keep  # the share of the train rows, or their number
     balance: bool = False  # keep the same share of every class
     without: list[str] = Field(default_factory=list)  # flags whose flagged rows are left out before anything is chosen
 
@@ -44,8 +44,8 @@ STAGE = Stage(kind="pruners", section="prune", model=Prune, shape="list", after=
 def validate(section: Prune, recipe) -> None:
     if section.name == FULL or (section.name == RANDOM and section.use != RANDOM):
         raise RecipeError(
-            f"[[prune]] name = {section.name!r}: verification calls its own trials so; "
-            f"choose another name, such as '{section.use}-{100 * section.keep:.4g}'"
+            f"[[prune]] name = {section.name!r}: this name is reserved for verification's own subsets; "
+            f"choose another name, such as '{section.use}-{keep_words(section.keep).split()[0]}'"
         )
     flags = [flag.name for flag in recipe.flag]
     for name in section.without:
@@ -77,8 +77,10 @@ def subset(
         inputs["rows"] = ask.rows_key
     if balance and ask.labels_key:
         inputs["labels"] = ask.labels_key
-    shares = {section.keep, *(ask.recipe.verify.keeps if ask.recipe.verify else ()), 1.0}
-    larger = tuple(share for share in sorted(shares) if card.nested and share > extra["keep"])
+    known = {section.keep, *(ask.recipe.verify.keeps if ask.recipe.verify else ())}
+    same = {other for other in known if (other > 1) == (extra["keep"] > 1) and other > extra["keep"]}
+    everything = {1.0} - {extra["keep"]}
+    larger = (*sorted(same - everything), *everything) if card.nested else ()
     return ask.derived("prune", section, extra=extra, inputs=inputs, seed=seed, shown=shown, larger=larger)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from curation.data.workspace import key_of
 from curation.engine import registry
@@ -44,7 +45,8 @@ class Grow(Section):
     neighbours: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 100  # per labelled row, with seals
     concept: str = ""  # one class against all others
     student: str = "logistic"  # fitted on what is labelled, again for every batch
-    cost: str = ""  # what an item costs: nothing said = 1 each, "bytes", "pixels", or a CSV of id and cost
+    # What an item costs: nothing said = 1 each, "bytes", "pixels", or a CSV of id and cost.
+    cost: Annotated[str, AfterValidator(os.path.expanduser)] = ""
     simulate: Simulate | None = None
 
     def files(self) -> list[Path]:
@@ -97,7 +99,7 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
         )  # fmt: skip
         picks, notes, considered, seconds = batch.rows, [*batch.notes], batch.considered, batch.seconds
     else:
-        notes.append("every row has a label: nothing is left to ask")
+        notes.append("every item has a label: there is nothing left to choose from")
     np.save(folder / "rows.npy", store.pool[picks], allow_pickle=False)
     if len(picks) and not learner.lacks:
         predicted = learner.predict(context.pool.subset(picks)).astype(np.float32)

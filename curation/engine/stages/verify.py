@@ -10,13 +10,14 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from curation.data.budget import keep_words
 from curation.data.items import TRAIN, test_rows
 from curation.engine import registry, results
 from curation.engine.compute import Call
 from curation.engine.plan import Ask, Plan, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
-from curation.engine.stages.prune import Prune, Share, subset
+from curation.engine.stages.prune import Keep, Prune, subset
 from curation.engine.trials import FULL, RANDOM, grid, trial_rows
 from curation.errors import InputError, RunError
 from curation.training.record import MeanMargin
@@ -26,7 +27,7 @@ YOURS = "random (yours)"  # a saved random subset that is not drawn as verificat
 
 class Verify(Section):
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
-    keeps: list[Share] = Field(default_factory=list)  # shares to try for every prune; by default each prune's own
+    keeps: list[Keep] = Field(default_factory=list)  # shares to try for every prune; by default each prune's own
 
 
 # A student that cannot read this data at all (InputError) would fail in every trial, and is said once.
@@ -76,7 +77,7 @@ def steps(section: Verify, ask: Ask) -> list[str]:
 
 
 def _trial(ask: Ask, name: str, keep: float, seed: int, inputs: dict[str, str], extra: dict | None = None) -> str:
-    label = f"{name} at {100 * keep:.4g} %, seed {seed}"
+    label = f"{name} at {keep_words(keep)}, seed {seed}"
     shown = {"method": name, "keep": keep}
     return ask.derived("verify", ask.recipe.verify, inputs=inputs, seed=seed, name=label, shown=shown, extra=extra)
 
@@ -84,7 +85,8 @@ def _trial(ask: Ask, name: str, keep: float, seed: int, inputs: dict[str, str], 
 def check(store: ResultReader) -> None:
     if not len(test_rows(store.items)):
         raise InputError(
-            "[verify] needs test rows and the source has none: give it a test split, or set holdout = 0.2 in [source]"
+            "[verify] needs test rows and the source has none: give it a test split, or a holdout above 0 in [source] "
+            "and classes of at least two items"
         )
 
 
@@ -124,7 +126,8 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
 def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
     """A row per trial of the plan that is trained or has failed, in the plan's order.
 
-    method, keep, seed, student; accuracy, worst_class, passes, train_rows, test_rows, weighted, seconds of training
+    method, keep, seed, student; share, of the train rows that it kept (`keep`, unless that is a number); accuracy,
+    worst_class, passes, train_rows, test_rows, weighted, seconds of training
     and select_seconds of choosing the subset; mislabels_kept, the share of the wrong labels that is in the subset,
     those known to be wrong, else those the recipe's first mislabel flag names (None where there are neither). A trial
     that failed has `failed`, the reason in one sentence, and no figures.
@@ -134,6 +137,7 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
     for row, step, card in trial_rows(plan, "verify", lambda step: {"seed": step.seed, "student": step.method.id}):
         if card is not None:
             row |= {name: card[name] for name in wanted} | {"weighted": card.get("weighted", False)}
+            row["share"] = row["keep"] if row["keep"] <= 1 else card["train_rows"] / len(store.candidates)
             row |= _selection(plan, step, wrong)
         made.append(row)
     return made
@@ -148,7 +152,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
         accuracy = 100 * np.array([row["accuracy"] for row in cell])
         spread = f"{accuracy.mean():.2f} +- {accuracy.std(ddof=1) if len(cell) > 1 else 0:.2f}"
         worst = 100 * np.mean([row["worst_class"] for row in cell])
-        lines.append([f"{100 * keep:.4g} %", name, spread, f"{worst:.1f}", str(len(cell))])
+        lines.append([keep_words(keep), name, spread, f"{worst:.1f}", str(len(cell))])
     return lines
 
 

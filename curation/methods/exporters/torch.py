@@ -2,7 +2,7 @@
 
 The file holds a dict for `torch.load(path, weights_only=True)`: `rows` int64 [k] (item rows, in the order taken),
 `weights` float32 [k] (1 where the method gave none), `labels` int64 [k] (labels in force, positions in `classes`),
-`classes` and `ids` (lists of text). Beside it lies `<name>.snippet.py`, which loads it.
+`classes` and `ids` (lists of text). Beside it lies `<name>.pt.snippet.py`, which loads it.
 
 Paszke et al., PyTorch: An Imperative Style, High-Performance Deep Learning Library, NeurIPS 2019.
 """
@@ -23,6 +23,7 @@ from curation.data.items import TRAIN, Items, encode_labels
 from curation.data.safe_open import real_name
 from curation.data.writing.atomic import atomic
 from curation.data.writing.export_helpers import class_list, kept_rows
+from curation.data.writing.owned import SNIPPET, sidecar
 
 CARD = Card(
     title="PyTorch index",
@@ -101,7 +102,7 @@ def write(
         index["paths"] = [
             os.path.relpath(real_name(items.root, path), items.root) for path in chosen["path"].to_pylist()
         ]
-    snippet = path.with_suffix(".snippet.py")
+    snippet = sidecar(path, SNIPPET)
     text = (BY_PATH if by_path else BY_ROW).format(
         count=len(rows), n=len(items), name=path.name, root=str(items.root.resolve()) if by_path else ""
     )

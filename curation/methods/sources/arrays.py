@@ -17,7 +17,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -98,13 +98,24 @@ def _read(path: Path, archive: zipfile.ZipFile, group: str | None, into: Path, p
     return make_items(
         ids=[str(id_) for id_ in small["ids"]] if "ids" in small else [str(row) for row in range(n)],
         labels=labels,
-        splits=[as_split(str(cell)) for cell in small["split"]] if "split" in small else ["train"] * n,
+        splits=_meanings(path, "split", small["split"], as_split) if "split" in small else ["train"] * n,
         classes=names,
-        groups=[as_label(cell) for cell in small[group].tolist()] if group else None,
+        groups=_meanings(path, group, small[group], as_label) if group else None,
         **as_columns(examine_rows(big[first], images=first == "images")),
         **big,
         notes=notes,
     )
+
+
+def _meanings(path: Path, name: str, values: np.ndarray, meaning: Callable[[Any], Any]) -> list[Any]:
+    """What each value of an array means. Raises SourceError that names the row."""
+    found = []
+    for row, value in enumerate(values.tolist()):
+        try:
+            found.append(meaning(value))
+        except SourceError as error:
+            raise SourceError(f"{path}: row {row:,} of {name}: {error}") from None
+    return found
 
 
 def _checked(path: Path, archive: zipfile.ZipFile, found: Sequence[str], group: str | None) -> None:
@@ -164,7 +175,7 @@ def _labels(path: Path, labels: np.ndarray, names: Sequence[str] | None) -> list
                 f"{path}: label {wrong[0]} is not a position in class_names, which has {len(names)} names"
             )
         return [None if code == -1 else names[code] for code in labels.tolist()]
-    found = [as_label(label) for label in labels.tolist()]
+    found = _meanings(path, "labels", labels, as_label)
     if names is not None and (unknown := sorted({label for label in found if label is not None} - set(names))):
         raise SourceError(f"{path}: label {unknown[0]!r} is not among class_names: {', '.join(names[:20])}")
     return found

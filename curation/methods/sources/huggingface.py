@@ -23,7 +23,7 @@ from curation.card import Card
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
 from curation.data.reading.cells import as_class, as_label
-from curation.data.reading.image_checks import as_columns, examine, store_image
+from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
 from curation.data.reading.split_names import SPLIT_NAMES
 from curation.data.safe_open import open_inside
 from curation.errors import SourceError, UnavailableError
@@ -63,6 +63,7 @@ def read(
     if group and column_named(group) is None:
         raise SourceError(f"group = {group!r}: the images of {name} are not separate files; name a column instead")
     columns = [image, label, *([column_named(group)] if group else [])]
+    name = os.path.expanduser(name)  # noqa: PTH111 - it need not be a path
     parts = _load(name, config, revision)
     known = {part: SPLIT_NAMES[part.lower()] for part in parts if part.lower() in SPLIT_NAMES}
     left_out = sorted(set(parts) - set(known))
@@ -74,6 +75,7 @@ def read(
     splits: list[str] = []
     groups: list[str | None] = []
     names: list[str] | None = None
+    problems: dict[int, str] = {}  # row -> why its image cannot be read, known before it is examined
     total = sum(len(parts[part]) for part in known)
     roots = _roots(name)
     for part, split in known.items():
@@ -81,15 +83,20 @@ def read(
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             for row, (cell, said) in enumerate(zip(batch[image], batch[label], strict=True), start=start):
-                data = _encoded(cell, roots)
+                data, problem = _encoded(cell, roots)
+                if problem:
+                    problems[len(paths)] = problem
                 ids.append(f"{part}/{row:07d}")
                 paths.append(store_image(into / "files", len(paths), data) if data else None)
-                labels.append(as_class(said, names))
+                labels.append(_label(said, names, f"{name}, row {row:,} of {part}"))
                 splits.append(split)
             groups.extend(as_label(said) for said in batch[columns[-1]] if group)
             progress(len(ids), total, "writing images")
     if not ids:
         raise SourceError(f"{name} has no rows")
+    facts = examine(into / "files", paths, progress)
+    for row, problem in problems.items():
+        facts[row] = Facts(status=problem)
     return make_items(
         ids=ids,
         paths=paths,
@@ -97,7 +104,7 @@ def read(
         splits=splits,
         groups=groups if group else None,
         classes=[known_name for known_name in names if known_name in set(labels)] if names else None,
-        **as_columns(examine(into / "files", paths, progress)),
+        **as_columns(facts),
         root=into / "files",
         notes=[f"Splits of other names were left out: {', '.join(left_out)}."] if left_out else [],
     )
@@ -105,7 +112,15 @@ def read(
 
 def watches(*, name: str, **params: Any) -> list[Path]:
     """What the result depends on, where the set is a folder on this machine."""
-    return [Path(name)] if Path(name).is_dir() else []
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111
+    return [folder] if folder.is_dir() else []
+
+
+def _label(cell: Any, names: Sequence[str] | None, where: str) -> str | None:
+    try:
+        return as_class(cell, names)
+    except SourceError as error:
+        raise SourceError(f"{where}: {error}") from None
 
 
 def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:
@@ -183,20 +198,22 @@ def _roots(name: str) -> list[str]:
     return [os.path.realpath(root) for root in ((name,) if Path(name).is_dir() else caches)]
 
 
-def _encoded(cell: dict[str, Any] | None, roots: Sequence[str]) -> bytes | None:
-    """The bytes of an image; those of folder data sets lie in a file. Raises SourceError where it lies elsewhere."""
-    if cell is None:
-        return None
-    if cell["bytes"] is not None:
-        return cell["bytes"]
-    if cell["path"] is None:
-        return None
+def _encoded(cell: dict[str, Any] | None, roots: Sequence[str]) -> tuple[bytes | None, str]:
+    """The bytes of an image, or why there are none, in words; those of folder data sets lie in a file.
+
+    Raises SourceError where it lies elsewhere.
+    """
+    if cell is None or cell["bytes"] is not None or cell["path"] is None:
+        return (cell or {}).get("bytes"), ""
     real = os.path.realpath(cell["path"])
     root = next((root for root in roots if Path(real).is_relative_to(root)), None)
     if root is None:
         raise SourceError(f"a row names the file {cell['path'][:200]!r}, which is not part of the data set")
-    with open_inside(Path(root), os.path.relpath(real, root)) as handle:
-        return handle.read()
+    try:
+        with open_inside(Path(root), os.path.relpath(real, root)) as handle:
+            return handle.read(), ""
+    except SourceError as problem:
+        return None, f"{os.path.relpath(real, root)}: {problem}"
 
 
 def _line(error: Exception) -> str:

@@ -13,6 +13,7 @@ Single-Layer Networks in Unsupervised Feature Learning, AISTATS 2011 (STL-10).
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,7 +60,7 @@ def read(
     parts = []
     for done, split in enumerate((TRAIN, TEST)):
         progress(done, 2, f"reading {dataset}, {split}")
-        parts.append(_load(dataset, Path(root), split))
+        parts.append(_load(dataset, Path(os.path.expanduser(root)), split))  # noqa: PTH111 - of an unknown user it stays as it is
 
     arrays = [_images(part.data) for part in parts]
     codes = [np.asarray(part.targets if hasattr(part, "targets") else part.labels) for part in parts]

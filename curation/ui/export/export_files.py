@@ -1,4 +1,4 @@
-"""What an export will write, as things stand now, and what earlier ones wrote. The page draws it."""
+"""What an export would write now, and what earlier exports wrote. The page draws it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ import streamlit as st
 from curation.data.items import OK, TRAIN
 from curation.data.workspace import Workspace, key_of
 from curation.data.writing import manifest
+from curation.data.writing.owned import RECIPE, sidecar
 from curation.engine import registry, results
 from curation.engine.plan import Plan, Step
 from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
-from curation.engine.stages.export import Export, gather, replayable
+from curation.engine.stages.export import Export, gather, preflight, replayable
 from curation.engine.trials import FULL
+from curation.errors import InputError
 from curation.ui.parts.theme import literal
 from curation.ui.server.allowed_paths import EXPORTS
 from curation.ui.server.routes import prefix
@@ -58,7 +60,7 @@ class ExportRequest:
 
     def command(self, workspace: Path) -> str:
         """The line that does the same without the app."""
-        recipe = self.path.with_suffix(".recipe.toml")
+        recipe = sidecar(self.path, RECIPE)
         return f"python -m curation run {shlex.quote(str(recipe))} -w {shlex.quote(str(workspace))}"
 
 
@@ -91,7 +93,7 @@ class Made(NamedTuple):
 
 
 def first_rows(table: pa.Table, count: int) -> pa.Table:
-    """The first rows of a manifest as a page may show them, letter for letter."""
+    """The first rows of a manifest, with every text shown letter for letter."""
     part = table.slice(0, count)
     for at, field in enumerate(part.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
@@ -120,8 +122,10 @@ def _made(folder: str, stamp: str, _request: ExportRequest) -> Made:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many items end how. kept + pruned + left_out + dropped + unlabelled = usable train items and those without
-    a label; held: test and validation items, never pruned. relabelled counts items of any fate.
+    """How many items are kept, and why the others are not.
+
+    kept + pruned + left_out + dropped + unlabelled = usable train items and those without a label. held: test and
+    validation items, never pruned. relabelled counts kept and other items alike.
 
     before, kept_of: int [C], usable train items of each class in `classes`, and how many of them are kept.
     """
@@ -205,6 +209,10 @@ def _written(project: Project, card: Mapping[str, Any]) -> Written:
     return Written(card["use"], prune, datetime.fromisoformat(card["created"]).timestamp(), fresh, files)
 
 
-def foreign(project: Project, path: Path) -> bool:
-    """Whether a file is there that no export of this project wrote: writing would replace something of the person's."""
-    return path.is_file() and all(file.path != path for done in written(project) for file in done.files)
+def in_the_way(project: Project, request: ExportRequest) -> str:
+    """Why it would not be written: a file is there that Winnow did not write. "" where nothing is."""
+    try:
+        preflight(request.step, project.workspace)
+    except InputError as error:
+        return str(error)
+    return ""

@@ -1,4 +1,4 @@
-"""The whole batch as a grid: one answer for many items, or the model's own where it is sure."""
+"""The whole batch as a grid: one label for many items, or the model's guesses where it is confident."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def grid(desk: Desk) -> None:
 
 
 def _bulk(desk: Desk, picked: np.ndarray) -> None:
-    """One answer for all that are selected."""
+    """One label for all selected items."""
     count, key = f"{len(picked):,}", "grow_bulk_name"
 
     def given() -> None:
@@ -51,24 +51,24 @@ def _bulk(desk: Desk, picked: np.ndarray) -> None:
         rows, names = desk.batch.sure(picked, 0.0)
         if len(rows):
             st.button(f"Accept {count}", key="grow_bulk_accept", on_click=desk.many, args=(rows, names),
-                      help="Give each the label the model guesses")  # fmt: skip
+                      help="Label each with the model's guess")  # fmt: skip
         st.button(f"Skip {count}", key="grow_bulk_skip", on_click=desk.skip_many, args=(picked,))
 
 
 def _sure(desk: Desk) -> None:
-    """Accept what the model is sure of; with nothing to accept, how the grid is used."""
+    """Accept the guesses the model is confident of; without any, a line on how to use the grid."""
     if desk.batch.predicted is None or not len(desk.open):
-        item_card.note("Click several to label them at once; a double click puts one on the desk.")
+        item_card.note("Click several to label them together; double-click one to show it large.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        item_card.note("The model is sure", width="content")
+        item_card.note("Model confidence", width="content")
         above = st.selectbox(
-            "The model is at least this sure", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99], 4, key="grow_above",
+            "Smallest confidence of the model", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99], 4, key="grow_above",
             format_func=lambda p: f"above {100 * p:.0f} %", label_visibility="collapsed", width=130,
             persist_state="session",
         )  # fmt: skip
         rows, names = desk.batch.sure(desk.open, above)
         st.button(
             f"Accept {len(rows):,} guesses", key="grow_accept_sure", disabled=not len(rows),
-            on_click=desk.many, args=(rows, names), help="Look at them first: what a model is sure of can be wrong",
+            on_click=desk.many, args=(rows, names), help="Look at them first: a confident model can be wrong",
         )  # fmt: skip

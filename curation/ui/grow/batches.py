@@ -1,4 +1,4 @@
-"""The batch that is being labelled, as it lies on the disk, and where a person stands in it.
+"""The batch that is being labelled, as it is on the disk, and how far a person is with it.
 
 A batch is the result of a query step. Every label given makes the next batch another step, so the one that was asked
 for is remembered in the project's folder: reloading the page, or coming back tomorrow, finds it on the desk.
@@ -48,19 +48,19 @@ class Batch:
         return [note for note in self.card.get("notes", ()) if note != self.card.get("lacks")]
 
     def guess(self, row: int) -> tuple[str, float] | None:
-        """The model's first guess for an item and how sure it is."""
+        """The model's best guess for an item and its probability."""
         best = self.guesses(row, 1)
         return best[0] if best else None
 
     def guesses(self, row: int, most: int = 3) -> list[tuple[str, float]]:
-        """What the model thinks an item is, likeliest first."""
+        """The model's guesses for an item, most likely first."""
         if self.predicted is None:
             return []
         p = self.predicted[self.rows == row][0]
         return [(self.classes[code], float(p[code])) for code in np.argsort(-p, kind="stable")[:most]]
 
     def sure(self, rows: np.ndarray, above: float) -> tuple[np.ndarray, list[str]]:
-        """The rows the model is at least so sure of, and what it says of each."""
+        """The rows whose best guess has at least this probability, and the guess for each."""
         if self.predicted is None:
             return rows[:0], []
         place = {int(row): at for at, row in enumerate(self.rows)}
@@ -121,17 +121,17 @@ def load(folder: Path) -> Batch:
 
 
 def answered(state: ItemState) -> np.ndarray:
-    """bool [n]: items that need no answer any more: labelled, skipped or dropped."""
+    """bool [n]: items that are labelled, skipped or dropped."""
     return (state.labels >= 0) | state.queued | state.dropped
 
 
 def waiting(items: Items, state: ItemState) -> np.ndarray:
-    """Item rows that came without a label and wait for one."""
+    """Item rows that the source has no label for and nobody has labelled yet."""
     return np.flatnonzero((items.column("split") == UNLABELED) & items.ok & ~answered(state))
 
 
 def unlabelled(items: Items) -> int:
-    """How many usable items the source brought without a label, whatever was given since."""
+    """How many usable items the source has no label for, labelled since or not."""
     return int(((items.column("split") == UNLABELED) & items.ok).sum())
 
 
@@ -149,7 +149,7 @@ def following(rows: np.ndarray, done: np.ndarray, at: int | None) -> int | None:
 
 
 def offered(batch: Batch, classes: Sequence[str], counts: np.ndarray, row: int, most: int = 10) -> list[str]:
-    """The classes a number key stands for: all of them while there are keys enough; else the model's best guesses of
+    """The classes that get a number key: all of them while there are keys enough; else the model's best guesses of
     this item, and before there is a model the classes that were given most.
 
     counts: int [C], items that have each of `classes`.

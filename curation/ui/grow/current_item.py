@@ -1,4 +1,4 @@
-"""The item on the desk and what may be answered: every answer is a decision on the disk when it returns."""
+"""The current item of a batch and its answers: every answer is a decision on the disk when the call returns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = 60  # tiles
 
 
 class Desk:
-    """The item on the desk, and what may be answered. The methods are callbacks: they draw nothing."""
+    """The current item and its answers. The methods are callbacks: they draw nothing."""
 
     def __init__(self, project: Project, batch: Batch, state: ItemState, at: int | None):
         self.project, self.batch, self.state = project, batch, state
@@ -54,11 +54,11 @@ class Desk:
 
     def skip_many(self, rows: Sequence[int]) -> None:
         self._answer(rows, "review", None, f"{actions.items(len(rows))}: skipped")
-        actions.announce_later(f"Put {actions.items(len(rows))} aside, for the review")
+        actions.announce_later(f"Skipped {actions.items(len(rows))}; they wait in the review")
 
     def undo(self) -> None:
         undone = self.project.undo()
-        self._last(f"Undone: {actions.said(undone)}" if undone else "There is nothing to undo")
+        self._last(f"Undone: {actions.in_words(undone)}" if undone else "There is nothing to undo")
         rows = [self.project.items.row_of.get(d.id) for d in undone]
         if rows and rows[0] is not None and (self.batch.rows == rows[0]).any():
             self.go(rows[0])
@@ -92,7 +92,7 @@ class Desk:
 
 
 def tiles(desk: Desk, rows: Sequence[int], size: int, plainly: bool = False) -> list[Tile]:
-    """plainly: the label and nothing else."""
+    """Tiles of some items. plainly: with the label and nothing else."""
     ids, made = desk.project.items.column("id"), []
     for row, src in zip(rows, pictures(desk.project.items, [int(row) for row in rows], size), strict=True):
         name, note, badge = desk.state.label(row), "", None

@@ -1,4 +1,4 @@
-"""What every label bought: curves of a person's own batches and of simulations, as a figure, a table and in words.
+"""Accuracy against labels: curves of a person's own batches and of simulations, as a figure, a table and in words.
 
 Pure functions; the page draws them.
 """
@@ -38,12 +38,12 @@ def own_points(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def measures(rows: Sequence[Mapping]) -> list[str]:
-    """What of `MEASURES` is known of any row."""
+    """The `MEASURES` that at least one row has."""
     return [name for name in MEASURES if any(row.get(name) is not None for row in rows)]
 
 
 def priced(rows: Sequence[Mapping]) -> bool:
-    """Whether items cost differently, so that a curve against cost says something of its own."""
+    """Whether items differ in cost, so that a curve against cost differs from one against labels."""
     return any(row["labels"] != row["cost"] for row in rows)
 
 
@@ -120,7 +120,7 @@ def growth_figure(
 
 
 def table(rows: Sequence[Mapping]) -> pd.DataFrame:
-    """Where every strategy stands after its last round, mean and standard deviation over the seeds."""
+    """Every strategy after its last round: mean and standard deviation over the seeds."""
     last: dict[str, dict[int, Mapping]] = {}
     for row in rows:
         last.setdefault(row["method"], {})[row["seed"]] = row
@@ -157,8 +157,8 @@ def per_class(rows: Sequence[Mapping], classes: Sequence[str]) -> pd.DataFrame:
 
 
 def worth(rows: Sequence[Mapping], use: str, more: int = 500) -> own_labels.Worth:
-    """What the next labels are worth: by the batches a person was shown; where these cannot say it, by the simulation
-    of the same strategy, from where it ended. The sentence says which."""
+    """What the next labels are worth, estimated from the batches a person was shown or else from the simulation of the
+    same strategy. The sentence says which."""
     own = own_labels.worth([row for row in rows if row["method"] == YOURS], more)
     simulated = curves(rows, "accuracy", "labels").get(use, [])
     if own.gain is not None or not simulated:

@@ -1,4 +1,4 @@
-"""Label a batch: the item on the desk with a key for every answer, and the whole batch beside it, for many at once.
+"""Label a batch: the current item with a key for every label, and the whole batch beside it, for many at once.
 
 A fragment that reads what is decided and never asks for a plan, so that a key press is answered at once. Every answer
 is a decision on the disk when the click returns.
@@ -27,7 +27,7 @@ ALIKE = 6  # labelled items shown beside the one on the desk
 
 @st.fragment(key="grow_label")
 def label(project: Project, batch: Batch, vectors: tuple[np.ndarray, np.ndarray] | None, more: Callable) -> None:
-    """vectors: (item rows, embeddings), to show what is alike. more: starts the next batch."""
+    """vectors: (item rows, embeddings), to show similar items. more: starts the next batch."""
     actions.announce()
     session, state = st.session_state, item_state(project.items, project.effective)
     desk = Desk(project, batch, state, session.get(f"grow:at:{project.name}"))
@@ -36,8 +36,8 @@ def label(project: Project, batch: Batch, vectors: tuple[np.ndarray, np.ndarray]
         session[done] = batch.key
         st.rerun()
     labelled, aside, _ = progress(batch.rows, state)
-    words = f"{labelled:,} of {len(batch.rows):,} labelled" + (f" · {aside:,} put aside" if aside else "")
-    words += f" · {len(waiting(project.items, state)):,} of all items have no label yet"
+    words = f"{labelled:,} of {len(batch.rows):,} labelled" + (f" · {aside:,} skipped" if aside else "")
+    words += f" · {len(waiting(project.items, state)):,} items of the dataset have no label yet"
     st.progress((labelled + aside) / max(len(batch.rows), 1), text=words)
     if desk.at is None:
         left, right = st.columns([15, 13], gap="medium")
@@ -62,7 +62,7 @@ def _picture(desk: Desk) -> None:
         with st.container(key="grow_picture"):
             theme.picture(thumbnails.large(desk.project.items, desk.at), "the item to label", side=480)
     else:
-        st.info("This source brings features and no images: an item is known by its id.", icon=":material/hide_image:")
+        st.info("This source has features but no images: items are shown by their id.", icon=":material/hide_image:")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         item_card.note(desk.name(desk.at))
         with st.container(horizontal=True, gap="small", width="content"):
@@ -75,18 +75,18 @@ def _picture(desk: Desk) -> None:
 def _answers(desk: Desk) -> None:
     state, guess = desk.state, desk.batch.guess(desk.at)
     if desk.done[desk.at]:
-        said = state.label(desk.at) if state.labels[desk.at] >= 0 else "put aside"
-        theme.chips([(f"{said}; another answer replaces it", "kept")])
+        said = state.label(desk.at) if state.labels[desk.at] >= 0 else "skipped"
+        theme.chips([(f"{said}; another label replaces it", "kept")])
     st.html(_guesses(desk.batch.guesses(desk.at)))
     if guess:
         st.button(
             f"Accept “{plain(guess[0])}”", key="grow_accept", shortcut="A", width="stretch", type="primary",
-            on_click=desk.give, args=(guess[0],), help="The guess is right",
+            on_click=desk.give, args=(guess[0],), help="Label the item with the model's guess",
         )  # fmt: skip
     skip, undo = st.columns(2, gap="small")
     skip.button(
         "Skip", key="grow_skip", shortcut="S", width="stretch", on_click=desk.skip,
-        help="Put aside: it is not asked for again and waits in the review",
+        help="Not chosen again; the item waits in the review",
     )  # fmt: skip
     undo.button("Undo", key="grow_undo", shortcut="U", width="stretch", on_click=desk.undo)
     _labels(desk)
@@ -95,7 +95,7 @@ def _answers(desk: Desk) -> None:
 
 
 def _labels(desk: Desk) -> None:
-    """Any label: some by number, all by name, new ones by typing."""
+    """Other labels: some by number key, all by name, new ones by typing."""
     classes, labels = desk.state.classes, desk.state.labels
     counts = np.bincount(labels[labels >= 0], minlength=len(classes))
     names = offered(desk.batch, classes, counts, desk.at)
@@ -103,7 +103,7 @@ def _labels(desk: Desk) -> None:
     key = "grow_other"
     st.selectbox(
         "Another label", classes, index=None, key=key, accept_new_options=True, on_change=desk.typed, args=(key,),
-        placeholder="Another, or a new one" if classes else "Type the first label",
+        placeholder="Another label, or a new one" if classes else "Type the first label",
         label_visibility="collapsed",
     )  # fmt: skip
 
@@ -111,7 +111,7 @@ def _labels(desk: Desk) -> None:
 def _guesses(guesses: Sequence[tuple[str, float]]) -> str:
     """The model's best guesses as bars."""
     if not guesses:
-        return '<div class="wn-note">There is no model yet: it learns from the labels of this batch.</div>'
+        return '<div class="wn-note">There is no model yet; it learns from the labels of this batch.</div>'
     rows = "".join(
         f'<b>{escaped(name)}</b><i><u style="width:{100 * p:.1f}%"></u></i><span>{percent(p)}</span>'
         for name, p in guesses
@@ -120,10 +120,10 @@ def _guesses(guesses: Sequence[tuple[str, float]]) -> str:
 
 
 def _alike(desk: Desk, vectors: tuple[np.ndarray, np.ndarray] | None) -> None:
-    """What is labelled already and looks most like it."""
+    """The labelled items most similar to the current one."""
     rows = alike(vectors, desk.state, desk.at)
     if len(rows):
-        item_card.note("Most alike among the labelled")
+        item_card.note("Most similar labelled items")
         item_card.strip(tiles(desk, rows, 112, plainly=True), columns=3)
 
 
@@ -139,7 +139,7 @@ def alike(vectors: tuple[np.ndarray, np.ndarray] | None, state: ItemState, at: i
 
 def _finished(desk: Desk, more: Callable) -> None:
     """Every item of the batch has an answer."""
-    text = "Every label is in force. The model learns from them and asks for the next items."
+    text = "All labels are saved. The model learns from them and chooses the next items."
     if theme.empty_state("task_alt", "This batch is done", text, "Next batch", key="grow_done"):
         more()
     st.button("Undo", key="grow_undo", shortcut="U", type="tertiary", on_click=desk.undo)

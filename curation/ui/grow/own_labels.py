@@ -1,4 +1,4 @@
-"""The curve of a person's own labels: the batches so far, and what the next labels are worth. No streamlit here."""
+"""The curve of a person's own labels: the batches so far, and what the next labels are worth."""
 
 from __future__ import annotations
 
@@ -73,12 +73,14 @@ def worth(points: Sequence[Mapping[str, Any]], more: int = 500, metric: str = "a
     told = {n: value for n, value in told.items() if n}
     if len(told) < SIZES:
         return Worth(
-            None, more, f"What the next labels are worth can be said after {SIZES} batches; so far {len(told)}."
+            None,
+            more,
+            f"The worth of the next labels can be estimated after {SIZES} batches; so far there are {len(told)}.",
         )
     found = fit(list(told), [[1 - value] for value in told.values()])
     name = metric.replace("_", " ")
     if isinstance(found, Refusal):
-        return Worth(None, more, f"What the next labels are worth cannot be said: {name} follows no curve so far.")
+        return Worth(None, more, f"The worth of the next labels cannot be estimated: {name} follows no curve so far.")
     gain = found.value_of_next(max(told), more)
     return Worth(gain, more, f"The next {more:,} labels are worth about {100 * gain:.1f} points of {name}.")
 

@@ -96,7 +96,7 @@ def _side(project: Project, batch: Batch | None) -> None:
     what = "selected" if len(selected) else "in this batch"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         item_card.note(
-            f"{len(rows):,} {what}" if len(rows) else "Draw around items to see and label them", width="content"
+            f"{len(rows):,} {what}" if len(rows) else "Draw around items to select and label them", width="content"
         )
         if len(selected):
             st.button("Clear", key="grow_map_clear", type="tertiary", icon=":material/close:", on_click=clear)

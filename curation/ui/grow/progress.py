@@ -1,4 +1,4 @@
-"""What the labels bought: the curve of the batches so far, simulations beside it, what the next labels are worth."""
+"""Progress of growing: the curve of the batches so far, simulations, and what the next labels are worth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MORE = 500  # labels the stop suggestion speaks of
 
 
 def show_progress(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
-    """Left what to simulate, right what is known so far."""
+    """The form of the simulation on the left, the results so far on the right."""
     controls, result = st.columns([1, 2.6], gap="large")
     with controls:
         _simulate(project, grow)
@@ -42,8 +42,8 @@ def _simulate(project: Project, grow: Grow) -> None:
     queries, given = registry.methods("queries"), grow.simulate or Simulate()
     today = item_state(project.items, project.effective)
     known, there = known_classes(project, today), len(known_rows(project, today))
-    st.markdown("**Simulate on the labelled part**")
-    st.caption("Labels that are known are hidden and given when asked for: what would each strategy have done?")
+    st.markdown("**Simulate on the labelled items**")
+    st.caption("Known labels are hidden and revealed when a strategy asks for them, to compare strategies.")
     use = grow.use
     alone = not batches.unlabelled(project.items)  # there are no controls above
     if alone:
@@ -56,28 +56,28 @@ def _simulate(project: Project, grow: Grow) -> None:
     strategies = st.multiselect(
         "Compare with", others, [name for name in given.strategies if name in others],
         format_func=lambda q: queries[q].card.title, key="grow_sim_strategies",
-        help="Each with its defaults; random and everything labelled are always beside.",
+        help="Each with its defaults; random and everything labelled are always included.",
     )  # fmt: skip
     numbers = [*st.columns(2), *st.columns(2)]
     start = int(numbers[0].number_input("Labels to start", 0, 10_000, given.start, key="grow_sim_start",
-                                        help="Per class, or of the rare concept; 0 starts cold."))  # fmt: skip
+                                        help="Per class, or of the rare concept; 0 = no labels."))  # fmt: skip
     rounds = int(numbers[1].number_input("Rounds", 1, 1000, given.rounds, key="grow_sim_rounds"))
     seeds = int(numbers[2].number_input("Seeds", 1, 100, given.seeds, key="grow_sim_seeds"))
     batch = grow.batch
     if alone:
         batch = int(numbers[3].number_input("Batch", 1, 10_000, min(batch, 10_000), key="grow_sim_batch"))
-    with st.expander("Make it harder"):
-        noise = st.slider("Share of answers that are wrong", 0.0, 0.9, given.noise, 0.05, key="grow_sim_noise")
+    with st.expander("Harder conditions"):
+        noise = st.slider("Share of wrong answers", 0.0, 0.9, given.noise, 0.05, key="grow_sim_noise")
         more = {}
         if grow.concept:
-            more["rare"] = st.number_input("Thin the concept to a share of", 0.0, 1.0, given.rare, 0.005, "%.3f",
-                                           key="grow_sim_rare", help="0 leaves it as it is.")  # fmt: skip
+            more["rare"] = st.number_input("Reduce the concept to a share of", 0.0, 1.0, given.rare, 0.005, "%.3f",
+                                           key="grow_sim_rare", help="0 leaves it unchanged.")  # fmt: skip
             more["others"] = int(
                 st.number_input("Other labels to start", 0, 10_000, given.others, key="grow_sim_others")
             )
         classes = [name for name in known if name != grow.concept]
         outside = [name for name in given.outside if name in classes]
-        more["outside"] = st.multiselect("Classes that are none of ours", classes, outside, key="grow_sim_outside")
+        more["outside"] = st.multiselect("Irrelevant classes", classes, outside, key="grow_sim_outside")
     wanted = Simulate(**{**given.model_dump(), "strategies": strategies, "start": start, "rounds": rounds,
                          "seeds": seeds, "noise": noise, **more})  # fmt: skip
     played = grow.model_copy(update={"simulate": wanted, "batch": batch})
@@ -89,9 +89,9 @@ def _simulate(project: Project, grow: Grow) -> None:
     )
     first = start + wanted.others if grow.concept else start * len(known)
     if first + batch * rounds > there:
-        st.caption(f":orange[{there:,} labels are known: the simulation ends when these are used up.]")
+        st.caption(f":orange[{there:,} labels are known: the simulation ends when they are used up.]")
     if seeds < 3:
-        st.caption(":orange[Fewer than 3 seeds say little: the spread is part of the answer.]")
+        st.caption(":orange[Fewer than 3 seeds say little about the spread.]")
     if problem := _cannot(project, grow):
         st.warning(plain(problem), icon=":material/info:")
     if st.button(
@@ -107,7 +107,7 @@ def _cannot(project: Project, grow: Grow) -> str | None:
     """Why nothing can be simulated, in a sentence."""
     state = item_state(project.items, project.effective)
     if not len(test_rows(project.items)):
-        return "A simulation measures on labelled test items and there are none: set holdout in the recipe's source."
+        return "A simulation needs labelled test items and there are none: set holdout in the recipe's source."
     known = known_classes(project, state)
     if len(known) < 2:
         return "A simulation needs labelled items of at least two classes to train on."
@@ -128,9 +128,9 @@ def _result(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
     rows = [*own, *(row for row in simulated if not row["failed"])]
     known = curves.measures(rows)
     if not known:
-        text = "The curve starts with the first batch that a model answered for, or with a simulation."
+        text = "The curve starts with the first batch chosen by a model, or with a simulation."
         if own:
-            text = "There are no labelled test items, so how good the model is cannot be measured."
+            text = "There are no labelled test items, so the model's accuracy cannot be measured."
         theme.empty_state("show_chart", "There is no curve yet", text, key="grow_curve_none")
         return
     worth = curves.worth(rows, (project.recipe.grow or grow).use, MORE)
@@ -153,15 +153,15 @@ def _result(project: Project, the_plan: Plan, grow: Grow, dark: bool) -> None:
     st.plotly_chart(figure, key="grow_chart", config=charts.picture("grow"))
     words = ["Mean and standard deviation over the seeds, on the test items." if simulated else "On the test items."]
     words += [
-        f"Neighbours of neighbours of the first labels lead to {share:.0%} of the items looked for: no strategy finds "
-        "more among candidates near labelled ones."
+        f"Candidates near labelled items can reach {share:.0%} of the items looked for, going from neighbour to "
+        "neighbour."
         for share in _reachable(project, simulation)
     ]
     st.caption(plain(" ".join(words)))
     st.dataframe(curves.table(rows), hide_index=True, key="grow_table", width="stretch")
     _per_class(project, rows)
     csv = as_csv(pd.DataFrame(rows).drop(columns=["precisions", "failed"], errors="ignore"))
-    st.download_button("Every round as csv", csv, "grow.csv", "text/csv", key="grow_csv", on_click="ignore")
+    st.download_button("Download all rounds as csv", csv, "grow.csv", "text/csv", key="grow_csv", on_click="ignore")
 
 
 def _per_class(project: Project, rows: list[dict]) -> None:

@@ -1,4 +1,4 @@
-"""How the next batch is asked for: the strategy and its form, in what it would choose, and what stands in the way."""
+"""Controls for requesting a batch: strategy, parameters, candidates, and the reasons why a request is blocked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CANDIDATES = {"all": "All", "seals": "Near labelled"}
 
 
 def controls(project: Project, state: ItemState) -> tuple[Grow | None, DeltaGenerator]:
-    """One row of what the next batch depends on: (None while the parameters are not valid, the place at its end)."""
+    """The row of controls: (the request, None while its parameters are not valid; the place at the end of the row)."""
     saved, queries = project.recipe.grow, registry.methods("queries")
     options = list(queries)
     start = saved.use if saved else WARM if len(known_classes(project, state)) > 1 else FIRST
@@ -45,12 +45,12 @@ def controls(project: Project, state: ItemState) -> tuple[Grow | None, DeltaGene
             key="grow_strategy", width=190,
         )  # fmt: skip
         batch = st.number_input("Batch", 1, 10_000, min(saved.batch, 10_000) if saved else 50, key="grow_batch",
-                                width=112, help="Items to label before the model learns again.")  # fmt: skip
+                                width=112, help="Number of items to label before the model learns again.")  # fmt: skip
         candidates = st.selectbox(
             "Candidates", list(CANDIDATES), list(CANDIDATES).index(saved.candidates) if saved else 0,
             format_func=CANDIDATES.get, key="grow_candidates", width=142,
-            help="Near labelled (SEALS): only the nearest neighbours of what is labelled are considered, so that a "
-            "round costs what the labels cost, not what the pool costs.",
+            help="Near labelled (SEALS): only the nearest neighbours of labelled items are considered, so that the "
+            "cost of a round grows with the labels and not with the pool.",
         )  # fmt: skip
         names = [name for name in state.classes if name != OTHERS]
         before = saved.concept if saved else ""
@@ -59,7 +59,7 @@ def controls(project: Project, state: ItemState) -> tuple[Grow | None, DeltaGene
         concept = st.selectbox(
             "Rare concept", names, names.index(before) if before else None, key="grow_concept", width=165,
             placeholder="None", accept_new_options=True,
-            help="One class against all others. Type a new name to look for something that has no label yet.",
+            help="One class against all others. Type a new name to look for a class without labels.",
         )  # fmt: skip
         with st.popover("More", icon=":material/tune:", key="grow_more", width=104):
             params, more = _more(saved, use, candidates)
@@ -73,7 +73,7 @@ def controls(project: Project, state: ItemState) -> tuple[Grow | None, DeltaGene
 
 
 def about(project: Project, grow: Grow) -> str:
-    """The strategy in words: what it asks for, what it does not see, and how long a batch takes."""
+    """The strategy in words: what it chooses, what it is blind to, and how long a batch takes."""
     method = registry.get("queries", grow.use)
     words = [method.summary]
     if "predicted" not in method.card.needs:
@@ -102,14 +102,14 @@ def _more(saved: Grow | None, use: str, candidates: str) -> tuple[dict[str, Any]
     student = saved.student if saved and saved.student in usable else "logistic"
     more["student"] = st.selectbox(
         "Student", usable, usable.index(student), format_func=lambda s: students[s].card.title, key="grow_student",
-        help="Fitted on what is labelled, again for every batch.",
+        help="Fitted on the labelled items, again for every batch.",
     )  # fmt: skip
     costs = dict(COSTS) | ({saved.cost: saved.cost} if saved and saved.cost not in COSTS else {})
     options = list(costs)
     more["cost"] = st.selectbox(
         "What an item costs", options, options.index(saved.cost if saved else ""), format_func=costs.get,
-        key="grow_cost", help="For the curve against cost and the strategy Cost-aware; a recipe may name a csv of id "
-        "and cost.",
+        key="grow_cost", help="For the curve against cost and the strategy Cost-aware; a recipe can name a csv with "
+        "the columns id and cost.",
     )  # fmt: skip
     more["seed"] = int(st.number_input("Seed", 0, 10_000, min(saved.seed, 10_000) if saved else 0, key="grow_seed"))
     return params, more
@@ -130,23 +130,23 @@ def known_classes(project: Project, state: ItemState) -> list[str]:
 
 
 def obstacle(project: Project, state: ItemState, grow: Grow, left: int) -> str | None:
-    """Why the next batch cannot be asked for in this way, in a sentence; None when it can."""
+    """Why the next batch cannot be requested like this, in a sentence; None when it can."""
     method, known = registry.get("queries", grow.use), known_classes(project, state)
     title = method.card.title
     if missing := method.missing():
         return f"{packages.needs(title, missing)}."
     if not left:
-        return "Every item has a label or was put aside: nothing is left to ask."
+        return "Every item has a label or was skipped: there is nothing left to choose from."
     cold = f"or start with {_titles(lambda card: card.cold)}"
     if grow.concept and grow.concept not in known:
-        return f"No item is labelled {grow.concept} yet: find a few examples first, under Find."
+        return f"No item is labelled {grow.concept} yet: find a few examples under Find first."
     model = "predicted" in method.card.needs
     if grow.concept and model and len(known) < 2:
-        return f"Every label is {grow.concept}, and a model needs others to tell it from: label some others, {cold}."
+        return f"Every label is {grow.concept}, and a model needs other examples too: label some, {cold}."
     if grow.candidates == "seals" and not known:
-        return "Candidates near the labelled ones need labels and there are none: take all, or label a few first."
+        return "There are no labelled items to be near: choose all candidates, or label a few items first."
     if model and len(known) < 2:
-        have = f"there is one class only ({known[0]})" if known else "there are none"
+        have = f"there is only one class ({known[0]})" if known else "there are none"
         return f"{title} needs labels of at least two classes and {have}: label a few, {cold}."
     if method.card.concept and not grow.concept and len(state.classes) > 2:
         return f"{title} looks for one class: name it under Rare concept, or choose Margin."
@@ -157,14 +157,14 @@ def obstacle(project: Project, state: ItemState, grow: Grow, left: int) -> str |
 
 
 def remarks(project: Project, state: ItemState, grow: Grow, left: int) -> list[str]:
-    """What a person should know before asking, in sentences."""
+    """What a person should know before requesting a batch, in sentences."""
     said = []
     if left < grow.batch:
-        said.append(f"{left:,} items are left, fewer than the batch of {grow.batch:,}: it will hold these.")
+        said.append(f"Only {left:,} items are left, fewer than the batch of {grow.batch:,}.")
     if not len(test_rows(project.items)):
-        said.append("No labelled test items: the curve shows how many labels there are, not how good the model is.")
+        said.append("There are no labelled test items, so the model's accuracy cannot be measured.")
     if grow.use == "random":
-        said.append("A random batch is never biased: a good choice for the labels accuracy is measured on.")
+        said.append("A random batch is unbiased: a good choice for labels that accuracy is measured on.")
     return said
 
 
@@ -207,7 +207,7 @@ def _encoders() -> list[presets.Option]:
 
 
 def embeddings_first(project: Project, state: ItemState) -> None:
-    """Choose the encoder: every strategy and the model stand on its embeddings."""
+    """Choose the encoder, whose embeddings the model and every strategy need."""
     items = project.items
     facts = overview.facts(items, state.labels, state.classes)
     options = presets.suited(_encoders(), images=items.has_images, features=items.features is not None)
@@ -217,7 +217,7 @@ def embeddings_first(project: Project, state: ItemState) -> None:
         st.error(plain(why))
         return
     with st.container(border=True, key="grow_encode", width=640):
-        st.markdown("**First, embeddings**: the model and every strategy stand on them.")
+        st.markdown("**First, embeddings**: the model and every strategy need them.")
         use = st.selectbox("Encoder", list(ready), list(ready).index(pick) if pick in ready else 0,
                            format_func=ready.get, key="grow_encoder")  # fmt: skip
         if use == pick:
@@ -225,7 +225,7 @@ def embeddings_first(project: Project, state: ItemState) -> None:
         with st.expander("Parameters of the encoder"):
             params = form(registry.get("encoders", use), {}, key="grow_encode_form")
         seconds = presets.seconds(use, facts.usable, bool(presets.gpu_name())) - presets.AFTER[0]
-        st.caption(f"{facts.usable:,} items · roughly {humanize.naturaldelta(max(seconds, 1))}")
+        st.caption(f"{facts.usable:,} items · about {humanize.naturaldelta(max(seconds, 1))}")
         busy = project.jobs.current() is not None
         if st.button(f"Encode {facts.usable:,} items", type="primary", key="grow_encode_run",
                      disabled=params is None or busy, icon=":material/play_arrow:"):  # fmt: skip

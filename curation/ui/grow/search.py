@@ -1,7 +1,7 @@
-"""Find the first examples of a rare concept: by words, by an image, by items already chosen, or by chance.
+"""Find the first examples of a rare concept: by words, by an image, by items already selected, or at random.
 
-A model cannot look for what it has never been shown. A few examples with the concept's name, and some random items
-that are something else, are the start; after that, batches find the rest.
+A model cannot look for a class it has no examples of. It starts from a few examples of the concept and some random
+items as counterexamples; after that, batches find the rest.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from curation.ui.state.project import Project
 
 SHOWN = 60  # items found
 NEGATIVES = 20  # random items to answer "any other" with, by default
-WAYS = {"words": "Words", "image": "An image", "items": "Like these items", "chance": "By chance"}
+WAYS = {"words": "Words", "image": "An image", "items": "Like these items", "chance": "Random items"}
 
 
 @st.fragment(key="grow_find")
 def find(project: Project, the_plan: Plan, concept: str) -> None:
-    """Search the pool, choose what shows the concept, give it the name."""
+    """Search the pool, select the items that show the concept, label them."""
     actions.announce()
     state = item_state(project.items, project.effective)
     step = the_plan.find("encode")
@@ -63,8 +63,8 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
             found = np.random.default_rng(len(candidates)).permutation(candidates)[:SHOWN]
             alike = np.full(len(found), np.nan)
         elif query is None:
-            text = "What is found stands here, most alike first. Choose what shows the concept and give it the name."
-            theme.empty_state("search", "Nothing was searched for yet", text, key="grow_find_none")
+            text = "Results appear here, most similar first. Select the items that show the concept and label them."
+            theme.empty_state("search", "No search yet", text, key="grow_find_none")
             return
         else:
             alike = _alike(str(folder), query.astype(np.float32).tobytes(), x)[np.searchsorted(rows, candidates)]
@@ -83,22 +83,22 @@ def _alike(folder: str, query: bytes, _x: np.ndarray) -> np.ndarray:
 
 
 def _query(project: Project, method: Method, params: dict, folder, state: ItemState, way: str, vectors, concept: str):
-    """The vector to search with, None while nothing was said."""
+    """The vector to search with; None while nothing was entered."""
     if way == "words":
         return _by_words(project, method, params, folder, concept)
     if way == "image":
         return _by_image(method, params)
     if way == "items":
         return _by_items(project, state, vectors, concept)
-    item_card.note("A page of random items: the honest way, and slow where the concept is rare.")
+    item_card.note("A page of random items: unbiased, but slow when the concept is rare.")
     return None
 
 
 def _by_words(project: Project, method: Method, params: dict, folder, concept: str) -> np.ndarray | None:
     if "text" not in method.card.tags:
         st.info(
-            f"The encoder {plain(method.card.title)} reads no words; search by an image or by items, or analyse with "
-            "OpenCLIP, which does.", icon=":material/info:",
+            f"The encoder {plain(method.card.title)} cannot read words: search by an image or by items, or analyse "
+            "with OpenCLIP.", icon=":material/info:",
         )  # fmt: skip
         return None
     words = " ".join(st.text_input("Words", concept, key=f"grow_find_words_{concept}", max_chars=200).split())
@@ -113,11 +113,11 @@ def _by_words(project: Project, method: Method, params: dict, folder, concept: s
 def _by_image(method: Method, params: dict) -> np.ndarray | None:
     if not encodes_anything(method):
         st.info(
-            f"The encoder {plain(method.card.title)} was fitted to this data set and is not kept, so it cannot read "
-            "another image; search by items instead.", icon=":material/info:",
+            f"The encoder {plain(method.card.title)} was fitted to this dataset and is not kept, so it cannot encode "
+            "another image: search by items instead.", icon=":material/info:",
         )  # fmt: skip
         return None
-    file = st.file_uploader("An image that shows it", ["png", "jpg", "jpeg", "webp"], key="grow_find_image",
+    file = st.file_uploader("An image that shows the concept", ["png", "jpg", "jpeg", "webp"], key="grow_find_image",
                             max_upload_size=20)  # fmt: skip
     if file is None:
         return None
@@ -135,9 +135,9 @@ def _by_items(project: Project, state: ItemState, vectors: tuple[np.ndarray, np.
     if len(examples):
         options["examples"] = f"The {len(examples):,} labelled {concept}"
     if not options:
-        item_card.note("Draw around some items on the map of this page, or label one with the concept's name first.")
+        item_card.note("Select some items on the map of this page, or label one with the concept's name first.")
         return None
-    which = st.radio("Which", list(options), format_func=lambda w: plain(options[w]), key="grow_find_items")
+    which = st.radio("Examples", list(options), format_func=lambda w: plain(options[w]), key="grow_find_items")
     rows = selected if which == "selected" else np.asarray(examples)
     rows = rows[np.isin(rows, vectors[0])][:1000]
     part = np.asarray(vectors[1][np.searchsorted(vectors[0], rows)], np.float32)
@@ -145,7 +145,7 @@ def _by_items(project: Project, state: ItemState, vectors: tuple[np.ndarray, np.
 
 
 def opened(data: bytes) -> Image.Image:
-    """An image somebody sends, as the data set's own are read. A decoder process has tried it before: what kills a
+    """An uploaded image, read as the dataset's own are. A decoder process tries it first, so that a file that crashes a
     decoder does not reach the server. Raises SourceError."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "image").write_bytes(data)
@@ -156,7 +156,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 def encodes_anything(method: Method) -> bool:
-    """Whether an encoder can read an image it has never seen: one that learns from the data set is not kept."""
+    """Whether an encoder can encode new images: one that was fitted to the dataset is not kept."""
     return "images" in method.card.needs and "rng" not in method.injected
 
 
@@ -202,7 +202,7 @@ def _results(project: Project, concept: str, found: np.ndarray, alike: np.ndarra
 
 
 def _name(project: Project, concept: str, picked: np.ndarray, after: Callable[[], None]) -> None:
-    """Give the chosen ones a name."""
+    """Label the selected items."""
     key = f"grow_find_name_{concept}"  # another concept, another name to start with
 
     def give() -> None:
@@ -212,28 +212,28 @@ def _name(project: Project, concept: str, picked: np.ndarray, after: Callable[[]
             after()
 
     name = st.text_input(
-        "Name of the concept", concept, key=key, width=260, max_chars=200, placeholder="Its name, as a label",
+        "Name of the concept", concept, key=key, width=260, max_chars=200, placeholder="Label",
         label_visibility="collapsed",
     )  # fmt: skip
     st.button(
-        f"Label {len(picked):,} chosen" if len(picked) else "Label the chosen", key="grow_find_label", type="primary",
-        disabled=not len(picked) or not name.strip(), on_click=give,
+        f"Label {len(picked):,} selected" if len(picked) else "Label the selected", key="grow_find_label",
+        type="primary", disabled=not len(picked) or not name.strip(), on_click=give,
     )  # fmt: skip
     st.button("Undo", key="grow_find_undo", type="tertiary", on_click=actions.undo, args=(project,))
 
 
 def _others(project: Project, state: ItemState) -> None:
-    """Give random items the other answer."""
+    """Label random items as counterexamples."""
 
     def give() -> None:
         left = waiting(project.items, state)
         rows = np.sort(np.random.default_rng(len(left)).permutation(left)[: st.session_state["grow_find_count"]])
         project.decide(rows, "relabel", OTHERS, WHY)
-        actions.announce_later(f"Labelled {actions.items(len(rows))}, drawn by chance: {OTHERS}")
+        actions.announce_later(f"Labelled {actions.items(len(rows))}, drawn at random: {OTHERS}")
 
     st.divider()
-    item_card.note(f"A model needs something else to tell it from. Random items almost never show a rare concept, so "
-                  f"they may be labelled “{OTHERS}” unseen.")  # fmt: skip
+    item_card.note(f"A model also needs counterexamples. Random items almost never show a rare concept, so they "
+                  f"can be labelled “{OTHERS}” unseen.")  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input("Random items", 1, 1000, NEGATIVES, key="grow_find_count", width=110,
                         label_visibility="collapsed")  # fmt: skip
@@ -243,7 +243,7 @@ def _others(project: Project, state: ItemState) -> None:
 def _tiles(project: Project, rows: np.ndarray, alike: np.ndarray) -> list[Tile]:
     ids, made = project.items.column("id"), []
     for row, score, src in zip(rows.tolist(), alike, pictures(project.items, rows.tolist(), 112), strict=True):
-        note = "" if np.isnan(score) else f"alike {score:.2f}"
+        note = "" if np.isnan(score) else f"similarity {score:.2f}"
         made.append(Tile(str(row), src, literal(ids[row]), note, title=literal(ids[row])))
     return made
 

@@ -29,7 +29,7 @@ def address(project: Project) -> str:
 async def item(request: Request) -> Response:
     """One item by its row. An item never changes under its source's key, so the browser may keep the answer."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return Response("items are shown on the app's own pages", 403)
+        return Response("items are shown on the app's own pages only", 403)
     folder, key = projects.project_folder(request.path_params["project"]), request.path_params["source"]
     if folder is None or not key.isalnum() or not (folder / "source" / key / "items.parquet").exists():
         return Response("there is no such dataset", 404)

@@ -108,7 +108,7 @@ def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: i
             item_card.facts(analysis, state, row)
         item_card.why(analysis, state, row)
         if len(same := twins(analysis, row)):
-            st.caption("The same picture")
+            st.caption("Copies")
             item_card.strip(tiles(analysis, state, same[:8], note=lambda twin: str(ids[twin])), columns=4)
         if not len(near):
             return [row]

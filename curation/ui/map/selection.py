@@ -16,13 +16,18 @@ from curation.ui.state.item_state import DECISIONS, ItemState
 # Colours that are not scores: key -> words.
 BY = {"label": "Label", "prediction": "Prediction", "flags": "Flags", "decision": "Decision"}
 SUSPICION = "suspicion"
-ORDERS = {"suspicious": "Most suspicious first", "hard": "Hardest first", "easy": "Easiest first", "read": "As read"}
+ORDERS = {
+    "suspicious": "Most suspicious first",
+    "hard": "Hardest first",
+    "easy": "Easiest first",
+    "read": "In reading order",
+}
 
 
 @dataclass(frozen=True)
 class Look:
     """What the controls above the map say. colour: a key of `BY`, `SUSPICION` or a score. size: a score, or "" for
-    points of one size. classes: only these labels, all when empty. flagged: only what a flag speaks against."""
+    points of same size. classes: only these labels, all when empty. flagged: only what a flag speaks against."""
 
     colour: str = "label"
     size: str = ""
@@ -47,7 +52,7 @@ def size_options(analysis: AnalysisResults) -> dict[str, str]:
     options = {name: name for name in analysis.scores}
     if np.isfinite(analysis.suspicion).any():
         options[SUSPICION] = SUSPICION
-    return options | {"": "one size"}
+    return options | {"": "same size"}
 
 
 def measure(analysis: AnalysisResults, name: str) -> np.ndarray | None:

@@ -21,7 +21,7 @@ ROWS = 200  # of the manifest, as a preview
 def main() -> None:
     project = open_project()
     if project is None or project.items is None:
-        text = "Choose a dataset first. What is kept of it, and why, is written here."
+        text = "Choose a dataset first. Here you write what is kept of it, and why."
         if theme.empty_state("ios_share", "Nothing to export yet", text, "Go to the data", key="export_empty"):
             st.switch_page("pages/data.py")
         return
@@ -40,7 +40,7 @@ def main() -> None:
     with recipe:
         st.code(request.text, language="toml", height=420)
     with command:
-        st.caption("Once exported, this line does the same without the app:")
+        st.caption("After the export, this command writes the same without the app:")
         st.code(request.command(project.folder), language="bash", wrap_lines=True)
 
 
@@ -49,9 +49,9 @@ def _controls(project: Project) -> export_files.ExportRequest | None:
     prune = st.selectbox(
         "What",
         [*prunes, None],
-        format_func=lambda name: name or "Everything that is not dropped",
+        format_func=lambda name: name or "All items that are not dropped",
         key="export_prune",
-        help="A subset saved on the Prune page, or all items without those dropped by hand.",
+        help="A subset saved on the Prune page, or all items except those dropped by hand.",
     )
     exporters = registry.methods("exporters")
     use = st.selectbox("Format", list(exporters), format_func=lambda e: exporters[e].card.title, key="export_format")
@@ -80,12 +80,10 @@ def _controls(project: Project) -> export_files.ExportRequest | None:
 def _start(project: Project, request: export_files.ExportRequest) -> None:
     if request.missing:
         names = ", ".join(dict.fromkeys(step.label for step in request.missing))
-        st.caption(theme.plain(f"Has to be computed first, in the same job: {names}"))
-    if export_files.foreign(project, request.path):
-        st.warning(
-            theme.plain(f"{request.path.name} is there already and was not written from here: it will be replaced.")
-        )
-    busy = project.jobs.current() is not None
+        st.caption(theme.plain(f"Computed first, in the same job: {names}"))
+    if hindrance := export_files.in_the_way(project, request):
+        st.error(theme.plain(hindrance), icon=":material/error:")
+    busy = project.jobs.current() is not None or bool(hindrance)
     if st.button("Export", type="primary", key="export", icon=":material/ios_share:", disabled=busy, width="stretch"):
         export_files.start(project, request)
         st.rerun()
@@ -99,13 +97,13 @@ def _result(project: Project, request: export_files.ExportRequest) -> export_fil
     tally = made.tally
     numbers = [
         ("Kept", tally.kept, f"of {int(tally.before.sum()):,} usable train items"),
-        ("Pruned", tally.pruned, "Not taken by the method"),
+        ("Pruned", tally.pruned, "Not chosen by the method"),
         ("Test", tally.held, "Test and validation items are never pruned"),
     ]
     more = [
         ("Flagged out", tally.left_out, "Left out by flags before the method chose"),
         ("Dropped", tally.dropped, "Dropped by hand"),
-        ("Relabelled", tally.relabelled, "Kept or not; the manifest says from what"),
+        ("Relabelled", tally.relabelled, "Kept or not; the manifest has the given label"),
         ("No label", tally.unlabelled, "Items without a label are left out"),
         ("Unusable", tally.unusable, "Items that cannot be read"),
     ]
@@ -131,7 +129,7 @@ def _written(project: Project) -> None:
         return
     rows = []
     for export in done:
-        state = theme.chip("as things stand now", "kept") if export.fresh else theme.chip("before later changes")
+        state = theme.chip("up to date", "kept") if export.fresh else theme.chip("older than the last changes")
         when = humanize.naturaltime(time.time() - export.created)
         head = f"{export.prune or 'everything'} · {export.use} · {when}"
         rows.append(f"<dt>{escaped(head)} {state}</dt>")

@@ -14,8 +14,8 @@ from curation.ui.state.project import Project, create_project, open_project
 
 VIEWS = {"label": "Label", "map": "Map", "curve": "Curve", "find": "Find"}
 UNLABELLED = (
-    "Items without a label are: those of a split named “unlabeled”, rows of a table or array whose label is empty, and "
-    "images in a folder without class folders."
+    "Unlabelled items are those of a split named “unlabeled”, rows of a table or array with an empty label, and images "
+    "in a folder without class folders."
 )
 
 
@@ -36,8 +36,7 @@ def main() -> None:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="grow_head"):
         st.html(
-            '<div class="wn-header"><h1>Grow</h1><p>A strategy asks, you answer, the model learns and asks again.</p>'
-            "</div>",
+            '<div class="wn-header"><h1>Grow</h1><p>A strategy chooses, you label, the model learns.</p></div>',
             width="content",
         )
         view = "curve"
@@ -78,19 +77,19 @@ def main() -> None:
 
 def _nothing_open(project: Project | None) -> None:
     if project is not None and project.jobs.current() is not None:
-        text = "Every item is opened once; this page goes on by itself when that is done."
+        text = "Every item is opened once; this page continues when that is done."
         theme.empty_state("hourglass_top", "The data is being read", text, key="grow_wait")
         return
-    text = f"Open a dataset with items that have no label yet. {UNLABELLED}"
+    text = f"Open a dataset that has unlabelled items. {UNLABELLED}"
     if theme.empty_state("potted_plant", "No dataset is open", text, "Choose a dataset", key="grow_empty"):
         st.switch_page("pages/data.py")
     _offer_sample()
 
 
 def _all_labelled(project: Project) -> None:
-    text = f"Every item of this dataset has a label. {UNLABELLED} A simulation can still show how few labels would do."
-    title = "Nothing is without a label"
-    if theme.empty_state("potted_plant", title, text, "Try it on this labelled dataset", key="grow_empty"):
+    text = f"Every item has a label. {UNLABELLED} A simulation can still show how few labels would be enough."
+    title = "There are no unlabelled items"
+    if theme.empty_state("potted_plant", title, text, "Simulate on this labelled dataset", key="grow_empty"):
         st.session_state[f"grow:try:{project.name}"] = True
         st.rerun()
     _offer_sample()
@@ -117,7 +116,7 @@ def _encoded(project: Project) -> bool:
 
 def _encode(project: Project, state: ItemState) -> None:
     if project.jobs.current() is not None:
-        text = "Every item is read once. The first batch can be asked for when this is done."
+        text = "Every item is read once. You can get the first batch when that is done."
         theme.empty_state("hourglass_top", "The items are being encoded", text, key="grow_wait")
     else:
         request.embeddings_first(project, state)
@@ -147,7 +146,7 @@ def _button(project: Project, state: ItemState, grow: Grow | None, batch: Batch 
     pressed = st.button(
         request.NEXT, type="secondary" if open_ else "primary", key="grow_next", icon=":material/auto_awesome:",
         disabled=grow is None or problem is not None or project.jobs.current() is not None,
-        help="What is not labelled yet may be asked for again" if open_ else None,
+        help="Items of this batch without a label can come again" if open_ else None,
     )  # fmt: skip
     return pressed, problem
 
@@ -164,12 +163,12 @@ def _words(project: Project, state: ItemState, grow: Grow | None, left: int, pro
 def _label(project: Project, the_plan: Plan, grow: Grow | None, batch: Batch | None) -> None:
     job = project.jobs.current()
     if job is not None and "query" in (job.targets or ()):
-        text = "The model learns from the labels and picks what to ask next; it takes seconds."
+        text = "The model learns from the labels and picks the next items; it takes seconds."
         theme.empty_state("hourglass_top", "The next batch is being chosen", text, key="grow_wait")
         return
     if batch is None or not len(batch.rows):
-        text = "Choose a strategy above and ask for the first batch; it appears here, with a key for every answer."
-        theme.empty_state("potted_plant", "No batch has been asked for", text, key="grow_none")
+        text = "Choose a strategy above and get the first batch; it appears here, with a key for every label."
+        theme.empty_state("potted_plant", "There is no batch yet", text, key="grow_none")
         return
     for note in batch.notes:
         st.caption(theme.plain(f"{note[:1].upper()}{note[1:]}."))
@@ -195,13 +194,15 @@ def _seals(the_plan: Plan, batch: Batch) -> str:
     card = batch.card
     words = [
         f"{card['considered']:,} of {card['open']:,} items were considered ({card['fraction_considered']:.1%}), "
-        f"neighbours of {card['labelled']:,} labelled ones"
+        f"the neighbours of {card['labelled']:,} labelled items"
     ]
     key = card["inputs"].get("similarity")
     if key and the_plan.workspace.done("evidence", key):
         index = the_plan.workspace.card("evidence", key)
         exact = index.get("search") == "exact"
-        words.append("the search is exact" if exact else f"the index finds {index['recall']:.0%} of true neighbours")
+        words.append(
+            "the search is exact" if exact else f"the index finds {index['recall']:.0%} of the true neighbours"
+        )
     return theme.plain("; ".join(words) + ".")
 
 
@@ -211,10 +212,10 @@ def _map(project: Project, the_plan: Plan, batch: Batch | None) -> None:
         pool_map.pool_map(project, the_plan, batch, theme.is_dark())
         return
     title = step.method.card.title if step is not None else "PCA"
-    text = f"Labelled items in their colours, the rest in grey, the batch outlined. Drawn by {title}, once."
+    text = f"Labelled items in colour, the others in grey, the batch outlined. {title} draws it once."
     busy = project.jobs.current() is not None
     button = None if busy else "Draw the map"
-    if theme.empty_state("scatter_plot", "The pool is not on a map yet", text, button, key="grow_map_empty"):
+    if theme.empty_state("scatter_plot", "There is no map of the pool yet", text, button, key="grow_map_empty"):
         request.draw_map(project)
 
 

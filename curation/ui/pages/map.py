@@ -22,13 +22,13 @@ CLASSES = ("label", "prediction")  # colours that give clusters a name
 def main() -> None:
     project = open_project()
     if project is None or project.items is None:
-        text = "Choose a dataset first; its map is drawn when it is analysed."
+        text = "Choose a dataset and analyse it; the map is then drawn here."
         if theme.empty_state("scatter_plot", "No dataset is open", text, "Choose a dataset", key="map_empty"):
             st.switch_page("pages/data.py")
         return
     analysis = analysis_results(project)
     if analysis.xy is None:
-        text = "The map is part of the analysis: embeddings, scores, flags, and a place for every item."
+        text = "The map is part of the analysis, with embeddings, scores and flags."
         if theme.empty_state("scatter_plot", "The map is not drawn yet", text, "Go to the analysis", key="map_empty"):
             st.switch_page("pages/data.py")
         return

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from curation import packages
-from curation.data.budget import budget
+from curation.data.budget import budget, keep_words
 from curation.engine import registry
 from curation.engine.stages.prune import Prune
 from curation.errors import RecipeError
@@ -23,11 +23,11 @@ FIRST = "trusted_coverage"  # docs/hybrid.md says what it has earned that with
 def main() -> None:
     project = open_project()
     if project is None or project.items is None or not project.analysed:
-        text = "A pruner stands on embeddings and scores: choose a dataset and analyse it first."
+        text = "Pruners need embeddings and scores: choose a dataset and analyse it first."
         if theme.empty_state("content_cut", "Nothing to prune yet", text, "Go to the data", key="prune_empty"):
             st.switch_page("pages/data.py")
         return
-    with theme.header("Prune", "Keep the part worth training on. The share is the part that is kept."):
+    with theme.header("Prune", "Keep the part worth training on. The share says how much is kept."):
         compare = st.toggle("Compare two methods", key="prune_compare")
     saved = {p.name: p for p in project.recipe.prune}
     if saved:
@@ -43,7 +43,7 @@ def main() -> None:
     if a is not None and b is not None:
         both = len(np.intersect1d(a.taken, b.taken))
         either = len(np.union1d(a.taken, b.taken))
-        st.caption(f"{both:,} items are in both subsets: {both / max(either, 1):.0%} of all that either keeps.")
+        st.caption(f"{both:,} items are in both subsets, {both / max(either, 1):.0%} of those in either.")
 
 
 def _subset(project: Project, side: str, first: str, wide: bool = False) -> preview.Preview | None:
@@ -89,14 +89,14 @@ def _controls(project: Project, side: str, first: str) -> Prune | None:
     always = method.card.balances
     balance = st.toggle(
         "Keep the same share of every class", value=True, key=f"prune_balance_{side}{'_always' if always else ''}",
-        help=f"{method.card.title} always does." if always else "No class is pruned away.", disabled=always,
+        help=f"{method.card.title} always does." if always else "So no class is lost.", disabled=always,
     )  # fmt: skip
     flags = [f.name for f in project.recipe.flag]
     without = st.multiselect(
-        "Leave out what is flagged by",
+        "Leave out items flagged by",
         flags,
         key=f"prune_without_{side}",
-        help="These rows are removed before the method chooses; the manifest says why.",
+        help="These items are removed before the method chooses; the manifest gives the reason.",
     )
     with st.expander("Parameters of the method", expanded=False):
         scores = list(dict.fromkeys([*project.scores(), *registry.methods("scores")]))
@@ -160,7 +160,7 @@ def _result(project: Project, section: Prune, shown: preview.Preview, side: str,
             figure = charts.class_bars(store.classes, counts, kept_counts, dark=theme.is_dark())
             st.plotly_chart(figure, key=f"prune_classes_{side}", config=charts.QUIET)
     if shown.left_out:
-        st.caption(f"{len(shown.left_out):,} rows are left out by flags before the method chooses.")
+        st.caption(f"{len(shown.left_out):,} items were left out by flags before the method chose.")
 
 
 def _map(
@@ -201,7 +201,7 @@ def _save(project: Project, section: Prune, side: str) -> None:
         except RecipeError as error:
             st.error(theme.plain(error), icon=":material/error:")
             return
-        st.toast(f"Saved {theme.plain(chosen)}: verify it, or export it")
+        st.toast(f"Saved {theme.plain(chosen)}. Next: verify or export it")
         st.rerun()
 
 
@@ -210,9 +210,9 @@ def _saved(project: Project, saved: dict[str, Prune]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="prune_saved"):
         st.markdown("Saved subsets", width="content")
         for name, section in saved.items():
-            words = [registry.get("pruners", section.use).card.title, f"{100 * section.keep:.4g} % kept"]
+            words = [registry.get("pruners", section.use).card.title, f"{keep_words(section.keep)} kept"]
             words += ["same share of every class"] if section.balance else []
-            words += [f"without what {', '.join(section.without)} flags"] if section.without else []
+            words += [f"without items flagged by {', '.join(section.without)}"] if section.without else []
             with st.popover(theme.plain(name), icon=":material/bookmark:", key=f"prune_saved_{name}"):
                 st.markdown("  \n".join(theme.plain(word) for word in words))
                 if st.button("Remove this subset", key=f"prune_remove_{name}", icon=":material/delete:"):

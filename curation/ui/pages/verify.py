@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from curation.data.budget import keep_words
 from curation.engine import registry
 from curation.engine.stage import analysis
 from curation.engine.stages.prune import Prune
@@ -19,11 +20,13 @@ from curation.ui.verify.accuracy_figure import accuracy_figure
 def main() -> None:
     project = open_project()
     if project is None or project.items is None or not project.analysed:
-        text = "Students stand on embeddings or images: choose a dataset and analyse it first."
+        text = "Students are trained on embeddings or images: choose a dataset and analyse it first."
         if theme.empty_state("monitoring", "Nothing to verify yet", text, "Go to the data", key="verify_empty"):
             st.switch_page("pages/data.py")
         return
-    theme.header("Verify", "Students are trained on each subset, on random ones of the same size, and on everything.")
+    theme.header(
+        "Verify", "Students are trained on each subset, on random subsets of the same size, and on the full data."
+    )
     controls, result = st.columns([1, 2.4], gap="large")
     with controls:
         _controls(project)
@@ -39,7 +42,7 @@ def main() -> None:
 def _controls(project: Project) -> None:
     students, given, saved = registry.methods("students"), project.recipe.verify, project.recipe.prune
     if saved:
-        names = ", ".join(f"**{theme.plain(p.name)}** ({100 * p.keep:.4g} %)" for p in saved)
+        names = ", ".join(f"**{theme.plain(p.name)}** ({keep_words(p.keep)})" for p in saved)
         st.markdown(f"Saved subsets, always compared: {names}")
     further = {m: method for m, method in registry.methods("pruners").items() if m not in {p.name for p in saved}}
     methods = st.multiselect(
@@ -48,7 +51,7 @@ def _controls(project: Project) -> None:
         default=[] if saved else [m for m in choices.FIRST if m in further],
         format_func=lambda m: further[m].card.title,
         key="verify_methods",
-        help="Each with its defaults and the same share of every class; they join the saved subsets.",
+        help="Each with its defaults and the same share of every class, in addition to the saved subsets.",
     )
     for name in methods:
         card = further[name].card
@@ -90,15 +93,21 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     same = project.recipe.verify == wanted and project.recipe.prune == prunes
     left = total - len(summary.finished(project.verified())) if same else total
     shares = len({k for p in prunes for k in (wanted.keeps or [p.keep])})
-    words = f"{_counted(len(prunes), 'subset')} at {_counted(shares, 'share')}, random beside each, and everything"
-    st.caption(f"{words}; {_counted(wanted.seeds, 'seed')} each: {total} trainings. What is done already is kept.")
+    words = (
+        f"{_counted(len(prunes), 'subset')} at {_counted(shares, 'share')}, random ones of their size, the full data"
+    )
+    st.caption(f"{words}; {_counted(wanted.seeds, 'seed')} each: {total} trainings. Finished ones are kept.")
     if wanted.seeds < 3:
-        st.caption(":orange[Fewer than 3 seeds say little: the spread is part of the answer.]")
+        st.caption(":orange[Fewer than 3 seeds say little about the spread.]")
     if steps := wanted.params.get("steps"):
         st.caption(f"Every training takes {steps:,} steps, whatever the subset's size.")
     busy = project.jobs.current() is not None
     word = (
-        "All are trained" if left <= 0 else f"Train {total} students" if left == total else f"Train the {left} missing"
+        "All are trained"
+        if left <= 0
+        else f"Train {total} students"
+        if left == total
+        else f"Train the {left} missing students"
     )
     if st.button(word, type="primary", width="stretch", key="verify_run", disabled=busy or left <= 0):
         project.save(verify=wanted, prune=prunes)
@@ -113,7 +122,7 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
 def _result(project: Project) -> None:
     runs = project.verified() if project.recipe.verify else []
     if not runs:
-        text = "Accuracy on the test split against the share kept will stand here, random and full beside every method."
+        text = "Accuracy on the test split at every share appears here, beside random subsets and the full data."
         theme.empty_state("show_chart", "No student has been trained yet", text, key="verify_none")
         return
     for line in summary.failures(runs):
@@ -141,7 +150,9 @@ def _result(project: Project) -> None:
     st.dataframe(_table(made), hide_index=True, key="verify_table", width="stretch")
     csv = as_csv(pd.DataFrame(runs).drop(columns="failed"))
     buttons = st.container(horizontal=True)
-    buttons.download_button("Every training as csv", csv, "verify.csv", "text/csv", key="verify_csv", on_click="ignore")
+    buttons.download_button(
+        "Download all trainings as csv", csv, "verify.csv", "text/csv", key="verify_csv", on_click="ignore"
+    )
     if buttons.button("Export a subset", key="verify_export", icon=":material/ios_share:"):
         st.switch_page("pages/export.py")
 
@@ -152,14 +163,14 @@ def _words(made: list[summary.Cell], tolerance: float) -> None:
     if best and full:
         gap = 100 * (best.mean - full.mean)
         st.success(
-            f"**{theme.plain(best.method)} at {100 * best.keep:.4g} % is enough**: {100 * best.mean:.1f} ± "
+            f"**{theme.plain(best.method)} at {keep_words(best.keep)} is enough**: {100 * best.mean:.1f} ± "
             f"{100 * best.sd:.1f} %, {abs(gap):.1f} points {'above' if gap >= 0 else 'below'} training on everything "
             f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
             icon=":material/check_circle:",
         )
     elif full:
         st.warning(
-            f"No subset comes within {100 * tolerance:g} point{'s' * (tolerance != 0.01)} of training on everything "
+            f"No subset comes within {100 * tolerance:g} point{'s' * (tolerance != 0.01)} of the full data "
             f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
             icon=":material/info:",
         )
@@ -169,7 +180,7 @@ def _words(made: list[summary.Cell], tolerance: float) -> None:
         lines.append(words if share.best.better or share.best.gain is None else f":orange[{words}]")
         if weak := [name for name in share.weak if name != share.best.method]:
             names = theme.plain(", ".join(weak))
-            lines.append(f":orange[Not proven better than random at {100 * share.keep:.4g} %: {names}]")
+            lines.append(f":orange[Not proven better than random at {keep_words(share.keep)}: {names}]")
     st.markdown("  \n".join(lines))
     if words := summary.how_tested(made):
         st.caption(theme.plain(words))
@@ -180,7 +191,7 @@ def _table(made: list[summary.Cell]) -> pd.DataFrame:
     rows = sorted(made, key=lambda c: (c.keep, order.get(c.method, 0), c.method))
     table = {
         "method": [theme.literal(c.method) for c in rows],
-        "kept": [f"{100 * c.keep:.4g} %" for c in rows],
+        "kept": [f"{keep_words(c.keep)}" for c in rows],
         "accuracy": [f"{100 * c.mean:.2f} ± {100 * c.sd:.2f}" for c in rows],
         "against random": ["" if c.gain is None else f"{100 * c.gain:+.2f} ± {100 * c.gain_sd:.2f}" for c in rows],
         "worst class": [f"{100 * c.worst_class:.1f}" for c in rows],
@@ -198,10 +209,10 @@ def _table(made: list[summary.Cell]) -> pd.DataFrame:
 def _length(verify: Verify) -> str:
     """What all trainings have in common; the two ways answer different questions."""
     if steps := verify.params.get("steps"):
-        return f"{steps:,} steps for every subset, as much computing as for everything"
+        return f"{steps:,} steps for every subset, as much computation as for the full data"
     if epochs := verify.params.get("epochs"):
-        return f"{epochs} epochs of each subset, so that small ones take less computing"
-    return "the student's own length of training"
+        return f"{epochs} epochs of each subset, so smaller ones need less computation"
+    return "the student's default length of training"
 
 
 def _counted(n: int, noun: str) -> str:

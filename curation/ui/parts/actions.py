@@ -36,14 +36,14 @@ def act(
 def undo(project: Project) -> list[Decision]:
     """Undo the last decision; the next `announce` reports it."""
     undone = project.undo()
-    announce_later(f"Undone: {said(undone)}" if undone else "There is nothing to undo")
+    announce_later(f"Undone: {in_words(undone)}" if undone else "There is nothing to undo")
     return undone
 
 
-def said(decisions: Sequence[Decision]) -> str:
+def in_words(decisions: Sequence[Decision]) -> str:
     """A batch of decisions in words.
 
-    >>> said([Decision("a", "drop"), Decision("b", "drop")]), said([Decision("a", "relabel", "cat")])
+    >>> in_words([Decision("a", "drop"), Decision("b", "drop")]), in_words([Decision("a", "relabel", "cat")])
     ('dropped 2 items', 'relabelled 1 item to cat')
     """
     first, values = decisions[0], {d.value for d in decisions}

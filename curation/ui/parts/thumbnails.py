@@ -25,12 +25,13 @@ def thumbnail(items: Items, row: int, size: int = 112) -> str:
     content = items.column("hash")[row]
     if content is None:
         return _encoded(items, row, size)
+    key = (content, size, repr(items.greys))  # the same file is seen otherwise in a set of deeper greys
     with _lock:
-        uri = _made.get((content, size))
+        uri = _made.get(key)
     if uri is None:
         uri = _encoded(items, row, size)
         with _lock:
-            _made[content, size] = uri
+            _made[key] = uri
     return uri
 
 
@@ -39,7 +40,7 @@ def large(items: Items, row: int, max_side: int = 640) -> str:
     return _encoded(items, row, max_side)
 
 
-_made: LRUCache[tuple[str, int], str] = LRUCache(REMEMBERED, getsizeof=len)
+_made: LRUCache[tuple[str, int, str], str] = LRUCache(REMEMBERED, getsizeof=len)
 _lock = threading.Lock()  # Streamlit runs every visitor in a thread
 
 

@@ -85,7 +85,7 @@ class _Desk:
 
     def undo(self) -> None:
         undone = self.project.undo()
-        self._last(f"Undone: {actions.said(undone)}" if undone else "There is nothing to undo")
+        self._last(f"Undone: {actions.in_words(undone)}" if undone else "There is nothing to undo")
         row = self.analysis.items.row_of.get(undone[0].id) if undone else None
         if row is not None and queue.position(self.rows, row) is not None:
             self._go(row)

@@ -24,6 +24,7 @@ from curation.ui.parts.forms import form, humanised
 from curation.ui.server import allowed_paths, projects
 from curation.ui.server.home import home
 from curation.ui.start import opening, overview, presets, source_kind
+from curation.ui.start.guess_panel import guess_panel, in_doubt, table_rows
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
@@ -98,20 +99,21 @@ def _own() -> None:
 
 def _upload() -> None:
     made = upload("own_upload")
-    if made is not None and made.kind != "table":
+    if made is not None and made.kind != "table" and not in_doubt(made.path):
         begin(made.title, {"use": made.kind, "path": str(made.path)})
     elif made is not None:
-        st.session_state["own_table"] = made  # its columns have to be named first
-    if (table := st.session_state.get("own_table")) is None:
+        st.session_state["own_unclear"] = made  # its columns, or its folders, have to be named first
+    if (unclear := st.session_state.get("own_unclear")) is None:
         return
     try:
-        source = _columns(table.path, "own_upload")
+        ask = _columns if unclear.kind == "table" else _folders
+        source = ask(unclear.path, "own_upload")
     except SourceError:
-        del st.session_state["own_table"]
+        del st.session_state["own_unclear"]
         raise
     if source:
-        del st.session_state["own_table"]
-        begin(table.title, source)
+        del st.session_state["own_unclear"]
+        begin(unclear.title, source)
 
 
 def _path() -> None:
@@ -141,14 +143,19 @@ def _path() -> None:
             key="own_labels",
         )
         kind, path = (said, tables[0]) if said == "table" else (kind, path)
-    if kind == "table":
-        if source := _columns(path, "own_path"):
-            begin(source_kind.title_of(path), source)
-        return
-    title = registry.get("sources", kind).card.title
-    st.caption(theme.plain(f"{title}: {path}"))
-    if st.button("Read the data", key="own_path_read", icon=":material/arrow_forward:"):
-        begin(source_kind.title_of(path), {"use": kind, "path": str(path)})
+    if kind != "table":
+        st.caption(theme.plain(f"{registry.get('sources', kind).card.title}: {path}"))
+    if source := (_columns if kind == "table" else _folders)(path, "own_path"):
+        begin(source_kind.title_of(path), source)
+
+
+def _folders(path: Path, key: str) -> dict[str, Any] | None:
+    """Show how a folder, archive or .npz is understood. Returns the source once it may be read. Raises SourceError."""
+    guess = guess_panel(path, key)
+    ready = guess is not None
+    if st.button("Read the data", key=f"{key}_read", icon=":material/arrow_forward:", disabled=not ready) and ready:
+        return {"use": guess.source, "path": str(path), **guess.params}
+    return None
 
 
 def _columns(path: Path, key: str) -> dict[str, Any] | None:
@@ -156,6 +163,7 @@ def _columns(path: Path, key: str) -> dict[str, Any] | None:
     columns = columns_of(path)
     st.caption(theme.plain(f"{path.name}: {len(columns)} columns"))
     images, labels = opening.guessed(columns)
+    table_rows(path, key)
     image, label = st.columns(2)
     chosen = {
         "image": image.selectbox("Image", columns, index=images, key=f"{key}_image"),

@@ -28,7 +28,7 @@ LABELS = ("label", "class", "category", "target", "labels", "y")
 def open_path(path: Path) -> dict[str, str]:
     """The environment of a server that shows this project, folder, archive, table or .npz first. Raises InputError."""
     if access.login_on():
-        raise InputError("where people log in, winnow app takes no path: everybody opens their own on the Data page")
+        raise InputError("winnow app takes no path where people log in: open your data on the Data page")
     real = path.expanduser().resolve()
     if not real.exists():
         raise InputError(f"{path} does not exist; give a folder, an archive, a table, an .npz file or a project")
@@ -47,7 +47,7 @@ def open_path(path: Path) -> dict[str, str]:
 def open_sample() -> dict[str, str]:
     """The environment of a server that shows the analysed sample first; it is analysed where it was not yet."""
     if access.login_on():
-        raise InputError("where people log in there is no quickstart: everybody finds the sample on the Data page")
+        raise InputError("there is no quickstart where people log in: open the sample on the Data page")
     known = _made_from("use", "sample")
     return {"WINNOW_OPEN": known or _started("Digits", presets.sample(), "Analyse the sample", analysis())}
 
@@ -59,7 +59,7 @@ def given_path() -> Path | None:
 
 
 def guessed(columns: Sequence[str]) -> tuple[int | None, int | None]:
-    """Where the columns of images and of labels seem to stand, told by their names.
+    """The columns that probably hold images and labels, guessed by their names.
 
     >>> guessed(["Label", "Path"]), guessed(["a", "class"])
     ((1, 0), (None, 1))
@@ -72,9 +72,9 @@ def guessed(columns: Sequence[str]) -> tuple[int | None, int | None]:
 def _project(folder: Path) -> dict[str, str]:
     around = {"WINNOW_HOME": str(folder.parent), "WINNOW_OPEN": folder.name}
     if not (folder / "recipe.toml").exists():
-        raise InputError(f"{folder} holds results and no recipe.toml; run its recipe again, or open the data itself")
+        raise InputError(f"{folder} has results but no recipe.toml: run its recipe again, or open the data itself")
     if not projects.is_name(folder.name):
-        raise InputError(f"a project's name is letters, digits, spaces, '.', '-' and '_'; rename {folder}")
+        raise InputError(f"a project's name may have letters, digits, spaces, '.', '-' and '_' only: rename {folder}")
     return around
 
 

@@ -81,7 +81,7 @@ def _chosen(sections: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> list[M
 
 
 def options(kind: str) -> list[Option]:
-    """Every method of a kind, with its problem. Looks for weights too, which takes seconds when a hub is silent."""
+    """Every method of a kind, with its problem. Looks for weights too, which takes seconds without a network."""
     return [Option(m.id, m.card.title, m.unavailable() or "") for m in registry.methods(kind).values()]
 
 

@@ -1,5 +1,5 @@
-"""Upload without holding anything in memory: the browser PUTs each file to the app's own route, which streams it
-to disk. One component: drop files, a folder or an archive; it shows progress and then says where they are.
+"""Upload without holding files in memory: the browser PUTs each file to the app's own route, which streams it to disk.
+One component: drop files, a folder or an archive; it shows the progress and returns the attempt.
 """
 
 from __future__ import annotations

@@ -16,13 +16,13 @@ def accuracy_figure(
 ) -> go.Figure:
     """Test accuracy against the share kept: a line per method, mean and standard deviation over the seeds.
 
-    runs: one mapping per training run with `method`, `keep` (0..1), `seed` and `measure`. The method "full" becomes a
+    runs: one mapping per training run with `method`, `share` (0..1), `seed` and `measure`. The method "full" becomes a
     level band; "random" is always dashed grey. Points of several methods at one share are set slightly apart.
     """
     figure = go.Figure(layout=layout(dark, height))
     groups: dict[str, dict[float, list[float]]] = {}
     for run in runs:
-        groups.setdefault(run["method"], {}).setdefault(float(run["keep"]), []).append(float(run[measure]))
+        groups.setdefault(run["method"], {}).setdefault(float(run["share"]), []).append(float(run[measure]))
     full = [value for values in groups.pop("full", {}).values() for value in values]
     shares = sorted({share for group in groups.values() for share in group}) or [1.0]
     step = 0.012 * max(shares[-1] - shares[0], 0.25)

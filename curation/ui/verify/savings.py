@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from curation.data.budget import keep_words
 from curation.engine.trials import FULL, RANDOM
 from curation.maths.accounting.constants import DEVICES, REGIONS, Constants
 from curation.maths.accounting.savings import Amount, Savings, savings
@@ -18,7 +19,7 @@ from curation.ui.verify import proxy_check, summary
 
 
 def show(project: Project, runs: Sequence[dict], dark: bool) -> None:
-    """Inputs on the left, each editable and with its source; what comes out on the right."""
+    """Inputs on the left, each editable and with its source; the savings on the right."""
     cells = [c for c in summary.cells(runs) if c.method not in (RANDOM, FULL)]
     full = {run["seed"]: run for run in runs if run["method"] == FULL}
     if not cells or not full:
@@ -26,7 +27,7 @@ def show(project: Project, runs: Sequence[dict], dark: bool) -> None:
         return
     inputs, outcome = st.columns([1, 1.4], gap="large")
     with inputs:
-        names = [f"{c.method} at {100 * c.keep:.4g} %" for c in cells]
+        names = [f"{c.method} at {keep_words(c.keep)}" for c in cells]
         cell = cells[names.index(st.selectbox("Subset", names, key="save_subset"))]
         mine = [run for run in runs if (run["method"], run["keep"]) == (cell.method, cell.keep) and run["seed"] in full]
         account = next((a for a in proxy_check.accounts(project) if (a.name, a.keep) == (cell.method, cell.keep)), None)

@@ -1,4 +1,4 @@
-"""What verification says, in words that the numbers carry.
+"""The results of verification in words, no stronger than the numbers allow.
 
 A method is "better than random" at a share when one-sided paired t-tests over the seeds say so at 5 %, with Holm's
 correction over all comparisons of the grid. Seeds pair up: seed s of a method and seed s of random train with the same
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from curation.data.budget import keep_words
 from curation.engine.trials import FULL, RANDOM
 
 LEVEL = 0.05  # chance of calling any method of a grid better than random that is not
@@ -109,7 +110,7 @@ def failures(runs: Sequence[Mapping]) -> list[str]:
         if run.get("failed"):
             seeds.setdefault((run["method"], run["keep"], run["failed"]), []).append(run["seed"])
     return [
-        f"{method} at {100 * keep:.4g} %, seed{'s' * (len(of) > 1)} {', '.join(map(str, of))}: {why}"
+        f"{method} at {keep_words(keep)}, seed{'s' * (len(of) > 1)} {', '.join(map(str, of))}: {why}"
         for (method, keep, why), of in seeds.items()
     ]
 
@@ -133,7 +134,7 @@ class Share:
 
     def words(self) -> str:
         """The best method at this share and its lead, in one sentence."""
-        share, best = f"At {100 * self.keep:.4g} %", self.best
+        share, best = f"At {keep_words(self.keep)}", self.best
         figure = f"{best.method} ({100 * best.mean:.1f} ± {100 * best.sd:.1f} %)"
         if best.gain is None:
             return f"{share} the best is {figure}"

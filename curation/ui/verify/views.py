@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from curation.data.budget import keep_words
 from curation.engine.trials import FULL, RANDOM
 from curation.maths.fitting import learning_curve
 from curation.maths.fitting.proxy import Correlation, rank_correlation
@@ -102,7 +103,7 @@ def proxy(project: Project, runs: list[dict], dark: bool) -> None:
         help="The selection is paid for once, however often the subset is trained on.",
     )  # fmt: skip
     table = {
-        "subset": [f"{a.name} at {100 * a.keep:.4g} %" for a in found],
+        "subset": [f"{a.name} at {keep_words(a.keep)}" for a in found],
         "selection": [f"{a.chosen_in:.1f} s" for a in found],
         "training on the subset": [f"{a.subset:.1f} s" for a in found],
         "training on the full data": [f"{a.full:.1f} s" for a in found],
@@ -157,7 +158,7 @@ def figure(project: Project, runs: list[dict], dark: bool) -> None:
     """One map, four panels: classes, difficulty, one subset, another."""
     xy, score = project.xy(), next(iter(project.scores()), None)
     cells = {
-        f"{s.shown['method']} at {100 * s.shown['keep']:.4g} %": s
+        f"{s.shown['method']} at {keep_words(s.shown['keep'])}": s
         for s in project.verification.of("verify")
         if "prune" in s.inputs and s.seed == 0 and project.workspace.done("prune", s.inputs["prune"])
     }

@@ -1,0 +1,64 @@
+"""How data would be read, shown before it is, with a way to say otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from curation.data.reading.preview import Guess, preview
+from curation.errors import SourceError
+from curation.ui.parts import theme
+
+AS_GUESSED = "As guessed"
+
+
+def guess_panel(path: Path, key: str) -> Guess | None:
+    """Show how a folder, archive or .npz would be read; None while a question is open. Raises SourceError."""
+    guess = _preview(path, _stamp(path), "")
+    answers = {params["layout"]: words for params, words in guess.choices if "layout" in params}
+    if len(answers) > 1 or guess.question:
+        chosen = st.selectbox(
+            "The folders are",
+            ["", *answers],
+            format_func=lambda layout: theme.plain(f"{layout}: {answers[layout]}") if layout else AS_GUESSED,
+            key=f"{key}_layout",
+            help="What each level of folders is: a split, a class, or * for one that means nothing.",
+        )
+        if chosen:
+            guess = _preview(path, _stamp(path), chosen)
+    if guess.question:
+        st.warning(theme.plain(guess.question), icon=":material/help:")
+        return None
+    for note in guess.notes:
+        st.caption(theme.plain(note))
+    shown = [{column: theme.literal(text) for column, text in row.items()} for row in guess.rows]
+    with st.expander("First rows, as they would be read"):
+        st.dataframe(shown, hide_index=True, width="stretch", key=f"{key}_rows")
+    return guess
+
+
+def in_doubt(path: Path) -> bool:
+    """Whether a person has to say how it is meant. What cannot be read at all is left to the job that reads it."""
+    try:
+        return bool(_preview(path, _stamp(path), "").question)
+    except SourceError:
+        return False
+
+
+def table_rows(path: Path, key: str) -> None:
+    """The first rows of a table, so that its columns can be told apart. Raises SourceError."""
+    guess = _preview(path, _stamp(path), "")
+    for note in guess.notes:
+        st.caption(theme.plain(note))
+    shown = [{column: theme.literal(text) for column, text in row.items()} for row in guess.rows]
+    st.dataframe(shown, hide_index=True, width="stretch", key=f"{key}_rows")
+
+
+@st.cache_data(ttl=60, max_entries=32, show_spinner="Looking at the data")
+def _preview(path: Path, stamp: float, layout: str) -> Guess:
+    return preview(path, {"layout": layout} if layout else {})
+
+
+def _stamp(path: Path) -> float:
+    return path.stat().st_mtime
