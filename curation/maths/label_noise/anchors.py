@@ -1,26 +1,29 @@
 """Is this label wrong? The label-noise model, anchored where the opinions are surest.
 
 Opinions of the true class (students, neighbours) are too sure when they are multiplied, and they confuse classes
-themselves. Fitted to them alone, a noise model takes their confusions for wrong labels, and finds mistakes in clean
-data. What tells the two apart is how the disagreement with the given labels depends on how sure the opinions are: their
-own errors grow rare where they are sure, wrong labels do not.
+themselves. Fitted to them alone, a noise model takes their confusions for wrong labels and finds mistakes in clean
+data. What tells the two apart is how the disagreement with the given labels depends on how sure the opinions are:
+their own errors are rare where they are sure, wrong labels are not.
 
-1. Two things are fitted to the given labels by turns, until they settle: the power to which the opinions are softened
-   (the temperature), by maximum likelihood, and the confusions of the labels, by expectation maximisation (`noise`).
-2. People err more on items that are hard to tell, and there the softened opinions explain the mistakes by their own
-   doubt. So the confusions are taken for more common than they were fitted, in proportion to the softening: by half as
-   many again at a power of one half;
-3. but for no more than `_BEYOND` times what is seen at the *anchors*, the fifth of the items with the surest opinions:
-   the share of unexpected labels there, less the errors that the opinions expect of themselves. Where labels are clean
-   next to nothing is left.
-4. The temperature is fitted to these confusions, and Bayes' rule makes probabilities of both. They are calibrated, but a
-   softened opinion ranks less well than a sharp one: the sharp one decides the order, and the probabilities are dealt
-   out in this order.
+1. Two things are fitted to the given labels in turn until they settle: the power that softens the opinions (the
+   temperature) by maximum likelihood, and the confusions of the labels by expectation maximisation (`noise`).
+2. How common mistakes are is read off the *anchors*, the fifth of the items with the surest opinions: the share of
+   unexpected labels there, less the errors that the opinions expect of themselves.
+3. Mistakes at the anchors are of two kinds. Slips have nothing to do with what the item looks like: they fall on the
+   least plausible classes as often as on any other, which is how they are counted, and are as common everywhere. The
+   rest are mix-ups of classes that look alike. People mix up items that are hard to tell, which anchors are not, so
+   these are taken to be `_BEYOND` times as common among all items.
+4. There is an upper limit, the larger of the rate at the anchors and the rate that was fitted. Softened opinions
+   explain mix-ups by their own doubt, so the fitted rate is raised in proportion to the softening: by half at a power
+   of one half.
+5. The confusions are scaled to this rate, the temperature is fitted to them, and Bayes' rule makes probabilities of
+   both. They are calibrated, but a softened opinion ranks less well than a sharp one: so the sharp one decides the
+   order, and the probabilities are dealt out in this order.
 
 Anchor points: Liu & Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016; Patrini, Rozza,
 Menon, Nock & Qu, Making Deep Neural Networks Robust to Label Noise, CVPR 2017. The temperature: Guo, Pleiss, Sun &
-Weinberger, On Calibration of Modern Neural Networks, ICML 2017. The combination is Winnow's own. `_ANCHORS`,
-`_BEYOND` and the proportion were chosen with CIFAR-10 and its human labels in sight; docs/mislabels.md has the figures.
+Weinberger, On Calibration of Modern Neural Networks, ICML 2017. The combination is Winnow's own. `_ANCHORS`, `_BEYOND`
+and the proportion in 4 were chosen with CIFAR-10 and its human labels in sight; docs/mislabels.md has the figures.
 """
 
 from __future__ import annotations
@@ -31,10 +34,11 @@ import numpy as np
 
 from curation.maths.label_noise.noise import bayes, blocks, posterior
 from curation.maths.label_noise.small_classes import too_small
+from curation.maths.label_noise.votes import distinct
 
 SURE = 0.5  # of a label being wrong: the border between leaving an item and taking it out
 _ANCHORS = 0.2  # share of the items with the surest opinions
-_BEYOND = 2.5  # how many times as common mistakes may be as at the anchors
+_BEYOND = 5.5  # how many times as common mix-ups are as at the anchors
 _ROUNDS, _SETTLED = 30, 3e-3  # of the temperature
 _SOFTEST = 0.05
 
@@ -57,7 +61,7 @@ class Judgement:
 
 def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Judgement:
     """opinion: float64 [n, C] p(true class | item), formed without the item's own label, rows sum to 1; n > 0.
-    labels: int [n]. groups: int [n], equal numbers = equal content. Time 100 * n * C, memory a few times n * C.
+    labels: int [n]. groups: int [n], equal numbers = equal content; copies with one label count once. Time 100 * n * C, memory a few times n * C.
 
     >>> opinion = np.array([[0.99, 0.01]] * 20 + [[0.01, 0.99]] * 20)
     >>> labels = np.repeat([0, 1], 20)
@@ -66,10 +70,11 @@ def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Judgem
     >>> np.flatnonzero(found.wrong > SURE).tolist(), int(found.likely[0])
     ([0], 0)
     """
-    temperature, mixing = _fitted(opinion, labels)
-    mixing = _anchored(mixing, _softened(opinion, temperature), labels, temperature)
+    one = distinct(labels, groups)
+    temperature, mixing = _fitted(opinion[one], labels[one])
+    mixing = _anchored(mixing, _softened(opinion[one], temperature), labels[one], temperature)
     if temperature < 1:
-        temperature = _temperature(opinion, labels, mixing)
+        temperature = _temperature(opinion[one], labels[one], mixing)
     softened = _softened(opinion, temperature)
     after = bayes(softened, labels, mixing)
     calibrated = np.clip(1.0 - after[np.arange(len(labels)), labels], 0.0, 1.0)
@@ -95,17 +100,34 @@ def _fitted(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]
 
 
 def _anchored(mixing: np.ndarray, opinion: np.ndarray, labels: np.ndarray, power: float) -> np.ndarray:
-    """The confusions, scaled up by what softening hides, and down to what the anchors allow. opinion: softened."""
+    """The confusions, scaled to the rate that the anchors and the fit allow. opinion: softened."""
     surest = opinion.max(axis=1)
     anchors = surest >= np.quantile(surest, 1 - _ANCHORS, method="lower")
-    unexpected = (opinion.argmax(axis=1) != labels)[anchors].mean() - (1 - surest[anchors]).mean()
-    # Never none at all, that a ranking is left: half a mistake more than was seen.
-    most = _BEYOND * max(unexpected, 0.5 / anchors.sum())
+    seen, slips = _mistakes(opinion[anchors], labels[anchors])
     off = mixing * (1 - np.eye(len(mixing)))
     leaves = np.maximum(off.sum(axis=1), 1e-12)
-    times = min(2 - power, most / max(leaves @ opinion.mean(axis=0), 1e-12))
-    off *= np.minimum(times, np.maximum(0.5 / leaves, 1))[:, None]  # a class goes on to be labelled as itself, mostly
+    fitted = max(leaves @ opinion.mean(axis=0), 1e-12)
+    # Half a mistake is the least that can be seen; with none at all nothing could be ranked.
+    rate = min(max((2 - power) * fitted, seen), max(slips + _BEYOND * (seen - slips), 0.5 / anchors.sum()))
+    off *= np.minimum(rate / fitted, np.maximum(0.5 / leaves, 1))[:, None]  # most labels of a class stay right
     return off + np.diag(1 - off.sum(axis=1))
+
+
+def _mistakes(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """(share of mistakes among the anchors, of which slips); below 0 where there are fewer than the opinions expect."""
+    n, c = opinion.shape
+    doubt = (1 - opinion.max(axis=1)).mean()
+    # A mistake shows where the opinion is right, and hides one in c - 1 of its errors.
+    shows = max(1 - doubt * c / max(c - 1, 1), 0.5)
+    seen = ((opinion.argmax(axis=1) != labels).mean() - doubt) / shows
+    least = (c - 1) // 2  # the less plausible half of the other classes; of two classes there is none
+    if not least or seen <= 0:
+        return seen, 0.0
+    own = opinion[np.arange(n), labels][:, None]
+    below, equal = (opinion < own).sum(axis=1), (opinion == own).sum(axis=1)
+    among = np.clip((least - below) / equal, 0, 1).mean()  # equal ones are in any order
+    among -= np.partition(opinion, least - 1, axis=1)[:, :least].sum(axis=1).mean()
+    return seen, float(np.clip(among * (c - 1) / least, 0, seen))
 
 
 def _temperature(opinion: np.ndarray, labels: np.ndarray, mixing: np.ndarray) -> float:

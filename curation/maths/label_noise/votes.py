@@ -40,13 +40,22 @@ def votes(indices: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: 
     return counted / counted.sum(axis=1, keepdims=True)
 
 
+def distinct(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """int64 [number of different items], ascending positions: the first of all copies that have the same label.
+
+    >>> distinct(np.array([0, 0, 1, 0]), np.array([7, 7, 7, 8])).tolist()
+    [0, 2, 3]
+    """
+    return np.sort(np.unique(np.stack([labels, groups]), axis=1, return_index=True)[1])
+
+
 def class_sizes(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """int64 [largest label + 1]: how many different items carry each label.
 
     >>> class_sizes(np.array([0, 0, 1]), np.array([7, 7, 7])).tolist()
     [1, 1]
     """
-    return np.bincount(np.unique(np.stack([labels, groups]), axis=1)[0])
+    return np.bincount(labels[distinct(labels, groups)])
 
 
 def _copies(content: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

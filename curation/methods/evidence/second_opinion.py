@@ -29,7 +29,7 @@ from curation.maths.arrays import probabilities
 from curation.maths.label_noise.anchors import judge
 from curation.maths.label_noise.expert_product import product_of_experts
 from curation.maths.label_noise.suspects import suspects
-from curation.maths.label_noise.votes import votes
+from curation.maths.label_noise.votes import distinct, votes
 from curation.maths.similarity.exact import first
 from curation.training.folds import assign
 
@@ -80,9 +80,9 @@ def gather(
     found = judge(product_of_experts(view.probabilities, near, by_heart), labels, view.groups)
     out = suspects(found.wrong, labels)
     fold = assign(labels, view.groups, folds, rng)
-    taught = _once(labels, view.groups) & np.isin(np.arange(len(view)), view.train)
+    taught = view.train[distinct(labels[view.train], view.groups[view.train])]
     train = view.student(student, **_STUDENT.get(student, {}))
-    values = _out_of_fold(view, taught, taught & ~out, fold, train, rng, progress)
+    values = _out_of_fold(view, taught, out, fold, train, rng, progress)
     return Probabilities(values), {"folds": int(fold.max()) + 1, "left_out": int(out.sum())}
 
 
@@ -95,32 +95,26 @@ def early(logits: np.ndarray, labels: np.ndarray, agreement: float) -> np.ndarra
     return sum(probabilities(epoch) for epoch in chosen) / len(chosen)
 
 
-def _once(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """bool [m]: the first of several copies with the same label."""
-    first = np.zeros(len(labels), bool)
-    first[np.unique(np.stack([labels, groups]), axis=1, return_index=True)[1]] = True
-    return first
-
-
 def _out_of_fold(
     view: View,
-    all_: np.ndarray,
-    clean: np.ndarray,
+    taught: np.ndarray,
+    out: np.ndarray,
     fold: np.ndarray,
     train: Callable,
     rng: np.random.Generator,
     progress: Callable,
 ) -> np.ndarray:
-    """float64 [m, C]: what students trained on the clean items of the other folds think of every item; on all of them
-    where none is clean."""
+    """float64 [m, C]: what students trained on other folds think of every item.
+
+    taught: positions they may be trained on. out: bool [m], who is left out of that, unless nobody else is left.
+    """
     from scipy.special import softmax
 
     parts, found = int(fold.max()) + 1, np.empty((len(view), len(view.classes)))
     for part in range(parts):
         progress(part, parts, f"student {part + 1} of {parts}")
-        held, taught = np.flatnonzero(fold == part), np.flatnonzero((fold != part) & clean)
-        if not len(taught):  # a handful of items
-            taught = np.flatnonzero((fold != part) & all_)
-        fitted = train(view.subset(taught), seed=int(rng.integers(2**31)))
+        held, others = np.flatnonzero(fold == part), taught[fold[taught] != part]
+        clean = others[~out[others]]
+        fitted = train(view.subset(clean if len(clean) else others), seed=int(rng.integers(2**31)))
         found[held] = softmax(fitted.logits(view.subset(held)).astype(np.float64), axis=1)
     return found
