@@ -49,10 +49,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("-w", "--workspace", type=Path, default=Path("workspaces/mislabels"))
     given = parser.parse_args()
-    print(
-        "| data (wrong) | method | AP | AUROC | precision | recall | F1 | flagged | sum of scores / mistakes | clean: flagged |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    head = ("data (wrong)", "method", "AP", "AUROC", "precision", "recall", "F1", "flagged", "sum of scores / mistakes")
+    print(f"| {' | '.join((*head, 'clean: flagged'))} |\n{'|---' * 10}|")
     (made := given.workspace / "data").mkdir(parents=True, exist_ok=True)
     for name, raw, clean, truth in _sets(given, made):
         for seed in range(given.seeds):

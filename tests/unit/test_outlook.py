@@ -23,8 +23,8 @@ def test_answers_to_equal_scores_give_the_beta_posterior_itself():
 
 
 def test_answers_to_the_most_suspicious_say_less_of_the_others():
-    """Ten of ten right, where the scores said nine in ten: the rest, at six in ten, is expected to be right as well, but
-    ten wrong of ten do not make all others wrong."""
+    """The scores said nine in ten. Ten of ten right: the rest, at six in ten, is expected to be right as well. Ten of
+    ten wrong: not all others are."""
     others = np.full(30, 0.6)
     before = expect(others, np.array([]), 0, 0).expected
     bad, good = (expect(others, np.full(10, 0.9), right=10 - wrong, wrong=wrong) for wrong in (0, 10))

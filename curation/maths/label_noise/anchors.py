@@ -61,7 +61,8 @@ class Judgement:
 
 def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Judgement:
     """opinion: float64 [n, C] p(true class | item), formed without the item's own label, rows sum to 1; n > 0.
-    labels: int [n]. groups: int [n], equal numbers = equal content; copies with one label count once. Time 100 * n * C, memory a few times n * C.
+    labels: int [n]. groups: int [n], equal numbers = equal content; copies with one label count once. Time 100 * n * C,
+    memory a few times n * C.
 
     >>> opinion = np.array([[0.99, 0.01]] * 20 + [[0.01, 0.99]] * 20)
     >>> labels = np.repeat([0, 1], 20)

@@ -43,6 +43,7 @@ CARD = Card(
     needs=("labels", "groups", "neighbours", "probabilities", "dynamics"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("student",),
+    version=2,
     requires=("torch",),
 )
 
