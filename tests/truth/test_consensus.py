@@ -136,8 +136,8 @@ def test_clean_labels_of_classes_that_overlap_are_left_alone(overlapping):
     view = told_from_scratch(*overlapping)
     found = consensus.flag(view)
     assert (view.second_opinion.argmax(axis=1) != view.labels).mean() > 0.18, "the classes do overlap"
-    assert found.flagged.mean() <= 0.015
-    assert found.score.mean() < 0.03
+    assert found.flagged.mean() <= 0.02
+    assert found.score.mean() < 0.04
     assert second_opinion.gather(first_opinions(view), rng=np.random.default_rng(0))[1]["left_out"] <= 0.02 * len(view)
 
 

@@ -13,17 +13,16 @@ their own errors are rare where they are sure, wrong labels are not.
    least plausible classes as often as on any other, which is how they are counted, and are as common everywhere. The
    rest are mix-ups of classes that look alike. People mix up items that are hard to tell, which anchors are not, so
    these are taken to be `_BEYOND` times as common among all items.
-4. There is an upper limit, the larger of the rate at the anchors and the rate that was fitted. Softened opinions
-   explain mix-ups by their own doubt, so the fitted rate is raised in proportion to the softening: by half at a power
-   of one half.
+4. Upper limits: the rate at the anchors, or, where it is larger, the rate that is fitted to the opinions as they are.
+   Softened opinions explain mix-ups by their own doubt; unsoftened ones call all of their own confusions mistakes.
 5. The confusions are scaled to this rate, the temperature is fitted to them, and Bayes' rule makes probabilities of
    both. They are calibrated, but a softened opinion ranks less well than a sharp one: so the sharp one decides the
    order, and the probabilities are dealt out in this order.
 
 Anchor points: Liu & Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016; Patrini, Rozza,
 Menon, Nock & Qu, Making Deep Neural Networks Robust to Label Noise, CVPR 2017. The temperature: Guo, Pleiss, Sun &
-Weinberger, On Calibration of Modern Neural Networks, ICML 2017. The combination is Winnow's own. `_ANCHORS`, `_BEYOND`
-and the proportion in 4 were chosen with CIFAR-10 and its human labels in sight; docs/mislabels.md has the figures.
+Weinberger, On Calibration of Modern Neural Networks, ICML 2017. The combination is Winnow's own. `_ANCHORS` and
+`_BEYOND` were chosen with CIFAR-10 and its human labels in sight; docs/mislabels.md has the figures.
 """
 
 from __future__ import annotations
@@ -72,10 +71,7 @@ def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Judgem
     ([0], 0)
     """
     one = distinct(labels, groups)
-    temperature, mixing = _fitted(opinion[one], labels[one])
-    mixing = _anchored(mixing, _softened(opinion[one], temperature), labels[one], temperature)
-    if temperature < 1:
-        temperature = _temperature(opinion[one], labels[one], mixing)
+    temperature, mixing = _anchored(opinion[one], labels[one])
     softened = _softened(opinion, temperature)
     after = bayes(softened, labels, mixing)
     calibrated = np.clip(1.0 - after[np.arange(len(labels)), labels], 0.0, 1.0)
@@ -86,32 +82,40 @@ def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Judgem
     return Judgement(wrong, after.argmax(axis=1), unjudged, temperature, mixing)
 
 
-def _fitted(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
-    """(temperature in (0, 1], float64 [C, C] p(given | true)) that make the given labels most likely; 1 where the gain
-    is not worth a parameter (Bayesian information criterion)."""
-    untouched = posterior(opinion, labels)[1]
-    temperature, mixing = 1.0, untouched
+def _anchored(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+    """(temperature in (0, 1], float64 [C, C] p(given | true)), scaled to the rate of mistakes at the anchors."""
+    as_they_are = posterior(opinion, labels)[1]
+    temperature, mixing = _fitted(opinion, labels, as_they_are)
+    softened = _softened(opinion, temperature)
+    surest = softened.max(axis=1)
+    anchors = surest >= np.quantile(surest, 1 - _ANCHORS, method="lower")
+    seen, slips = _mistakes(softened[anchors], labels[anchors])
+    # Half a mistake is the least that can be seen; with none at all nothing could be ranked.
+    rate = max(slips + _BEYOND * (seen - slips), 0.5 / anchors.sum())
+    rate = min(rate, max(seen, _rate(as_they_are, opinion)))
+    off = mixing * (1 - np.eye(len(mixing)))
+    most = 0.5 / np.maximum(off.sum(axis=1), 1e-12)  # labels of a class stay right in the majority
+    off *= np.minimum(rate / max(_rate(mixing, softened), 1e-12), np.maximum(most, 1))[:, None]
+    mixing = off + np.diag(1 - off.sum(axis=1))
+    return (_temperature(opinion, labels, mixing) if temperature < 1 else 1.0), mixing
+
+
+def _fitted(opinion: np.ndarray, labels: np.ndarray, as_they_are: np.ndarray) -> tuple[float, np.ndarray]:
+    """The temperature and the confusions that make the given labels most likely; those of the opinions as they are,
+    where the gain is not worth a parameter (Bayesian information criterion)."""
+    temperature, mixing = 1.0, as_they_are
     for _ in range(_ROUNDS):
         before, temperature = temperature, _temperature(opinion, labels, mixing)
         mixing = posterior(_softened(opinion, temperature), labels)[1]
         if abs(temperature - before) < _SETTLED:
             break
-    gain = _surprise(opinion, labels, untouched, 1.0) - _surprise(opinion, labels, mixing, temperature)
-    return (temperature, mixing) if gain > np.log(len(labels)) / 2 else (1.0, untouched)
+    gain = _surprise(opinion, labels, as_they_are, 1.0) - _surprise(opinion, labels, mixing, temperature)
+    return (temperature, mixing) if gain > np.log(len(labels)) / 2 else (1.0, as_they_are)
 
 
-def _anchored(mixing: np.ndarray, opinion: np.ndarray, labels: np.ndarray, power: float) -> np.ndarray:
-    """The confusions, scaled to the rate that the anchors and the fit allow. opinion: softened."""
-    surest = opinion.max(axis=1)
-    anchors = surest >= np.quantile(surest, 1 - _ANCHORS, method="lower")
-    seen, slips = _mistakes(opinion[anchors], labels[anchors])
-    off = mixing * (1 - np.eye(len(mixing)))
-    leaves = np.maximum(off.sum(axis=1), 1e-12)
-    fitted = max(leaves @ opinion.mean(axis=0), 1e-12)
-    # Half a mistake is the least that can be seen; with none at all nothing could be ranked.
-    rate = min(max((2 - power) * fitted, seen), max(slips + _BEYOND * (seen - slips), 0.5 / anchors.sum()))
-    off *= np.minimum(rate / fitted, np.maximum(0.5 / leaves, 1))[:, None]  # most labels of a class stay right
-    return off + np.diag(1 - off.sum(axis=1))
+def _rate(mixing: np.ndarray, opinion: np.ndarray) -> float:
+    """The share of wrong labels that confusions mean for these items."""
+    return float(1 - np.diag(mixing) @ opinion.mean(axis=0))
 
 
 def _mistakes(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
