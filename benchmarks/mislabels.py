@@ -99,8 +99,8 @@ def _unseen(made: Path) -> Iterator[tuple[str, dict, dict, dict[str, str]]]:
 
     x, truth = load_digits(return_X_y=True)
     few = np.concatenate([np.flatnonzero(truth == c)[: 180 if c < 5 else 25] for c in range(10)])
-    made = {"n_informative": 20, "n_redundant": 10, "n_classes": 5, "class_sep": 1.5, "random_state": 0}
-    drawn = make_classification(4000, 64, **made)
+    shape = {"n_informative": 20, "n_redundant": 10, "n_classes": 5, "class_sep": 1.5, "random_state": 0}
+    drawn = make_classification(4000, 64, **shape)  # itself one in a hundred wrong: flip_y
     cancer, wine = (
         (StandardScaler().fit_transform(table), label)
         for table, label in (load_breast_cancer(return_X_y=True), load_wine(return_X_y=True))
