@@ -160,7 +160,7 @@ def test_a_class_of_one_or_two_is_named_and_not_judged():
 def test_conflicts_among_copies_are_those_counted_by_hand():
     rng = np.random.default_rng(0)
     labels, groups = rng.integers(3, size=80), rng.integers(30, size=80)
-    made = conflicting_labels.flag(View.of(labels=labels, groups=groups))
+    made = conflicting_labels.flag(View.of(labels=labels, copies=groups))
     for i in range(80):
         copies = [labels[j] for j in range(80) if groups[j] == groups[i]]
         counts = sorted(((copies.count(name), name) for name in set(copies)), reverse=True)
@@ -174,7 +174,8 @@ def test_conflicts_among_copies_are_those_counted_by_hand():
 
 def test_two_copies_that_disagree_are_both_flagged_and_the_neighbours_say_which_is_wrong():
     graph = Neighbours(np.array([[1, 2, 3], [0, 2, 3], [3, 4, 1], [2, 4, 1], [2, 3, 1]]), np.full((5, 3), 0.1))
-    view = View.of(neighbours=graph, labels=np.array([0, 1, 1, 1, 1]), groups=np.array([7, 7, 8, 9, 10]))
+    same = np.array([7, 7, 8, 9, 10])
+    view = View.of(neighbours=graph, labels=np.array([0, 1, 1, 1, 1]), groups=same, copies=same)
     made = conflicting_labels.flag(view)
     assert made.flagged.tolist() == [True, True, False, False, False]
     assert made.suggested.tolist() == [-1] * 5

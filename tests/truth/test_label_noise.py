@@ -63,7 +63,7 @@ def test_one_class_is_never_wrong():
     after, mixed = posterior(np.ones((4, 1)), np.zeros(4, int))
     assert after.tolist() == [[1.0]] * 4
     assert mixed.tolist() == [[1.0]]
-    assert judge(np.ones((4, 1)), np.zeros(4, int), np.arange(4)).wrong.tolist() == [0.0] * 4
+    assert judge(np.ones((4, 1)), np.zeros(4, int), np.arange(4), np.arange(4)).wrong.tolist() == [0.0] * 4
 
 
 def test_an_opinion_of_zero_everywhere_says_nothing():
@@ -77,7 +77,7 @@ def test_an_opinion_of_zero_everywhere_says_nothing():
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.4])
 def test_of_opinions_twice_too_sure_the_temperature_and_the_number_of_mistakes_are_found(share):
     prior, truth, given = drawn(20_000, uniform(6, share))
-    found = judge(too_sure(prior), given, np.arange(20_000))
+    found = judge(too_sure(prior), given, np.arange(20_000), np.arange(20_000))
     assert found.temperature == pytest.approx(0.5, abs=0.1)
     assert found.wrong.sum() == pytest.approx((truth != given).sum(), rel=0.25)
     for low, high in ((0.05, 0.2), (0.4, 0.6), (0.9, 1.01)):
@@ -89,7 +89,7 @@ def test_clean_labels_and_opinions_too_sure_give_no_mistakes_where_fitting_alone
     prior, truth, _ = drawn(20_000, np.eye(6))
     opinion = too_sure(prior)
     alone = 1 - posterior(opinion, truth)[0][np.arange(20_000), truth]
-    found = judge(opinion, truth, np.arange(20_000))
+    found = judge(opinion, truth, np.arange(20_000), np.arange(20_000))
     assert (alone > SURE).mean() > 0.03
     assert (found.wrong > SURE).mean() < 0.002
     assert found.wrong.mean() < 0.01
@@ -97,7 +97,7 @@ def test_clean_labels_and_opinions_too_sure_give_no_mistakes_where_fitting_alone
 
 def test_opinions_that_are_right_about_themselves_stay_as_they_are():
     prior, _, given = drawn(5_000, uniform(4, 0.2))
-    found = judge(prior, given, np.arange(5_000))
+    found = judge(prior, given, np.arange(5_000), np.arange(5_000))
     assert found.temperature == 1.0
     after = posterior(prior, given)[0]
     assert np.allclose(found.wrong, 1 - after[np.arange(5_000), given], atol=0.04)
@@ -105,13 +105,13 @@ def test_opinions_that_are_right_about_themselves_stay_as_they_are():
 
 def test_twenty_items_are_too_few_to_say_that_opinions_are_too_sure():
     prior, _, given = drawn(20, uniform(2, 0.1))
-    assert judge(too_sure(prior), given, np.arange(20)).temperature == 1.0
+    assert judge(too_sure(prior), given, np.arange(20), np.arange(20)).temperature == 1.0
 
 
 def test_the_order_is_that_of_the_sharp_opinions_and_the_values_those_of_the_soft_ones():
     prior, _, given = drawn(3_000, uniform(5, 0.3))
     opinion = too_sure(prior)
-    found = judge(opinion, given, np.arange(3_000))
+    found = judge(opinion, given, np.arange(3_000), np.arange(3_000))
     each = np.arange(3_000)
 
     def bayes(of):
@@ -129,8 +129,10 @@ def test_the_order_is_that_of_the_sharp_opinions_and_the_values_those_of_the_sof
 def test_the_order_of_the_rows_changes_nothing():
     prior, _, given = drawn(500, uniform(3, 0.2))
     opinion, other = np.repeat(prior[:250], 2, axis=0), np.random.default_rng(1).permutation(500)
-    first = judge(opinion, given, np.arange(500)).wrong
-    assert np.allclose(judge(opinion[other], given[other], np.arange(500)).wrong, first[other], atol=1e-9)
+    first = judge(opinion, given, np.arange(500), np.arange(500)).wrong
+    assert np.allclose(
+        judge(opinion[other], given[other], np.arange(500), np.arange(500)).wrong, first[other], atol=1e-9
+    )
 
 
 # -- votes ------------------------------------------------------------------------------------------------------------

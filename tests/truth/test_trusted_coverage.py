@@ -62,7 +62,8 @@ def test_without_feedback_it_is_coverage_weighted_by_what_the_neighbours_say():
     x = (3 * np.eye(2, 4)[truth] + rng.normal(size=(40, 4))).astype(np.float32)
     labels = truth.copy()
     labels[[4, 11, 20]] = 1 - truth[[4, 11, 20]]
-    given = {"labels": labels, "groups": np.arange(40), "embeddings": x, "neighbours": toy.neighbours(x, 10)}
+    given = {"labels": labels, "embeddings": x, "neighbours": toy.neighbours(x, 10)}
+    given |= {"groups": np.arange(40), "copies": np.arange(40)}
     made = trusted_coverage.select(View.of(**given), 12, feedback="none", k=10)
 
     likes = np.full((40, 2), 0.5)
@@ -115,7 +116,8 @@ def test_what_the_student_of_the_subset_knows_asks_for_less():
 
         return Fitted()
 
-    given = {"labels": labels, "groups": np.arange(160), "embeddings": x, "neighbours": toy.neighbours(x, 20)}
+    given = {"labels": labels, "embeddings": x, "neighbours": toy.neighbours(x, 20)}
+    given |= {"groups": np.arange(160), "copies": np.arange(160)}
     the_view = View.of(**given, students={"head": knowing})
     plain = trusted_coverage.select(the_view, 16, feedback="none")
     fed = trusted_coverage.select(the_view, 16, feedback="representatives")
@@ -135,7 +137,8 @@ def digits():
     bare = View.of(embeddings=x, labels=labels, groups=np.arange(900), students=STUDENTS)
     p, _ = probabilities.gather(bare, rng=np.random.default_rng(0), folds=3)
     run, _ = dynamics.gather(bare, rng=np.random.default_rng(0))
-    given = {"embeddings": x, "labels": labels, "groups": np.arange(900), "neighbours": toy.neighbours(x, 20)}
+    given = {"embeddings": x, "labels": labels, "neighbours": toy.neighbours(x, 20)}
+    given |= {"groups": np.arange(900), "copies": np.arange(900)}
     first = View.of(**given, probabilities=p.values, dynamics=run, students=STUDENTS)
     told, _ = second_opinion.gather(first, rng=np.random.default_rng(0), folds=3)
     return View.of(**given, second_opinion=told.values, students=STUDENTS), wrong
@@ -188,7 +191,7 @@ def any_set(draw):
     )
     told = opinion / opinion.sum(axis=1, keepdims=True)
     view = View.of(
-        labels=labels, groups=groups, embeddings=x.astype(np.float32), neighbours=toy.neighbours(x, 20),
+        labels=labels, groups=groups, copies=groups, embeddings=x.astype(np.float32), neighbours=toy.neighbours(x, 20),
         second_opinion=told, classes=[str(c) for c in range(len(sizes))],
     )  # fmt: skip
     return view, draw(st.integers(1, len(truth)))

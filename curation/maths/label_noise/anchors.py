@@ -58,19 +58,19 @@ class Judgement:
     mixing: np.ndarray
 
 
-def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Judgement:
+def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray, copies: np.ndarray) -> Judgement:
     """opinion: float64 [n, C] p(true class | item), formed without the item's own label, rows sum to 1; n > 0.
-    labels: int [n]. groups: int [n], equal numbers = equal content; copies with one label count once. Time 100 * n * C,
-    memory a few times n * C.
+    labels: int [n]. groups: int [n], equal numbers = not independent. copies: int [n], equal numbers = equal content;
+    those with one label count once. Time 100 * n * C, memory a few times n * C.
 
     >>> opinion = np.array([[0.99, 0.01]] * 20 + [[0.01, 0.99]] * 20)
     >>> labels = np.repeat([0, 1], 20)
     >>> labels[0] = 1
-    >>> found = judge(opinion, labels, np.arange(40))
+    >>> found = judge(opinion, labels, np.arange(40), np.arange(40))
     >>> np.flatnonzero(found.wrong > SURE).tolist(), int(found.likely[0])
     ([0], 0)
     """
-    one = distinct(labels, groups)
+    one = distinct(labels, copies)
     temperature, mixing = _anchored(opinion[one], labels[one])
     softened = _softened(opinion, temperature)
     after = bayes(softened, labels, mixing)

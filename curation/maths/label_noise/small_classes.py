@@ -13,13 +13,13 @@ import numpy as np
 
 from curation.maths.label_noise.votes import class_sizes
 
-MANY = 12  # different items
-FEWEST = 3  # an item and two others, who can agree
+MANY = 12  # groups of items that are independent: not copies, not of one patient
+FEWEST = 3  # one and two others, who can agree
 _NAMED = 5  # classes in the note
 
 
 def too_small(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """int64 [number of such classes], ascending codes. opinion: [m, C]. groups: equal numbers = equal content.
+    """int64 [number of such classes], ascending codes. opinion: [m, C]. groups: int [m].
 
     >>> opinion = np.array([[0.9, 0.1]] * 4 + [[0.6, 0.4]] * 3)
     >>> too_small(opinion, np.array([0, 0, 0, 0, 1, 1, 1]), np.arange(7)).tolist()

@@ -40,7 +40,7 @@ CARD = Card(
     title="Second opinion",
     cost="folds * the student's training time, n * C memory",
     blind_to="mistakes that students and neighbours share",
-    needs=("labels", "groups", "neighbours", "probabilities", "dynamics"),
+    needs=("labels", "groups", "copies", "neighbours", "probabilities", "dynamics"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("student",),
     version=2,
@@ -70,7 +70,7 @@ def gather(
     >>> p = np.where(x == 1, 0.8, 0.2)
     >>> given = {"probabilities": p, "neighbours": nearest(x, 5), "dynamics": Dynamics(np.log(p)[None], "train")}
     >>> students = {"head": partial(head.train, device="cpu")}
-    >>> view = View.of(labels=y, groups=np.arange(20), embeddings=x, students=students, **given)
+    >>> view = View.of(labels=y, groups=np.arange(20), copies=np.arange(20), embeddings=x, students=students, **given)
     >>> found, notes = gather(view, rng=np.random.default_rng(0), folds=2, k=5)
     >>> found.values[0].argmax(), notes["left_out"]
     (np.int64(0), 1)
@@ -78,10 +78,11 @@ def gather(
     labels, classes = view.labels, len(view.classes)
     near = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
     by_heart = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
-    found = judge(product_of_experts(view.probabilities, near, by_heart), labels, view.groups)
+    opinion = product_of_experts(view.probabilities, near, by_heart)
+    found = judge(opinion, labels, view.groups, view.copies)
     out = suspects(found.wrong, labels)
     fold = assign(labels, view.groups, folds, rng)
-    taught = view.train[distinct(labels[view.train], view.groups[view.train])]
+    taught = view.train[distinct(labels[view.train], view.copies[view.train])]
     train = view.student(student, **_STUDENT.get(student, {}))
     values = _out_of_fold(view, taught, out, fold, train, rng, progress)
     return Probabilities(values), {"folds": int(fold.max()) + 1, "left_out": int(out.sum())}

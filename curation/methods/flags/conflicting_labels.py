@@ -22,7 +22,7 @@ CARD = Card(
     title="Conflicting labels",
     cost="n log(n) time, n memory",
     blind_to="mistakes that all copies share, and near copies",
-    needs=("labels", "groups"),
+    needs=("labels", "copies"),
     paper="https://arxiv.org/abs/1902.00423",
     tags=("mislabel",),
     stochastic=False,
@@ -33,12 +33,12 @@ CARD = Card(
 def flag(view: View) -> Flags:
     """score float64 [m] in [0, 1), share of the copies with another label; suggested: their most common label.
 
-    >>> found = flag(View.of(labels=np.array([0, 0, 1, 2, 1]), groups=np.array([5, 5, 5, 8, 8])))
+    >>> found = flag(View.of(labels=np.array([0, 0, 1, 2, 1]), copies=np.array([5, 5, 5, 8, 8])))
     >>> found.score.round(2).tolist(), found.flagged.tolist(), found.suggested.tolist()
     ([0.33, 0.33, 0.67, 0.5, 0.5], [False, False, True, True, True], [-1, -1, 0, -1, -1])
     """
     labels = view.labels
-    _, group, size = np.unique(view.groups, return_inverse=True, return_counts=True)
+    _, group, size = np.unique(view.copies, return_inverse=True, return_counts=True)
     kind, of_item, count = np.unique(np.stack([group, labels]), axis=1, return_inverse=True, return_counts=True)
     most = np.zeros(len(size), np.int64)
     np.maximum.at(most, kind[0], count)

@@ -7,9 +7,10 @@ themselves is not taken for wrong labels: on clean labels next to nothing is fla
 the given label is wrong: calibrated, so an item is flagged when it is above one half, and the scores add up to about
 the number of mistakes. The suggested label is the most probable other one.
 
-A class too small to judge is named in a note, and its items get the rate of all others. Copies share one vote, and
-neighbours are asked no more often than the class has members. Blind to mistakes that students and neighbours share,
-such as a whole group of look-alikes with one wrong label, and to a class whose labels are mostly wrong.
+A class too small to judge is named in a note, and its items get the rate of all others. Copies share one vote, as all
+of a group do, and no more neighbours are asked than the class has other members. Blind to mistakes that students and
+neighbours share, such as a whole group of look-alikes with one wrong label, and to a class whose labels are mostly
+wrong.
 
 Better than each of its parts where it was tried: see docs/mislabels.md for the figures and what did not help.
 
@@ -40,7 +41,7 @@ CARD = Card(
     title="Consensus",
     cost="n * (k + C) once the second opinion is there",
     blind_to="mistakes that students and neighbours share",
-    needs=("second_opinion", "neighbours", "labels", "groups"),
+    needs=("second_opinion", "neighbours", "labels", "groups", "copies"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("mislabel", "student", "calibrated"),
     version=3,
@@ -60,13 +61,13 @@ def flag(
     >>> x, y = np.repeat(np.eye(2, dtype=np.float32), 10, axis=0), np.repeat([0, 1], 10)
     >>> y[0] = 1  # a mistake
     >>> given = {"second_opinion": np.where(x == 1, 0.8, 0.2), "neighbours": nearest(x, 5)}
-    >>> found = flag(View.of(labels=y, groups=np.arange(20), **given), k=5)
+    >>> found = flag(View.of(labels=y, groups=np.arange(20), copies=np.arange(20), **given), k=5)
     >>> np.flatnonzero(found.flagged).tolist(), found.suggested[0]
     ([0], np.int64(0))
     """
     labels = view.labels
     near = votes(first(view.neighbours, k)[0], labels, view.groups, len(view.classes))
-    found = judge(product_of_experts(view.second_opinion, near), labels, view.groups)
+    found = judge(product_of_experts(view.second_opinion, near), labels, view.groups, view.copies)
     flagged = found.wrong > SURE
     suggested = np.where(flagged & (found.likely != labels), found.likely, -1)
     return Flags(found.wrong, flagged, suggested, notes=notes(found.unjudged, view.classes))

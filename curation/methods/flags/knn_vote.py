@@ -1,8 +1,8 @@
 """k-NN vote: items whose nearest neighbours carry another label.
 
 The score is the share of votes against the given label; an item is flagged when another label wins the vote with at
-least `majority`. An item asks no more neighbours than its class has other members; copies of an item have no vote on
-it, and copies of a neighbour share one. A class too small to judge is named in a note and never flagged. Copies that
+least `majority`. An item asks no more neighbours than its class has other members; its own copies and group have no
+vote on it, those of a neighbour share one. A class too small to judge is named in a note and never flagged. Copies that
 carry different labels are another flag's business (`conflicting_labels`). Blind to mistakes that come in clusters (they
 confirm each other), and sceptical of rare classes unless `even` is set. Time m * k, memory m * C.
 

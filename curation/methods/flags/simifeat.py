@@ -10,10 +10,10 @@ Zhu, Dong & Liu, Detecting Corrupted Labels Without Training a Model to Predict,
 Clusterability as an Alternative to Anchor Points When Learning with Noisy Labels, ICML 2021 (the estimate).
 Differs: 21 rounds over random subsets of the voters stand in for 21 passes over random augmentations, because
 embeddings are frozen; neighbours come from the shared graph; an item is told from its neighbours by its number, where
-the published code drops the nearest, whoever that is; copies of an item have no vote on it, copies of a neighbour share
-one, and an item asks no more neighbours than its class has other members; a class estimated to be clean is left alone,
-where the code flags 5 % of it; and an item all of whose neighbours agree with it is never flagged. Where there are many
-kinds of label triples (about 100 classes and more) only the most common enter the estimate.
+the published code drops the nearest, whoever that is; an item's own copies and group have no vote on it, those of a
+neighbour share one, and an item asks no more neighbours than its class has other members; a class estimated to be clean
+is left alone, where the code flags 5 % of it; and an item all of whose neighbours agree with it is never flagged. Where
+there are many kinds of label triples (about 100 classes and more) only the most common enter the estimate.
 """
 
 from __future__ import annotations

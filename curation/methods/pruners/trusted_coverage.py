@@ -48,7 +48,7 @@ CARD = Card(
     title="Trusted coverage (hybrid)",
     cost="n^2 * d / C time, and the student's for twice the budget; half a minute at 50,000 items",
     blind_to="mistakes that students and neighbours share; suits the student that was asked",
-    needs=("embeddings", "labels", "groups", "neighbours", "second_opinion"),
+    needs=("embeddings", "labels", "groups", "copies", "neighbours", "second_opinion"),
     paper="https://arxiv.org/abs/2206.07137",
     tags=("hybrid", "student", "geometry", "coverage"),
     requires=("torch",),
@@ -90,7 +90,7 @@ def select(
     >>> y[0] = 1  # a mistake
     >>> given = {"second_opinion": np.where(x == 1, 0.8, 0.2), "neighbours": nearest(x, 5)}
     >>> students = {"head": partial(head.train, device="cpu")}
-    >>> view = View.of(labels=y, groups=np.arange(20), embeddings=x, students=students, **given)
+    >>> view = View.of(labels=y, groups=np.arange(20), copies=np.arange(20), embeddings=x, students=students, **given)
     >>> select(view, 20, k=5).tolist()[-1]
     0
     """
@@ -145,7 +145,7 @@ def _credit(view: View, feedback: str, k: int) -> tuple[np.ndarray, np.ndarray]:
         told, opinion = view.second_opinion, product_of_experts(view.second_opinion, near)
     else:
         told, opinion = near, product_of_experts(*[near] * _SHARPER)
-    return 1 - judge(opinion, labels, view.groups).wrong, told[each, labels]
+    return 1 - judge(opinion, labels, view.groups, view.copies).wrong, told[each, labels]
 
 
 def _knows(view: View, taken: np.ndarray, student: str) -> np.ndarray:
