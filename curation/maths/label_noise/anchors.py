@@ -139,14 +139,13 @@ def _temperature(opinion: np.ndarray, labels: np.ndarray, mixing: np.ndarray) ->
     """The power in (0, 1] that makes the given labels most likely under these confusions."""
     from scipy.optimize import minimize_scalar
 
-    options = {"xatol": _SETTLED / 3}
     best = minimize_scalar(
         lambda power: _surprise(opinion, labels, mixing, power),
         bounds=(_SOFTEST, 1.0),
         method="bounded",
-        options=options,
+        options={"xatol": _SETTLED / 3},
     )
-    return float(best.x)
+    return round(float(best.x), 3)  # so that the order in which items are added up decides nothing
 
 
 def _surprise(opinion: np.ndarray, labels: np.ndarray, mixing: np.ndarray, power: float) -> float:
