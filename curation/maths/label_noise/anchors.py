@@ -33,7 +33,6 @@ import numpy as np
 
 from curation.maths.label_noise.noise import bayes, blocks, posterior
 from curation.maths.label_noise.small_classes import too_small
-from curation.maths.label_noise.votes import distinct
 
 SURE = 0.5  # of a label being wrong: the border between leaving an item and taking it out
 _ANCHORS = 0.2  # share of the items with the surest opinions
@@ -70,8 +69,7 @@ def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray, copies: n
     >>> np.flatnonzero(found.wrong > SURE).tolist(), int(found.likely[0])
     ([0], 0)
     """
-    one = distinct(labels, copies)
-    temperature, mixing = _anchored(opinion[one], labels[one])
+    temperature, mixing = _anchored(*_each_once(opinion, labels, copies))
     softened = _softened(opinion, temperature)
     after = bayes(softened, labels, mixing)
     calibrated = np.clip(1.0 - after[np.arange(len(labels)), labels], 0.0, 1.0)
@@ -80,6 +78,16 @@ def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray, copies: n
     out = np.isin(labels, unjudged)
     wrong[out] = min(wrong[~out].mean(), SURE) if not out.all() else 0.0
     return Judgement(wrong, after.argmax(axis=1), unjudged, temperature, mixing)
+
+
+def _each_once(opinion: np.ndarray, labels: np.ndarray, copies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Opinions and labels of different items: copies with one label become one, with their mean opinion."""
+    kinds, of, count = np.unique(np.stack([labels, copies]), axis=1, return_inverse=True, return_counts=True)
+    if len(count) == len(labels):
+        return opinion, labels
+    mean = np.zeros((len(count), opinion.shape[1]))
+    np.add.at(mean, of, opinion)
+    return mean / count[:, None], kinds[0]
 
 
 def _anchored(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
