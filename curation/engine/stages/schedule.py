@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -96,8 +97,9 @@ def steps(section: Schedule, ask: Ask) -> list[str]:
         extra = {"keep": keep, "epochs": section.epochs, "student": student.id}
         needs: list[str] = []
         if section.noise:
-            extra |= {"noise": section.noise, "flips": section.flips}
-            needs = _reads_of_scores(name, own.params)
+            scores = _scores(ask, name, own.params)
+            extra |= {"noise": section.noise, "flips": section.flips, "scores": scores}
+            needs = [need for score in scores.values() for need in registry.get("scores", score["use"]).card.needs]
         keys.append(
             ask.derived(
                 "schedule",
@@ -127,10 +129,12 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
         rng = np.random.default_rng([step.seed, _PLANTED])
         labels, planted = plant(view.labels, len(view.classes), share, extra["flips"], rng)
         wrong = planted if wrong is None else wrong | planted
-        view = view.relabelled(labels, view.classes, scores=partial(_fresh, step.seed))
+        view = view.relabelled(labels, view.classes, scores=partial(_on_these_labels, extra["scores"], step.seed))
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
+        begin = time.perf_counter()
         rule = call(view, extra["keep"])
+        making = time.perf_counter() - begin
         schedule = Sampler(rule, extra["epochs"], step.method.id, step.params)
         made = train_scheduled(
             call.student(extra["student"]), view, store.view(step, test_rows(store.items)), schedule,
@@ -145,7 +149,7 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
         **{name: accounts[name] for name in ("gini", "train_passes", "eval_passes", "planned", "never_seen", "aside")},
         "train_rows": len(view),
         "test_rows": len(test_rows(store.items)),
-        "choose_seconds": round(accounts["seconds"], 4),
+        "choose_seconds": round(making + accounts["seconds"], 4),
         "train_seconds": round(accounts["train_seconds"], 3),
         "notes": sorted({str(one.message) for one in said if one.category is UserWarning}),
         "epochs": {
@@ -217,24 +221,27 @@ def _known_wrong(store: ResultReader) -> np.ndarray | None:
     return wrong if wrong.any() else None
 
 
-def _reads_of_scores(name: str, params: Mapping[str, Any]) -> list[str]:
-    """What the scores a sampler goes by read: with planted labels they are computed on these, not on the right ones."""
-    needs: list[str] = []
+def _scores(ask: Ask, name: str, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The scores a sampler goes by, {name: {"use", "params"}}, which have to be computed on the planted labels.
+
+    Raises RecipeError for one that stands on a student which saw the right ones.
+    """
+    found = {}
     for parameter, ref in registry.get("samplers", name).refs.items():
         if ref.kind == "scores":
-            score = registry.get("scores", params[parameter])
-            if not set(score.card.needs) <= set(FRESH):
+            section = ask.section("score", params[parameter])
+            if not set(registry.get("scores", section.use).card.needs) <= set(FRESH):
                 raise RecipeError(
-                    f"[schedule] noise: {name} goes by {score.id}, which is computed from a student that saw the right "
-                    f"labels; take a score of embeddings and labels, such as prototype_distance"
+                    f"[schedule] noise: {name} goes by {section.name}, which stands on a student that saw the right "
+                    "labels; take a score of embeddings and labels, such as knn_shapley"
                 )
-            needs += score.card.needs
-    return needs
+            found[section.name] = {"use": section.use, "params": section.params}
+    return found
 
 
-def _fresh(seed: int, name: str, view: View) -> np.ndarray:
+def _on_these_labels(scores: Mapping[str, Mapping[str, Any]], seed: int, name: str, view: View) -> np.ndarray:
     """A score computed on the labels of this view."""
-    score = registry.get("scores", name)
+    score = registry.get("scores", scores[name]["use"])
     offer = {"rng": np.random.default_rng(seed), "seed": seed, "device": "cpu"}
     injected = {key: value for key, value in offer.items() if key in score.injected}
-    return score.call(view, **score.validated({}, name), **injected)
+    return score.call(view, **scores[name]["params"], **injected)
