@@ -31,7 +31,7 @@ def wrong_labels(project: Project, runs: list[dict], keep: float, dark: bool) ->
         st.info("Nobody knows which labels are wrong here: choose a share of wrong labels on the left to plant some.")
         return
     figure = figures.over_passes(known, "noise", dark=dark)
-    st.plotly_chart(figure, key="schedule_noise", config=picture("wrong-labels"))
+    st.plotly_chart(figure, key="schedule_wrong", config=picture("wrong-labels"))
     st.caption("A sampler above rs2 gathers wrong labels, one below avoids them.")
 
 
