@@ -72,10 +72,10 @@ def test_passes_to_the_accuracy_of_everything_and_wrong_labels_are_told():
     assert reached["gated_rotation"] == pytest.approx(1 / 3)
     assert reached["rs2"] == float("inf")
     lines = comparison.sentences(made, 0.02)
-    assert "Of what rs2 trained on, 20% were wrong labels; of what gated_rotation did, 5%" in lines
+    assert "Of what rs2 trained on, 20 % were wrong labels; of what gated_rotation did, 5 %" in lines
     assert lines[-1] == (
-        "The accuracy of everything minus 2 points is first reached by gated_rotation at 50 %, after 33% of its "
-        "passes; rs2 does not reach it"
+        "gated_rotation at 50 % is the first within 2 points of everything, after 33 % of the passes of everything; "
+        "rs2 does not reach it"
     )
 
 

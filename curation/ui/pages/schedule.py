@@ -195,7 +195,7 @@ def _comparison(project: Project, runs: list[dict], here: list[dict]) -> None:
         figures.over_passes(here, "accuracy", dark=theme.is_dark()), key="schedule_chart",
         config=views.picture("accuracy"),
     )  # fmt: skip
-    noise = f" · {section.noise:.0%} wrong labels planted" if section.noise else ""
+    noise = f" · {keep_words(section.noise)} wrong labels planted" if section.noise else ""
     words = f"{runs[0]['test_rows']:,} test items · student {section.student} · {section.epochs} epochs{noise}"
     st.caption(f"Mean and standard deviation over the seeds, on {theme.plain(words)}.")
     tolerance = st.segmented_control(
@@ -237,9 +237,9 @@ def _table(made: list[comparison.Cell], clean: dict[tuple[str, float], float]) -
         "accuracy": [f"{100 * c.mean:.2f} ± {100 * c.sd:.2f}" for c in rows],
         "against rs2 (95 %)": [c.interval for c in rows],
         "drop under noise": ["" if drop is None else f"{100 * drop:.1f}" for drop in drops],
-        "passes": [f"{c.share:.0%}" for c in rows],
+        "passes": [f"{100 * c.share:.0f} %" for c in rows],
         "as good as everything after": [_reached(c) for c in rows],
-        "wrong taken": ["" if c.noise_taken is None else f"{c.noise_taken:.0%}" for c in rows],
+        "wrong taken": ["" if c.noise_taken is None else f"{100 * c.noise_taken:.0f} %" for c in rows],
         "Gini": [f"{c.gini:.2f}" for c in rows],
         "choosing": [f"{c.choose_seconds:.2f} s" for c in rows],
         "training": [f"{c.train_seconds:.2f} s" for c in rows],
@@ -257,7 +257,7 @@ def _table(made: list[comparison.Cell], clean: dict[tuple[str, float], float]) -
 def _reached(cell: comparison.Cell) -> str:
     if cell.reached is None:
         return ""
-    return "not reached" if cell.reached == float("inf") else f"{cell.reached:.0%} of the passes"
+    return "not reached" if cell.reached == float("inf") else f"{100 * cell.reached:.0f} % of all passes"
 
 
 def _finished(runs: list[dict]) -> list[dict]:

@@ -150,7 +150,7 @@ def how_tested(made: Sequence[Cell]) -> str:
     more = " More seeds can prove smaller differences." if fewest < 5 else ""
     same = f" {FULL_SHORT} is an ordinary run that ends sooner on the same passes." if _has(made, FULL_SHORT) else ""
     return (
-        f"Differences to rs2 are paired by seed, with {LEVEL:.0%} intervals. Beats, and worse than: p < 0.05 in a "
+        f"Differences to rs2 are paired by seed, with {_percent(LEVEL)} intervals. Beats, and worse than: p < 0.05 in a "
         f"one-sided paired t-test, Holm-corrected for {len(rivals)} comparison{'s' * (len(rivals) > 1)}.{same}{more}"
     )
 
@@ -194,8 +194,8 @@ def _of_wrong_labels(made: Sequence[Cell]) -> str:
         return ""
     mean = {name: np.mean([c.noise_taken for c in rated if c.sampler == name]) for name in {c.sampler for c in rated}}
     least, most = min(mean, key=mean.get), max(mean, key=mean.get)
-    words = f"Of what rs2 trained on, {base.noise_taken:.0%} were wrong labels; of what {least} did, {mean[least]:.0%}"
-    return words if least == most else f"{words}; of what {most} did, {mean[most]:.0%}"
+    words = f"Of what rs2 trained on, {_percent(base.noise_taken)} were wrong labels; of what {least} did, {_percent(mean[least])}"
+    return words if least == most else f"{words}; of what {most} did, {_percent(mean[most])}"
 
 
 def _of_everything(made: Sequence[Cell], full: Cell, tolerance: float) -> str:
@@ -204,11 +204,17 @@ def _of_everything(made: Sequence[Cell], full: Cell, tolerance: float) -> str:
     if first is None or np.isinf(first.reached):
         return f"No sampler comes within {points} of everything ({100 * full.mean:.1f} %) in all seeds"
     base = min((cell.reached for cell in made if cell.sampler == RS2), default=float("inf"))
-    words = f"The accuracy of everything minus {points} is first reached by {first.sampler} at {keep_words(first.keep)}"
-    words += f", after {first.reached:.0%} of its passes"
+    words = (
+        f"{first.sampler} at {keep_words(first.keep)} is the first within {points} of everything, after "
+        f"{_percent(first.reached)} of the passes of everything"
+    )
     if first.sampler == RS2:
         return words
-    return f"{words}; rs2 {'does not reach it' if np.isinf(base) else f'needs {base:.0%}'}"
+    return f"{words}; rs2 {'does not reach it' if np.isinf(base) else f'needs {_percent(base)}'}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _has(made: Sequence[Cell], name: str) -> bool:

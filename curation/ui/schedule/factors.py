@@ -34,7 +34,7 @@ def show(project: Project) -> None:
     rows, found = np.asarray(results.load(folder, "rows")), results.load_evidence(folder)
     st.caption(
         f"{found.m:,} factors, {card['dead_factors']:,} of them never fire; together they explain "
-        f"{card['explained']:.0%} of the embeddings (R²). Each row: the items a factor is strongest in."
+        f"{100 * card['explained']:.0f} % of the embeddings (R²). Each row: the items a factor is strongest in."
     )
     if card["explained"] < 0.5:
         st.warning("The factors explain less than half of the embeddings: what is built on them says little.")
