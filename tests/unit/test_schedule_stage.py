@@ -157,3 +157,15 @@ def test_a_student_that_diverges_ends_its_cell_and_no_other(recipe, tmp_path):
     made = run(asked, tmp_path / "ws", device="cpu")
     assert len(made.schedule) == 4
     assert {row["failed"] is None or "diverged" in row["failed"] for row in made.schedule} == {True}
+
+
+def test_where_people_log_in_a_student_of_ones_own_is_not_run(recipe, tmp_path, monkeypatch):
+    from curation.ui.server import access, allowed_paths
+
+    monkeypatch.setattr(access, "visitor", lambda: access.Visitor("a" * 20, "ada"))
+    monkeypatch.setenv("WINNOW_ROOTS", str(tmp_path))
+    monkeypatch.setenv("WINNOW_HOME", str(tmp_path / "home"))
+    allowed_paths.check_recipe(recipe())
+    asked = recipe(student="module_embeddings", network={"path": "json:loads"})
+    with pytest.raises(InputError, match="your own code runs from the command line only"):
+        allowed_paths.check_recipe(asked)

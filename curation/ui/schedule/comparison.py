@@ -150,8 +150,8 @@ def how_tested(made: Sequence[Cell]) -> str:
     more = " More seeds can prove smaller differences." if fewest < 5 else ""
     same = f" {FULL_SHORT} is an ordinary run that ends sooner on the same passes." if _has(made, FULL_SHORT) else ""
     return (
-        f"Differences to rs2 are paired by seed, with {_percent(LEVEL)} intervals. Beats, and worse than: p < 0.05 in a "
-        f"one-sided paired t-test, Holm-corrected for {len(rivals)} comparison{'s' * (len(rivals) > 1)}.{same}{more}"
+        f"Differences to rs2 are paired by seed, with {_percent(LEVEL)} intervals. Beats, and worse than: p < 0.05 in "
+        f"a one-sided paired t-test, Holm-corrected for {len(rivals)} comparison{'s' * (len(rivals) > 1)}.{same}{more}"
     )
 
 
@@ -194,7 +194,8 @@ def _of_wrong_labels(made: Sequence[Cell]) -> str:
         return ""
     mean = {name: np.mean([c.noise_taken for c in rated if c.sampler == name]) for name in {c.sampler for c in rated}}
     least, most = min(mean, key=mean.get), max(mean, key=mean.get)
-    words = f"Of what rs2 trained on, {_percent(base.noise_taken)} were wrong labels; of what {least} did, {_percent(mean[least])}"
+    words = f"Of what rs2 trained on, {_percent(base.noise_taken)} were wrong labels; of what {least} did, "
+    words += _percent(mean[least])
     return words if least == most else f"{words}; of what {most} did, {_percent(mean[most])}"
 
 
