@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from curation.data.view import View
 from curation.engine.plan import plan
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
 from curation.engine.stages import schedule
 from curation.errors import InputError, RecipeError
+from curation.maths.label_noise.planted import plant
 
 DIGITS = load_digits()
 SECTION = {
@@ -169,3 +171,35 @@ def test_where_people_log_in_a_student_of_ones_own_is_not_run(recipe, tmp_path, 
     asked = recipe(student="module_embeddings", network={"path": "json:loads"})
     with pytest.raises(InputError, match="your own code runs from the command line only"):
         allowed_paths.check_recipe(asked)
+
+
+def test_wrong_labels_are_told_by_the_truth_where_the_source_knows_it():
+    view = View.of(labels=np.array([0, 1, 1, 0]), classes=("a", "b"))
+    planted = np.array([False, True, True, False])
+    truth = np.array([None, None, "b", "b"], object)  # the third was planted back to what is right
+    assert schedule._wrong(view, truth, planted).tolist() == [False, True, False, True]
+    assert schedule._wrong(view, np.full(4, None, object), np.zeros(4, bool)) is None
+
+
+@pytest.mark.parametrize(("flips", "steps"), [("pairwise", {1}), ("symmetric", {1, 2, 3, 4})])
+def test_as_many_labels_as_asked_are_planted_and_none_of_them_is_right(flips, steps):
+    labels = np.arange(1000) % 5
+    noisy, wrong = plant(labels, 5, 0.3, flips, np.random.default_rng(0))
+    assert wrong.sum() == 300
+    assert ((noisy != labels) == wrong).all()
+    assert set(((noisy - labels) % 5)[wrong].tolist()) == steps
+    assert set(noisy.tolist()) == set(range(5))
+
+
+def test_one_class_cannot_be_learnt_and_the_run_says_so(recipe, tmp_path):
+    np.savez(tmp_path / "digits.npz", features=DIGITS.data[:90], labels=np.zeros(90, int), split=["train", "test"] * 45)
+    with pytest.raises(InputError, match="needs train rows of at least two classes; found: 0"):
+        run(recipe(), tmp_path / "ws", device="cpu")
+
+
+def test_fewer_items_than_a_batch_are_trained_on_to_the_last_pass(recipe, tmp_path):
+    split = np.where(np.arange(60) < 12, "train", "test")
+    np.savez(tmp_path / "digits.npz", features=DIGITS.data[:60], labels=DIGITS.target[:60] % 3, split=split)
+    made = run(recipe(seeds=1, others=["sae_coverage", "cluster_probe"]), tmp_path / "ws", device="cpu")
+    assert not made.failed
+    assert all(row["passes"] == pytest.approx(24, abs=1) for row in made.schedule if row["sampler"] != "full")

@@ -124,12 +124,12 @@ def check(store: ResultReader) -> None:
 def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """value.npy int32 [m], how often every row was trained on; the figures, and those of every epoch, on the card."""
     extra, view = step.extra, store.view(step, store.candidates, call.student)
-    wrong = _known_wrong(store)
+    planted = np.zeros(len(view), bool)
     if share := extra.get("noise"):
         rng = np.random.default_rng([step.seed, _PLANTED])
         labels, planted = plant(view.labels, len(view.classes), share, extra["flips"], rng)
-        wrong = planted if wrong is None else wrong | planted
         view = view.relabelled(labels, view.classes, scores=partial(_on_these_labels, extra["scores"], step.seed))
+    wrong = _wrong(view, store.items.column("truth")[store.candidates], planted)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         begin = time.perf_counter()
@@ -214,10 +214,10 @@ def _prepared(plan: Plan, step: Step) -> float:
     return sum(plan.workspace.card(s.stage, s.key)["seconds"] for s in needed)
 
 
-def _known_wrong(store: ResultReader) -> np.ndarray | None:
-    """bool [m]: train rows whose label the source knows to be wrong; None where it knows of none."""
-    truth = store.items.column("truth")[store.candidates]
-    wrong = np.not_equal(truth, None) & (truth != store.label_names[store.candidates])
+def _wrong(view: View, truth: np.ndarray, planted: np.ndarray) -> np.ndarray | None:
+    """bool [m]: rows whose label is wrong, by the truth where the source knows it; None where no wrong one is known."""
+    labels = np.array(view.classes, object)[view.labels]
+    wrong = np.where(np.not_equal(truth, None), truth != labels, planted)
     return wrong if wrong.any() else None
 
 
