@@ -311,10 +311,13 @@ def test_a_row_that_is_no_number_or_has_no_label_is_named_in_one_sentence(method
     for need, (value, sentence) in broken.items():
         if need not in method.card.needs:
             continue
+        refusal = ""
         try:
             run(method, toy.view(scores=SCORES, **{need: value}))
         except InputError as error:
-            assert sentence in str(error)
+            refusal = str(error)
+        if refusal:
+            assert sentence in refusal
         else:  # then it can do without
             assert method.kind != "queries"
             run(method, toy.view(scores=SCORES, needs=tuple(set(allowed(method)) - {need})))
