@@ -29,6 +29,7 @@ import numpy as np
 
 LEVEL = 0.05  # chance of proving anything in a family of comparisons where nothing is to be proven
 POWER = 0.8  # chance of proving a difference as large as the measured one, with the test items said to be needed
+SAME = 1e-9  # accuracies and gains this close are equal up to rounding
 MOST_ITEMS, MOST_SEEDS = 10_000_000, 100  # beyond these, "needed" says none would do
 
 
@@ -104,7 +105,7 @@ def over_seeds(values: Sequence[float], bounds: tuple[float, float] = (0.0, 1.0)
     x = np.asarray(values, np.float64)
     mean, seeds = float(x.mean()), len(x)
     variance = float(x.var(ddof=1)) if seeds > 1 else 0.0
-    same = seeds > 1 and np.ptp(x) < 1e-9
+    same = seeds > 1 and np.ptp(x) <= SAME
     return Estimate(mean, mean, 0, seeds, 0.0, 0.0 if same else variance, 0 if same else seeds - 1, same, bounds)
 
 
@@ -120,6 +121,19 @@ def holm(p: Sequence[float]) -> np.ndarray:
     steps = p[order] * np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return corrected
+
+
+def beyond_chance(groups: Sequence[Sequence[float]]) -> list[bool]:
+    """Which of several groups of paired gains, one gain per seed, are above zero beyond chance.
+
+    One-sided t-tests over the seeds with Holm's correction. Groups of one gain, or of equal gains as deterministic
+    students give them, say nothing about chance: they prove nothing and count as no comparison.
+
+    >>> beyond_chance([[0.02, 0.03, 0.025], [0.02, -0.03, 0.01], [0.02, 0.02, 0.02], []])
+    [True, False, False, False]
+    """
+    p = [over_seeds(gains, (-1.0, 1.0)).p_above() if len(gains) else np.nan for gains in groups]
+    return [bool(value < LEVEL) for value in holm(p)]
 
 
 class Needed(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from curation.maths.uncertainty import accuracy, difference, holm, needed, over_seeds
+from curation.maths.uncertainty import accuracy, beyond_chance, difference, holm, needed, over_seeds
 
 
 def answers(rng, seeds, items, mean, by_item=1.0, by_seed=0.0, rest=0.0, hard=None):
@@ -142,3 +142,13 @@ def test_one_seed_proves_nothing_and_old_results_have_the_interval_of_their_seed
     assert np.isnan(over_seeds([0.9]).interval()).all()
     assert np.isnan(over_seeds([0.9, 0.9]).interval()).all()
     assert np.isnan(over_seeds([0.02, 0.02], (-1, 1)).p_above())
+
+
+def test_gains_over_seeds_are_tested_by_t_tests_and_corrected_together():
+    rng = np.random.default_rng(0)
+    groups = [rng.normal(mean, 0.01, 6) for mean in (0.03, 0.012, 0.008, 0.001)]
+    p = [stats.ttest_1samp(group, 0, alternative="greater").pvalue for group in groups]
+    adjusted = np.maximum.accumulate(np.sort(p) * [4, 3, 2, 1])[np.argsort(np.argsort(p))]
+    found = beyond_chance([*groups, [0.02, 0.02], [0.4], []])
+    assert found == [*(adjusted < 0.05).tolist(), False, False, False]
+    assert 0 < sum(found) < sum(value < 0.05 for value in p)
