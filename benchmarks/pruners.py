@@ -3,6 +3,7 @@
     python -m benchmarks.pruners                         all pruners, 50,000 x 512, 10 classes, 5,000 picks
     python -m benchmarks.pruners d2 herding              only these
     python -m benchmarks.pruners --n 5000 --budget 500   smaller
+    OMP_NUM_THREADS=1 python -m benchmarks.pruners --pace    CPU seconds at 1,000 and 8,000 items, half kept, for cards
 
 Pruners come from the registry, with their default parameters and everything their cards ask for given: the neighbour
 graph, probabilities, second opinion, recorded run and scores are made beforehand and not counted. Memory is the most a
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +28,7 @@ import numpy as np
 from benchmarks.k_center import Peak
 from curation.data.results import Dynamics, Neighbours
 from curation.data.view import View
+from curation.engine.pace import SIZES
 from curation.engine.registry import methods
 from curation.maths.similarity.exact import nearest
 from curation.training import nets
@@ -43,19 +46,27 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=5_000)
     parser.add_argument("--limit", type=int, default=600, help="seconds after which a pruner is given up")
     parser.add_argument("--device", default="cpu", help="cpu or cuda, for pruners that ask for one")
+    parser.add_argument("--pace", action="store_true", help="CPU seconds at the two sizes of a card's `seconds`")
     parser.add_argument("--one", help=argparse.SUPPRESS)  # the process of one pruner: the folder with the data
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(measure(args.names[0], Path(args.one), args.budget, args.device)))
+        clock = time.process_time if args.pace else time.perf_counter
+        print(json.dumps(measure(args.names[0], Path(args.one), args.budget, args.device, clock)))
         return
     names = args.names or list(methods("pruners"))
+    for n, budget in [(n, n // 2) for n in SIZES] if args.pace else [(args.n, args.budget)]:
+        table(names, n, budget, args)
+
+
+def table(names: list[str], n: int, budget: int, args: argparse.Namespace) -> None:
+    """Print what each pruner costs on n items."""
     with tempfile.TemporaryDirectory() as folder:
-        make(Path(folder), args.n, args.d, args.classes)
-        print(f"{args.n:,} x {args.d}, {args.classes} classes, {args.budget:,} picks, {os.cpu_count()} cores")
+        make(Path(folder), n, args.d, args.classes)
+        print(f"{n:,} x {args.d}, {args.classes} classes, {budget:,} picks, {os.cpu_count()} cores")
         print(f"{'pruner':<20}{'seconds':>9}{'extra MB':>10}  load before", flush=True)
         for name in names:
             command = [sys.executable, "-m", "benchmarks.pruners", name, "--one", folder]
-            command += ["--budget", str(args.budget), "--device", args.device]
+            command += ["--budget", str(budget), "--device", args.device, *["--pace"] * args.pace]
             print(f"{name:<20}{row(command, args.limit)}", flush=True)
 
 
@@ -68,10 +79,10 @@ def row(command: list[str], limit: int) -> str:
     if ran.returncode:
         return f"   failed: {ran.stderr.strip().splitlines()[-1]}"
     made = json.loads(ran.stdout.splitlines()[-1])
-    return f"{made['seconds']:>9.2f}{made['extra_mb']:>10.0f}  {load:.1f}"
+    return f"{made['seconds']:>9.3g}{made['extra_mb']:>10.0f}  {load:.1f}"
 
 
-def measure(name: str, folder: Path, budget: int, device: str) -> dict:
+def measure(name: str, folder: Path, budget: int, device: str, clock: Callable[[], float]) -> dict:
     """Seconds and memory of one pruner, after a small call that loads its libraries."""
     method, whole = methods("pruners")[name], load(folder)
     params = method.validated({}, name)
@@ -82,9 +93,9 @@ def measure(name: str, folder: Path, budget: int, device: str) -> dict:
 
     select(whole.subset(np.arange(0, len(whole), max(1, len(whole) // 500))), min(50, budget))
     with Peak() as peak:
-        started = time.perf_counter()
+        started = clock()
         made = select(whole, budget)
-        seconds = time.perf_counter() - started
+        seconds = clock() - started
     rows = np.asarray(getattr(made, "rows", made))
     assert len(np.unique(rows)) == budget
     return {"seconds": seconds, "extra_mb": max(peak.extra_mb, 0.0)}
@@ -137,6 +148,7 @@ def load(folder: Path) -> View:
         features=x,
         labels=labels,
         groups=np.arange(len(x)),
+        copies=np.arange(len(x)),
         neighbours=Neighbours(have["indices"], have["distances"]),
         probabilities=have["probabilities"],
         in_fold=have["probabilities"],

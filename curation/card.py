@@ -52,6 +52,10 @@ class Card:
     title: as a person would say it ("k-center greedy").
     cost: time and memory in the field's notation ("n * budget * d time, n memory").
     blind_to: what the method cannot see, in a few words; every method is blind to something.
+    suits: pruners only; when to choose it, in a few words that go on from "suits".
+    seconds: pruners only; CPU seconds to take half of 1,000 and of 8,000 items of 512 numbers
+        (`python -m benchmarks.pruners --pace`), without what it reads. A page says by it how long it takes.
+    grid: pruners only; its mean accuracy in per cent on the benchmark of docs/hybrid.md, 0 where it did not take part.
     needs: what it reads from its View, out of `NEEDS` and what evidence gives.
     paper: address of the paper; the full citation stands in the module's docstring.
     tags: words to filter by. Flags use "mislabel", "duplicate" or "outlier" to say what they look for, and "calibrated"
@@ -85,6 +89,9 @@ class Card:
     title: str
     cost: str
     blind_to: str = ""
+    suits: str = ""
+    seconds: tuple[float, float] | None = None
+    grid: float = 0.0
     needs: tuple[str, ...] = ()
     paper: str = ""
     tags: tuple[str, ...] = ()

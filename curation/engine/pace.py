@@ -1,4 +1,6 @@
-"""How long a student takes on this machine, before it is trained: a few of its steps, timed in a process of their own.
+"""How long a student or a pruner takes on this machine, before it runs.
+
+Of a student a few steps are timed in a process of their own:
 
     python -m curation.engine.pace < question.json
 
@@ -9,6 +11,7 @@ the quickest of three tries is told.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -19,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.card import Card
 from curation.data.view import View
 from curation.engine import registry
 from curation.engine.beside import ROOT
@@ -26,6 +30,8 @@ from curation.errors import StepError
 
 IMAGES = 64  # per timed step on a CPU, where an image takes as long in small batches as in large ones
 LONG = 0.5  # seconds of steps that are enough to go by
+SIZES = (1_000, 8_000)  # items, of the two measurements on a pruner's card
+REFERENCE = 0.0193  # CPU seconds of the fixed piece of work where the cards were measured
 TRIES = 3  # the quickest counts: whatever else runs can only make it slower
 
 
@@ -41,6 +47,32 @@ def seconds_per_pass(student: str, params: Mapping[str, Any], side: int, classes
         reason = (done.stderr.splitlines() or [f"its process ended with code {done.returncode}"])[-1]
         raise StepError(f"a step of {student} could not be timed: {reason}")
     return float(done.stdout)
+
+
+def selection_seconds(card: Card, n: int) -> float | None:
+    """Seconds a pruner takes here to choose half of n items, without what it reads; None where nobody measured it.
+
+    A power law through the two sizes its card was measured at, times how this machine does a fixed piece of work.
+    Blind to the length of the embeddings (512 when measured) and to cores beyond the first: rather too long.
+    """
+    if card.seconds is None:
+        return None
+    small, large = (max(seconds, 1e-4) for seconds in card.seconds)
+    power = max(np.log(large / small) / np.log(SIZES[1] / SIZES[0]), 0.0)
+    return float(large * (n / SIZES[1]) ** power * slowness())
+
+
+@functools.cache
+def slowness() -> float:
+    """How long this machine takes for a fixed piece of work, over the machine the cards were measured on."""
+    x = np.random.default_rng(0).random((1024, 1024), np.float32)
+
+    def spent() -> float:
+        started = time.process_time()
+        x.argsort(axis=1)
+        return time.process_time() - started
+
+    return min(spent() for _ in range(TRIES)) / REFERENCE
 
 
 def _timed(student: str, params: dict[str, Any], side: int, classes: int, device: str) -> float:

@@ -20,7 +20,7 @@ def test_without_a_project_there_is_one_button_to_the_data(empty_home, app):
 def test_the_share_and_the_number_of_items_follow_each_other(project_home, app):
     page = app("prune", project="digits")
     assert not page.exception
-    assert page.selectbox("prune_method_a").value == "trusted_coverage"
+    assert page.radio("prune_card_a").value == "trusted_coverage"
     assert page.number_input("prune_count_a").value == 719  # half of 1,438
     page.slider("prune_keep_a").set_value(10.0).run()
     assert page.number_input("prune_count_a").value == 144
@@ -48,7 +48,7 @@ def test_a_subset_that_is_there_is_shown_whatever_share_was_asked_before(project
 
 def test_saving_a_subset_puts_it_into_the_recipe(project_home, app):
     page = app("prune", project="digits")
-    page.selectbox("prune_method_a").set_value("ccs").run()
+    page.radio("prune_card_a").set_value("ccs").run()
     page.slider("prune_keep_a").set_value(30.0).run()
     page.text_input("prune_name_a_ccs-30").set_value("a third").run()
     page.button("prune_save_a").click().run()

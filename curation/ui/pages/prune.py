@@ -5,7 +5,7 @@ import streamlit as st
 
 from curation import packages
 from curation.data.budget import budget, keep_words
-from curation.engine import registry
+from curation.engine import pace, registry
 from curation.engine.stages.prune import Prune
 from curation.errors import RecipeError
 from curation.ui.map import card
@@ -14,7 +14,7 @@ from curation.ui.map.renderer import point_map
 from curation.ui.map.scene import Panel, Scene
 from curation.ui.parts import charts, theme
 from curation.ui.parts.forms import form
-from curation.ui.prune import preview
+from curation.ui.prune import choice, preview, standing
 from curation.ui.state.project import Project, open_project
 
 FIRST = "trusted_coverage"  # docs/hybrid.md says what it has earned that with
@@ -22,14 +22,18 @@ FIRST = "trusted_coverage"  # docs/hybrid.md says what it has earned that with
 
 def main() -> None:
     project = open_project()
-    if project is None or project.items is None or not project.analysed:
-        text = "Pruners need embeddings and scores: choose a dataset and analyse it first."
+    if project is None or project.items is None:
+        text = "Choose a dataset; what there is to choose from is then shown here."
         if theme.empty_state("content_cut", "Nothing to prune yet", text, "Go to the data", key="prune_empty"):
             st.switch_page("pages/data.py")
+        return
+    if not project.analysed:
+        _before(project)
         return
     with theme.header("Prune", "Keep the part worth training on. The share says how much is kept."):
         compare = st.toggle("Compare two methods", key="prune_compare")
     saved = {p.name: p for p in project.recipe.prune}
+    st.html(choice.STYLE)
     if saved:
         _saved(project, saved)
     if not compare:
@@ -46,42 +50,58 @@ def main() -> None:
         st.caption(f"{both:,} items are in both subsets, {both / max(either, 1):.0%} of those in either.")
 
 
+def _before(project: Project) -> None:
+    """While the analysis is missing or at work: what is known of the data so far, and what pruning waits for."""
+    theme.header("Prune", "Keep the part worth training on.")
+    if project.jobs.current() is not None:
+        st.info("The analysis is at work; its results appear here as they come. Then a subset can be chosen.")
+    else:
+        line, button = st.columns([4, 1], vertical_alignment="center")
+        line.info("Pruners need embeddings and scores: analyse the dataset first.")
+        if button.button("Go to the analysis", type="primary", key="prune_analyse", width="stretch"):
+            st.switch_page("pages/data.py")
+    standing.standing(project, key="prune_before")
+
+
 def _subset(project: Project, side: str, first: str, wide: bool = False) -> preview.Preview | None:
     """Controls and result of one method."""
-    controls, result = st.columns([1, 2.4], gap="large") if wide else (st.container(), st.container())
+    controls, result = st.columns([1, 2.2], gap="large") if wide else (st.container(), st.container())
     with controls:
-        section = _controls(project, side, first)
+        section = _controls(project, side, first, wide)
     with result:
         if section is None:
             return None
         shown = preview.preview(project, section)
         if shown is None:
-            card = registry.get("pruners", section.use).card
-            with st.container(border=True):
-                st.markdown(f"**{theme.plain(card.title)}** runs as a background job. Cost: {theme.plain(card.cost)}.")
-                if st.button("Compute the subset", key=f"prune_compute_{side}", type="primary"):
-                    preview.start_preview(project, section)
-                    st.rerun()
-            return None
-        _result(project, section, shown, side, wide)
+            _offer(project, section, side)
+            standing.standing(project, key=f"prune_standing_{side}")
+        else:
+            _result(project, section, shown, side, wide)
+        if wide:
+            standing.instant(project, section)
     return shown
 
 
-def _controls(project: Project, side: str, first: str) -> Prune | None:
-    pruners = registry.methods("pruners")
-    options = list(pruners)
-    name = st.selectbox(
-        "Method",
-        options,
-        index=options.index(first) if first in options else 0,
-        format_func=lambda m: pruners[m].card.title,
-        key=f"prune_method_{side}",
-    )
-    method = pruners[name]
-    st.caption(
-        theme.plain(method.summary)
-        + (f"  \nBlind to {theme.plain(method.card.blind_to)}." if method.card.blind_to else "")
-    )
+def _offer(project: Project, section: Prune, side: str) -> None:
+    """The button that computes a subset in a job, and how long that takes."""
+    card = registry.get("pruners", section.use).card
+    spent = choice.duration(pace.selection_seconds(card, len(project.store.candidates)))
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{theme.plain(card.title)}** is computed as a job; you can go on meanwhile. {spent}")
+        if st.button(
+            "Compute the subset",
+            key=f"prune_compute_{side}",
+            type="primary",
+            disabled=project.jobs.current() is not None,
+            help="Another job is at work" if project.jobs.current() is not None else None,
+        ):
+            preview.start_preview(project, section)
+            st.rerun()
+
+
+def _controls(project: Project, side: str, first: str, wide: bool) -> Prune | None:
+    method = choice.choose(side, first, len(project.store.candidates), cards=wide)
+    name = method.id
     if missing := method.missing():
         st.warning(theme.plain(packages.needs(method.card.title, missing)))
         return None

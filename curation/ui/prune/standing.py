@@ -1,0 +1,89 @@
+"""What there is to prune, shown before any method is asked: difficulty, class sizes, flags; and the instant methods."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from curation.engine import registry
+from curation.engine.stages.prune import Prune
+from curation.ui.parts import charts, theme
+from curation.ui.prune import preview
+from curation.ui.state.analysis_results import AnalysisResults, analysis_results
+from curation.ui.state.item_state import item_state
+from curation.ui.state.project import Project
+
+BINS = 24
+
+
+def standing(project: Project, *, key: str) -> None:
+    """Difficulty, class sizes and flags of the train items as they are now; each as soon as it is computed."""
+    analysis, state = analysis_results(project), item_state(project.items, project.effective)
+    rows = project.store.candidates
+    st.markdown("**What there is to choose from**")
+    theme.chips([f"{len(rows):,} train items", f"{len(state.classes):,} classes", *_flagged(analysis, rows)])
+    score = next(iter(analysis.scores), None)
+    left, right = st.columns(2, gap="medium")
+    if score is not None:
+        values = analysis.scores[score][rows]
+        figure = charts.histogram(values, None, f"{score}: harder to the right", dark=theme.is_dark())
+        left.plotly_chart(figure, key=f"{key}_difficulty", config=charts.QUIET)
+    else:
+        left.caption("Difficulty appears here when the scores are computed.")
+    counts = np.bincount(state.labels[rows], minlength=len(state.classes))
+    with right.container(height=250, border=False):
+        st.plotly_chart(
+            charts.class_bars(state.classes, counts, None, dark=theme.is_dark()),
+            key=f"{key}_classes", config=charts.QUIET,
+        )  # fmt: skip
+
+
+def instant(project: Project, like: Prune) -> None:
+    """What the methods that answer in a blink would keep, with the share, balance and flags of `like`."""
+    score = next(iter(project.scores()), None)
+    values = project.score(score) if score else None
+    found = []
+    for method in registry.methods("pruners").values():
+        if not method.card.instant or method.missing():
+            continue
+        section = like.model_copy(update={"use": method.id, "params": method.validated({}, method.id), "seed": 0})
+        if (shown := preview.preview(project, section)) is not None:
+            found.append(_row(project, method.card.title, shown, values))
+    if not found:
+        return
+    st.markdown(f"**What the instant methods would keep** at {like.keep:.1%}".replace(".0%", "%"))
+    columns = {
+        "Difficulty": st.column_config.BarChartColumn(
+            f"Difficulty kept ({score})", help="Easy items left, hard items right", y_min=0
+        ),
+        "Smallest class": st.column_config.ProgressColumn(
+            help="Share kept of the class that keeps least", format="percent", min_value=0, max_value=1
+        ),
+    }
+    st.dataframe(found, hide_index=True, width="stretch", column_config=columns, key="prune_instant")
+
+
+def _row(project: Project, title: str, shown: preview.Preview, values: np.ndarray | None) -> dict:
+    known = preview.facts(project, shown)
+    _, kept, total = known.smallest_class
+    row = {"Method": title, "Kept": known.kept}
+    if values is not None:
+        finite = values[shown.candidates][np.isfinite(values[shown.candidates])]
+        if len(finite):
+            low, high = np.percentile(finite, [0.5, 99.5])
+            inside = np.clip(values[shown.taken], low, high)
+            row["Difficulty"] = np.histogram(inside[np.isfinite(inside)], BINS, (low, max(high, low + 1e-9)))[0].tolist()
+    row["Smallest class"] = kept / max(total, 1)
+    if known.mistakes:
+        row["Known mistakes kept"] = f"{known.mistakes[0]:,} of {known.mistakes[1]:,}"
+    elif known.flagged:
+        row["Flagged items kept"] = f"{known.flagged[0]:,} of {known.flagged[1]:,}"
+    return row
+
+
+def _flagged(analysis: AnalysisResults, rows: np.ndarray) -> list:
+    said = []
+    for name, flag in analysis.flags.items():
+        if count := int(flag.flagged[rows].sum()):
+            said.append((f"{analysis.titles[name]}: {count:,} flagged", "flagged"))
+    return said
