@@ -5,7 +5,7 @@ import streamlit as st
 
 from curation import packages
 from curation.data.budget import budget, keep_words
-from curation.engine import pace, registry
+from curation.engine import registry
 from curation.engine.stages.prune import Prune
 from curation.errors import RecipeError
 from curation.ui.map import card
@@ -84,10 +84,12 @@ def _subset(project: Project, side: str, first: str, wide: bool = False) -> prev
 
 def _offer(project: Project, section: Prune, side: str) -> None:
     """The button that computes a subset in a job, and how long that takes."""
-    card = registry.get("pruners", section.use).card
-    spent = choice.duration(pace.selection_seconds(card, len(project.store.candidates)))
+    method = registry.get("pruners", section.use)
+    spent = choice.duration(method, len(project.store.candidates))
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{theme.plain(card.title)}** is computed as a job; you can go on meanwhile. {spent}")
+        st.markdown(
+            f"**{theme.plain(method.card.title)}** is computed as a job, {spent} here; you can go on meanwhile."
+        )
         if st.button(
             "Compute the subset",
             key=f"prune_compute_{side}",
@@ -100,12 +102,12 @@ def _offer(project: Project, section: Prune, side: str) -> None:
 
 
 def _controls(project: Project, side: str, first: str, wide: bool) -> Prune | None:
+    keep = _share(project, side)
     method = choice.choose(side, first, len(project.store.candidates), cards=wide)
     name = method.id
     if missing := method.missing():
         st.warning(theme.plain(packages.needs(method.card.title, missing)))
         return None
-    keep = _share(project, side)
     always = method.card.balances
     balance = st.toggle(
         "Keep the same share of every class", value=True, key=f"prune_balance_{side}{'_always' if always else ''}",

@@ -23,8 +23,8 @@ def choose(side: str, first: str, n: int, *, cards: bool) -> Method:
             "Method",
             [*short, OTHER],
             index=short.index(first),
-            format_func=lambda m: theme.plain(pruners[m].card.title) if m else "Another method",
-            captions=[*(about(pruners[m], n) for m in short), f"{len(pruners) - len(short)} more"],
+            format_func=lambda m: _title(pruners[m], n) if m else "Another method",
+            captions=[*(about(pruners[m]) for m in short), f"{len(pruners) - len(short)} more"],
             key=f"prune_card_{side}",
         )
         if name != OTHER:
@@ -40,35 +40,34 @@ def choose(side: str, first: str, n: int, *, cards: bool) -> Method:
         key=f"prune_method_{side}",
         label_visibility="collapsed" if cards else "visible",
     )
-    st.caption(about(pruners[name], n))
+    st.caption(f"{about(pruners[name])} Here: {duration(pruners[name], n)}.")
     return pruners[name]
 
 
-def about(method: Method, n: int) -> str:
-    """What a card says under its title: suits, blind to, seconds here and accuracy on the benchmark."""
-    card = method.card
-    words = [f"**Suits** {theme.plain(card.suits)}."] if card.suits else [theme.plain(method.summary)]
-    words.append(f"**Blind to** {theme.plain(card.blind_to)}.")
-    words.append(f"**{duration(pace.selection_seconds(card, n))}**")
-    return " ".join(words)
+def about(method: Method) -> str:
+    """What a card says under its title: what it suits and what it is blind to."""
+    suits, blind_to = method.card.suits, method.card.blind_to
+    said = f"**Suits** {theme.plain(suits)}." if suits else theme.plain(method.summary)
+    return f"{said} **Blind to** {theme.plain(blind_to)}."
 
 
-def duration(seconds: float | None) -> str:
-    """How long a selection takes here, in words.
-
-    >>> duration(0.2), duration(7.4), duration(130), duration(None)
-    ('At once here.', 'About 7 seconds here.', 'About 2 minutes here.', 'Not timed.')
-    """
+def duration(method: Method, n: int) -> str:
+    """How long it takes here to choose from n items, in words."""
+    seconds = pace.selection_seconds(method.card, n)
     if seconds is None:
-        return "Not timed."
-    return "At once here." if seconds < 1 else f"About {humanize.naturaldelta(seconds)} here."
+        return "not timed"
+    return "at once" if seconds < 1 else f"about {humanize.naturaldelta(seconds)}"
+
+
+def _title(method: Method, n: int) -> str:
+    return f"{theme.plain(method.card.title)} :small[:gray[{duration(method, n)}]]"
 
 
 _FAINT = "color-mix(in srgb, currentColor 14%, transparent)"
 STYLE = f"""<style>
-[class*="st-key-prune_card_"] [role="radiogroup"] {{ gap: 0.35rem; width: 100%; }}
-[class*="st-key-prune_card_"] [role="radiogroup"] > label {{ border: 1px solid {_FAINT}; border-radius: 6px;
-  padding: 0.35rem 0.7rem; width: 100%; margin: 0; }}
-[class*="st-key-prune_card_"] [role="radiogroup"] > label:has(input:checked) {{ border-color: #3A82C4;
+[class*="st-key-prune_card_"] label:has(input[type="radio"]) {{ border: 1px solid {_FAINT}; border-radius: 6px;
+  padding: 0.35rem 0.7rem; width: 100%; margin: 0 0 0.35rem; }}
+[class*="st-key-prune_card_"] label:has(input:checked) {{ border-color: #3A82C4;
   background: color-mix(in srgb, #3A82C4 9%, transparent); }}
+[class*="st-key-prune_card_"] label [data-testid="stCaptionContainer"] {{ font-size: 0.8rem; line-height: 1.4; }}
 </style>"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from curation.data.budget import keep_words
 from curation.engine import registry
 from curation.engine.stages.prune import Prune
 from curation.ui.parts import charts, theme
@@ -31,7 +32,7 @@ def standing(project: Project, *, key: str) -> None:
     else:
         left.caption("Difficulty appears here when the scores are computed.")
     counts = np.bincount(state.labels[rows], minlength=len(state.classes))
-    with right.container(height=250, border=False):
+    with right.container(height="content" if len(counts) <= 12 else 300, border=False):
         st.plotly_chart(
             charts.class_bars(state.classes, counts, None, dark=theme.is_dark()),
             key=f"{key}_classes", config=charts.QUIET,
@@ -51,13 +52,13 @@ def instant(project: Project, like: Prune) -> None:
             found.append(_row(project, method.card.title, shown, values))
     if not found:
         return
-    st.markdown(f"**What the instant methods would keep** at {like.keep:.1%}".replace(".0%", "%"))
+    st.markdown(f"**What the instant methods would keep** at {keep_words(like.keep)}")
     columns = {
         "Difficulty": st.column_config.BarChartColumn(
             f"Difficulty kept ({score})", help="Easy items left, hard items right", y_min=0
         ),
         "Smallest class": st.column_config.ProgressColumn(
-            help="Share kept of the class that keeps least", format="percent", min_value=0, max_value=1
+            help="Share kept of the class that keeps least", format="%.0f %%", min_value=0, max_value=100
         ),
     }
     st.dataframe(found, hide_index=True, width="stretch", column_config=columns, key="prune_instant")
@@ -66,18 +67,20 @@ def instant(project: Project, like: Prune) -> None:
 def _row(project: Project, title: str, shown: preview.Preview, values: np.ndarray | None) -> dict:
     known = preview.facts(project, shown)
     _, kept, total = known.smallest_class
-    row = {"Method": title, "Kept": known.kept}
+    row = {"Method": title}
     if values is not None:
         finite = values[shown.candidates][np.isfinite(values[shown.candidates])]
         if len(finite):
             low, high = np.percentile(finite, [0.5, 99.5])
             inside = np.clip(values[shown.taken], low, high)
-            row["Difficulty"] = np.histogram(inside[np.isfinite(inside)], BINS, (low, max(high, low + 1e-9)))[0].tolist()
-    row["Smallest class"] = kept / max(total, 1)
+            row["Difficulty"] = np.histogram(inside[np.isfinite(inside)], BINS, (low, max(high, low + 1e-9)))[
+                0
+            ].tolist()
+    row["Smallest class"] = 100 * kept / max(total, 1)
     if known.mistakes:
-        row["Known mistakes kept"] = f"{known.mistakes[0]:,} of {known.mistakes[1]:,}"
+        row["Mistakes kept"] = f"{known.mistakes[0]:,} of {known.mistakes[1]:,}"
     elif known.flagged:
-        row["Flagged items kept"] = f"{known.flagged[0]:,} of {known.flagged[1]:,}"
+        row["Flagged kept"] = f"{known.flagged[0]:,} of {known.flagged[1]:,}"
     return row
 
 
