@@ -90,8 +90,6 @@ def run(
     A trial of verification that fails (a student that diverges, a subset a method cannot choose) stops nothing: it is
     in `failed`, and is tried again by the next run.
     """
-    from curation.training.device import pick
-
     space = Workspace(workspace)
     decisions = DecisionLog(space.folder).all()
     effective = fold([*recipe.decision, *decisions])
@@ -99,12 +97,12 @@ def run(
     planned = functools.partial(plan, recipe, space, effective=effective, look=look)
     the_plan = planned(targets)
     _preflight(the_plan)
-    chosen = pick(device) if _computes(the_plan) else "cpu"  # finding a GPU means importing torch: seconds
+    _check_device(the_plan, device)
     space.tidy([stage.name for stage in stages().values() if stage.resumable])
     if keep_recipe:
         write_text(space.folder / "recipe.toml", recipe.toml())
     with _log_file(space) as log_path:
-        outcome = _Runner(the_plan, chosen, on_progress, log_path).run(lambda: planned(targets))
+        outcome = _Runner(the_plan, device, on_progress, log_path).run(lambda: planned(targets))
     if not planned(analysis()).missing():  # what the results that pages show know of
         last = max((decision.batch for decision in decisions), default=0)
         write_text(space.folder / "last.json", json.dumps({"batch": last}) + "\n")
@@ -113,13 +111,13 @@ def run(
 
 class _Runner:
     def __init__(self, the_plan: Plan, device: str, on_progress: Callable[[Progress], None], log_path: Path):
-        self.plan, self.device, self.on_progress, self.log_path = the_plan, device, on_progress, log_path
+        self.plan, self.asked, self.on_progress, self.log_path = the_plan, device, on_progress, log_path
         self.workspace = the_plan.workspace
         self.store: ResultReader | None = None
         self.failed: dict[str, str] = {}  # key -> why
 
     def run(self, planned_again: Callable[[], Plan]) -> Outcome:
-        beside: list[Beside] = []
+        beside: dict[str, Beside] = {}  # key -> its process
         try:
             source = self.plan.find("source")
             self._tell(1, source)
@@ -131,22 +129,36 @@ class _Runner:
             self.store = ResultReader(self.workspace, source.key, self.plan.effective)
             _check(self.plan, self.store)
             for number, step in enumerate(self.plan.steps[1:], start=2):
+                self._start_beside(beside)
                 self._tell(number, step)
-                cached.append(self._finished(step))
-                if not cached[-1] and stages()[step.stage].background:
-                    beside.append(Beside(step, self.plan, self.device))
-                elif not cached[-1]:
+                cached.append(step.key not in beside and self._finished(step))
+                if not cached[-1] and step.key not in beside:
                     self._step_or_trial(number, step)
-            for process in beside:
+            for process in beside.values():
                 self._tell(len(self.plan.steps), process.step, "everything else is done")
                 process.join()
         except WinnowError:
             log.error(traceback.format_exc())
             raise
         finally:
-            for process in beside:
+            for process in beside.values():
                 process.stop()
         return self._outcome(cached)
+
+    def _start_beside(self, beside: dict[str, Beside]) -> None:
+        """Start what runs in a process of its own as soon as all it reads is there."""
+        by_key = {step.key: step for step in self.plan.steps}
+        for step in self.plan.steps:
+            if not stages()[step.stage].background or step.key in beside or self._finished(step):
+                continue
+            if all(self.plan.done(by_key[key]) for key in step.inputs.values() if key in by_key):
+                beside[step.key] = Beside(step, self.plan, self._device(step))
+
+    def _device(self, step: Step) -> str:
+        """Where a step computes. Finding a GPU means importing torch, seconds that what uses none need not wait for."""
+        from curation.training.device import pick
+
+        return pick(self.asked) if _on_device(step) else "cpu"
 
     def _finished(self, step: Step) -> bool:
         whole = stages()[step.stage].finished
@@ -178,7 +190,7 @@ class _Runner:
 
         try:
             with self.workspace.lock(step.stage, step.key, waiting):
-                call = Call(step, self.device, progress, self.plan.part)
+                call = Call(step, self._device(step), progress, self.plan.part)
                 if not self.plan.done(step):
                     compute(step, self.workspace, self.store, call)
                 elif not self._finished(step):  # unless another run has just finished it
@@ -227,14 +239,19 @@ def _preflight(the_plan: Plan) -> None:
                 method.check(params)
 
 
-def _computes(the_plan: Plan) -> bool:
-    """Whether a step that is missing, or may turn out to be once the source is read, runs on a device."""
+def _check_device(the_plan: Plan, device: str) -> None:
+    """Raise InputError for a device that was asked for by name and is not there, if a step may use it."""
+    from curation.training.device import pick
+
     steps = the_plan.missing() if the_plan.done(the_plan.find("source")) else the_plan.steps
-    return any(
-        stages()[step.stage].device or "device" in method.injected
-        for step in steps
-        for method in (step.method, *(registry.get("students", name) for name in step.students))
-    )
+    if device != "auto" and any(map(_on_device, steps)):
+        pick(device)
+
+
+def _on_device(step: Step) -> bool:
+    """Whether a step uses the device it is given."""
+    methods = (step.method, *(registry.get("students", name) for name in step.students))
+    return stages()[step.stage].device or any("device" in method.injected for method in methods)
 
 
 def _check(the_plan: Plan, store: ResultReader) -> None:

@@ -6,6 +6,8 @@ holds no state, so reloads, page changes and restarts of the server do not affec
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import humanize
 import streamlit as st
 
@@ -13,6 +15,8 @@ from curation.engine.jobs import Job
 from curation.ui.parts import theme
 from curation.ui.server.uploads import as_sent
 from curation.ui.state.project import Project
+
+SHOWN = ("source", "encode", "score", "flag", "map")  # stages whose results pages show one by one
 
 WORDS = {
     "done": "finished",
@@ -36,6 +40,7 @@ def _running(project: Project, number: int) -> None:
     if job is None or not job.active:
         st.rerun()  # the whole page: there are new results to show, or the project was deleted in another tab
     st.session_state[f"watched:{project.name}:{number}"] = True
+    _show_what_is_new(project.folder, number)
     with st.container(border=True, key="jobstrip"):
         text, stop = st.columns([8, 1], vertical_alignment="center")
         step = f"{job.label}" if job.steps else "starting"
@@ -47,6 +52,16 @@ def _running(project: Project, number: int) -> None:
         if stop.button("Stop", key="job_stop", icon=":material/stop_circle:", width="stretch"):
             project.jobs.cancel(number)
             st.rerun()
+
+
+def _show_what_is_new(folder: Path, number: int) -> None:
+    """Draw the whole page again when a result of the analysis has come, so that it is seen before all are there."""
+    project, session = Project(folder), st.session_state
+    come = tuple(step.key for step in project.plan.steps if step.stage in SHOWN and project.plan.done(step))
+    seen = f"come:{project.name}:{number}"
+    if come != session.setdefault(seen, come):
+        session[seen] = come
+        st.rerun()
 
 
 def _ended(project: Project, job: Job) -> None:

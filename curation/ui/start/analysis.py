@@ -8,6 +8,9 @@ import streamlit as st
 
 from curation.engine import registry, stage
 from curation.errors import InputError
+from curation.ui.map.colours import Categories
+from curation.ui.map.renderer import point_map
+from curation.ui.map.scene import Panel, Scene
 from curation.ui.parts import theme
 from curation.ui.parts.actions import items
 from curation.ui.parts.forms import form
@@ -22,12 +25,12 @@ from curation.ui.state.project import Project
 
 def analysis_panel(project: Project, analysis: AnalysisResults, state: ItemState, facts: overview.Facts) -> None:
     """The results; or the form that starts the analysis."""
-    if not project.analysed or (
-        analysis.xy is None and not analysis.scores and not analysis.flags
-    ):  # encoded only, to grow
+    running = project.recipe.encode and project.jobs.current() is not None
+    found = bool(analysis.scores or analysis.flags or (analysis.xy is not None and not analysis.drawing))
+    if not project.analysed or not found:  # encoded only, to grow
         st.markdown("**Analysis**")
-        if project.recipe.encode and project.jobs.current() is not None:
-            st.caption("Running. The results appear here; you can look at the images meanwhile.")
+        if running:
+            _coming(project, analysis, state)
         else:
             _choose(project, facts, "primary")
         return
@@ -43,6 +46,29 @@ def analysis_panel(project: Project, analysis: AnalysisResults, state: ItemState
             st.rerun()
     with st.expander("Change the analysis", key="other_analysis"):
         _choose(project, facts, "secondary")
+
+
+def _coming(project: Project, analysis: AnalysisResults, state: ItemState) -> None:
+    """What a running analysis has found so far; the job strip draws the page again when there is more."""
+    if analysis.xy is None:
+        st.caption("Running. The results appear here as they come; you can look at the images meanwhile.")
+        return
+    if said := _result(analysis, state):
+        theme.chips(said)
+    labels = Categories(state.classes, state.labels)
+    score = next(iter(analysis.scores.items()), None)
+    scene = Scene(analysis.xy, [Panel(labels, "label")], difficulty=score, labels=labels, file=f"{project.name}-map")
+    with st.container(key="coming_map_box", height=340, border=False):
+        point_map("coming_map", scene, dark=theme.is_dark())
+    st.caption(theme.plain(_waiting(project, analysis)))
+    if st.button("Open the map", type="primary", key="open_map", icon=":material/scatter_plot:"):
+        st.switch_page("pages/map.py")
+
+
+def _waiting(project: Project, analysis: AnalysisResults) -> str:
+    first = "A first map, drawn by PCA; the one you asked for follows. " if analysis.drawing else ""
+    steps = [step for step in project.plan.missing() if step.stage in ("score", "flag", "map")]
+    return f"{first}Still to come: {', '.join(step.method.card.title for step in steps) or 'the last step'}."
 
 
 def _result(analysis: AnalysisResults, state: ItemState) -> list:

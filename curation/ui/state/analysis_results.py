@@ -15,6 +15,7 @@ import streamlit as st
 
 from curation.data.items import Items
 from curation.data.writing.manifest import Flagged
+from curation.ui.state.first_map import first_map
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import Project
 
@@ -40,6 +41,7 @@ class AnalysisResults:
     suggested: np.ndarray
     known: Mapping[str, str]
     xy: np.ndarray | None = None
+    drawing: bool = False  # xy is the first map, until the recipe's own is drawn
     predictions: np.ndarray | None = None
     probabilities: tuple[np.ndarray, Any] | None = None
     neighbours: tuple[np.ndarray, Any] | None = None
@@ -96,6 +98,7 @@ def analysis_results(project: Project) -> AnalysisResults:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _gather(folder: str, keys: tuple, labels: str | None, _project: Project) -> AnalysisResults:
     project, n = _project, len(_project.items)
+    xy = project.xy()
     flags, predictions = project.flags(), project.predictions()
     return AnalysisResults(
         items=project.items,
@@ -106,7 +109,8 @@ def _gather(folder: str, keys: tuple, labels: str | None, _project: Project) -> 
         suspicion=suspicion(flags, n),
         suggested=suggested(flags, n, predictions),
         known=project.shown[0].labels,
-        xy=project.xy(),
+        xy=first_map(project) if xy is None else xy,
+        drawing=xy is None,
         predictions=predictions,
         probabilities=project.evidence("probabilities"),
         neighbours=project.evidence("neighbours"),
