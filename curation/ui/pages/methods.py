@@ -3,7 +3,7 @@
 import streamlit as st
 
 from curation.engine.registry import kinds
-from curation.ui.parts import catalogue, theme
+from curation.ui.parts import catalogue, theme, which_one
 
 ALL = "All"
 
@@ -32,14 +32,35 @@ def main() -> None:
         key="methods_kind",
         label_visibility="collapsed",
     )
-    found = catalogue.search(query, None if kind == ALL else kind)
+    want, lacking = _which_one()
+    found = which_one.fitting(catalogue.search(query, None if kind == ALL else kind), want, lacking)
     why = problems()
     away = [m for m in found if (m.kind, m.id) in why]
     st.caption(f"{len(found)} methods" + (f", {len(away)} of them cannot run here yet" if away else ""))
     if not found:
-        st.info(f"No method has all of these words: {theme.plain(query)}")
+        why = (
+            f"has all of these words: {theme.plain(query)}"
+            if query and not want and not lacking
+            else "fits all of this"
+        )
+        st.info(f"No method {why}")
         return
     st.html(catalogue.listing(found, why))
+
+
+def _which_one() -> tuple[str | None, list[str]]:
+    """What a person wants, and what their data does not have."""
+    with st.container(horizontal=True, gap="medium", key="methods_which"):
+        want = st.pills("I want to", list(which_one.WANTS), key="methods_want", width="content")
+        lacking = st.pills(
+            "My data has no",
+            which_one.HAVE,
+            selection_mode="multi",
+            key="methods_lacking",
+            width="content",
+            help="Leaves out what would need them, also by way of the evidence and scores it reads.",
+        )
+    return want, lacking
 
 
 if __name__ == "__main__":  # as a page of the installed app

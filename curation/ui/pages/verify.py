@@ -54,10 +54,10 @@ def _controls(project: Project) -> None:
         key="verify_methods",
         help="Each with its defaults and the same share of every class, in addition to the saved subsets.",
     )
-    for name in methods:
-        card = further[name].card
-        if not card.instant:
-            st.caption(f"{theme.plain(card.title)}: {theme.plain(card.cost)}.")
+    n = len(project.store.candidates)
+    spent = [(further[name].card.title, choice.duration(further[name], n)) for name in methods]
+    if long := [f"{title} {words}" for title, words in spent if words != choice.AT_ONCE]:
+        st.caption(theme.plain(f"Choosing takes, here: {', '.join(long)}."))
     keeps = st.multiselect(
         "Shares to try",
         choices.SHARES,

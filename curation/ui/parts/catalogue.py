@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from curation.engine.registry import Method, all_methods, kinds
+from curation.engine.registry import Method, all_methods, get, kinds
 from curation.ui.parts.theme import escaped
 
 
@@ -79,7 +79,13 @@ def entry(method: Method, problem: str = "") -> str:
     """One method as HTML that opens at a click, every text escaped."""
     card, (first, *rest) = method.card, _blocks(method.doc)
     state = f'<em class="wn-no">{escaped(_short(problem))}</em>' if problem else ""
+    if card.grid:
+        state += f'<em class="wn-grid" title="Mean accuracy on the benchmark in docs/hybrid.md">{card.grid:.1f} %</em>'
     facts = {
+        "Suits": card.suits,
+        "Accuracy": f"{card.grid:.1f} %: mean of 30 cells of the benchmark in docs/hybrid.md; random {_random()}"
+        if card.grid
+        else "",
         "Reads": ", ".join(card.needs),
         "Cost": card.cost,
         "Blind to": card.blind_to,
@@ -109,6 +115,10 @@ def listing(methods: list[Method], why: Mapping[tuple[str, str], str]) -> str:
             parts.append(f'<h3 class="wn-kind">{escaped(about.title)}<em>{len(own)}</em></h3>')
             parts += [entry(m, why.get((m.kind, m.id), "")) for m in own]
     return f'<div class="wn-catalogue">{"".join(parts)}</div>'
+
+
+def _random() -> str:
+    return f"{get('pruners', 'random').card.grid:.1f} %"
 
 
 # -- helpers -------------------------------------------------------------------------------------------------
@@ -191,5 +201,7 @@ _CSS = f"""
   border-bottom: 1px solid {_FAINT}; }}
 .wn-catalogue th {{ font-weight: 500; opacity: 0.65; }}
 .wn-catalogue .wn-no {{ font-style: normal; margin-right: 0.7rem; }}
+.wn-catalogue .wn-grid {{ font-style: normal; font-size: 0.8rem; margin-right: 0.7rem;
+  font-variant-numeric: tabular-nums; }}
 .wn-catalogue .wn-no, .wn-catalogue .wn-why {{ color: light-dark(#C26A00, #FFB454); }}
 """

@@ -12,6 +12,7 @@ from curation.ui.parts import theme
 # One of each kind: the hybrid, coverage, the mean, difficulty with and without its easy half, and what all must beat.
 SHORT = ("trusted_coverage", "facility_location", "herding", "ccs", "by_score", "random")
 OTHER = ""
+AT_ONCE = "at once"  # under a second
 
 
 def choose(side: str, first: str, n: int, *, cards: bool) -> Method:
@@ -56,18 +57,13 @@ def duration(method: Method, n: int) -> str:
     seconds = pace.selection_seconds(method.card, n)
     if seconds is None:
         return "not timed"
-    return "at once" if seconds < 1 else f"about {humanize.naturaldelta(seconds)}"
+    return AT_ONCE if seconds < 1 else f"about {humanize.naturaldelta(seconds)}"
 
 
 def _title(method: Method, n: int) -> str:
     return f"{theme.plain(method.card.title)} :small[:gray[{duration(method, n)}]]"
 
 
-_FAINT = "color-mix(in srgb, currentColor 14%, transparent)"
-STYLE = f"""<style>
-[class*="st-key-prune_card_"] label:has(input[type="radio"]) {{ border: 1px solid {_FAINT}; border-radius: 6px;
-  padding: 0.35rem 0.7rem; width: 100%; margin: 0 0 0.35rem; }}
-[class*="st-key-prune_card_"] label:has(input:checked) {{ border-color: #3A82C4;
-  background: color-mix(in srgb, #3A82C4 9%, transparent); }}
-[class*="st-key-prune_card_"] label [data-testid="stCaptionContainer"] {{ font-size: 0.8rem; line-height: 1.4; }}
+STYLE = """<style>
+[class*="st-key-prune_card_"] [data-testid="stCaptionContainer"] p { font-size: 0.8rem; line-height: 1.4; }
 </style>"""

@@ -45,8 +45,7 @@ def front_door() -> None:
     recent = projects.projects()
     if recent:
         _recent(recent)
-    else:
-        st.html(_STEPS)
+    st.html(_STEPS)
 
 
 def begin(title: str, source: Mapping[str, Any]) -> None:
@@ -68,7 +67,7 @@ def _sample() -> None:
     if picture := _sample_picture():
         st.html(f'<img class="wn-pixels" style="width:100%;border-radius:6px" alt="Digits" src="{picture}">')
     st.markdown(
-        f"{presets.MISTAKES:.0%} of the training labels were made wrong on purpose. In about a minute you will see "
+        f"{presets.MISTAKES:.0%} of the training labels were made wrong on purpose. In half a minute you will see "
         "how many of them were found. Nothing is downloaded."
     )
     if st.button("Try the sample", type="primary", key="try_sample", icon=":material/play_arrow:"):
