@@ -39,7 +39,7 @@ def test_search_and_kind_narrow_the_list(empty_home, app):
     assert "<code>duplicates</code>" in html(page)
     assert "<code>aum</code>" not in html(page)
     page.text_input("methods_search").set_value("no such words").run()
-    assert "No method has all of these words" in page.info[0].value
+    assert "has all of these words: no such words" in page.info[0].value
 
 
 def test_words_may_stand_anywhere_in_name_text_or_tags():

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from curation.engine import pace, registry
 from curation.ui.parts.which_one import WANTS, fitting, stands_on
 
@@ -39,9 +41,6 @@ def test_the_accuracy_on_a_card_is_the_one_in_the_docs():
 def test_the_time_of_a_selection_grows_with_the_items_by_the_power_that_was_measured(monkeypatch):
     monkeypatch.setattr(pace, "slowness", lambda: 2.0)
     card = registry.get("pruners", "facility_location").card
-    small, large = card.seconds
-    assert pace.selection_seconds(card, pace.SIZES[0]) == 2 * small or abs(
-        pace.selection_seconds(card, pace.SIZES[0]) / (2 * small) - 1
-    ) < 1e-6
-    assert abs(pace.selection_seconds(card, pace.SIZES[1]) / (2 * large) - 1) < 1e-9
-    assert pace.selection_seconds(card, 64_000) > 8 * large
+    at = [pace.selection_seconds(card, n) for n in pace.SIZES]
+    assert at == pytest.approx([2 * seconds for seconds in card.seconds])
+    assert pace.selection_seconds(card, 8 * pace.SIZES[1]) == pytest.approx(at[1] ** 2 / at[0])

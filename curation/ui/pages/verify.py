@@ -13,6 +13,7 @@ from curation.engine.trials import FULL, RANDOM
 from curation.ui.parts import charts, theme
 from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.forms import form
+from curation.ui.prune import choice
 from curation.ui.state.project import Project, open_project
 from curation.ui.verify import choices, duration, summary, views
 from curation.ui.verify.accuracy_figure import accuracy_figure
