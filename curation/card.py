@@ -65,6 +65,7 @@ class Card:
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
     instant: pruners and maps; answers within a blink at 50,000 rows, so a page may ask it without being told to.
     balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.
+    class_graph: pruners only; under `balance` every class has the neighbours among its own rows, not of all.
     opens: sources only; endings of the files it reads by a `path`, "/" for a folder.
     pace: encoders only; seconds per image, roughly, on two cores and on one GPU.
     rank: encoders only; the one of the highest rank that can run here in time is proposed, 0 only for want of others.
@@ -95,6 +96,7 @@ class Card:
     nested: bool = False
     instant: bool = False
     balances: bool = False
+    class_graph: bool = False
     opens: tuple[str, ...] = ()
     pace: tuple[float, float] = (0.001, 0.001)
     rank: int = 0

@@ -100,6 +100,12 @@ class View:
         part._cache["weights"] = weights
         return part
 
+    def linked(self, graph: Neighbours) -> View:
+        """The same rows with other neighbours: positions in this view, such as a graph of one class alone."""
+        part = self.subset(np.arange(len(self)))
+        part._cache["neighbours"] = graph
+        return part
+
     def asking(
         self,
         known: np.ndarray,
