@@ -75,10 +75,17 @@ class View:
         part._cache = {name: take(value, np.asarray(positions)) for name, value in cut.items()}
         return part
 
-    def relabelled(self, labels: np.ndarray, classes: Sequence[str]) -> View:
-        """The same rows under labels of a method's own making, codes into `classes`; for students it trains on them."""
+    def relabelled(
+        self, labels: np.ndarray, classes: Sequence[str], scores: Callable[[str, View], np.ndarray] | None = None
+    ) -> View:
+        """The same rows under other labels, codes into `classes`; for students that are trained on them.
+
+        scores: (name, this view) -> float [m], where scores have to follow the labels; by default they stay.
+        """
         part = self.subset(np.arange(len(self)))
         part.classes, part._cache["labels"] = tuple(classes), np.asarray(labels, np.int64)
+        if scores is not None:
+            part._scores = lambda name, rows: scores(name, part)
         return part
 
     def weighted(self, weights: np.ndarray) -> View:
