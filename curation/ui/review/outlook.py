@@ -72,7 +72,7 @@ def expect(open_: np.ndarray, told: np.ndarray, right: int, wrong: int) -> Outlo
     >>> str(expect(np.array([0.9, 0.7, 0.4]), np.array([]), 0, 0))
     'About 2 of these 3 labels are expected to be wrong'
     >>> str(expect(np.full(50, 0.8), np.full(20, 0.8), right=12, wrong=8))
-    '8 of the 20 labels you judged were wrong; about 31 of all 70 are expected to be (23 to 41)'
+    '8 of the 20 labels you judged were wrong; about 31 of all 70 are expected to be (23 to 40)'
     """
     from scipy.stats import beta
 
