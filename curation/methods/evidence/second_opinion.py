@@ -3,7 +3,8 @@
 First the out-of-fold probabilities, the neighbours' labels and the early epochs of the recorded run, those in which it
 does not yet know labels by heart, are multiplied as independent opinions of the true class, and a model of label noise
 (maths/label_noise) says which given labels they contradict. Then fresh students are trained without these items,
-again out of fold: the first ones had learnt the mistakes along with the rest. Blind to mistakes that students and
+again out of fold: the first ones had learnt the mistakes along with the rest. All this is of train items; the others
+are judged by the students of their fold, and teach nobody. Blind to mistakes that students and
 neighbours share, such as a whole group of look-alikes with one wrong label.
 
 The flag `consensus` and the pruner `trusted_coverage` stand on it, so that it is trained once for both.
@@ -28,7 +29,7 @@ from curation.maths.arrays import probabilities
 from curation.maths.label_noise.expert_product import SURE, product_of_experts, votes, wrong
 from curation.maths.label_noise.noise import posterior
 from curation.maths.similarity.exact import first
-from curation.training.folds import assign
+from curation.training.folds import assign_all
 
 _MOST = 0.5  # share of a class that may be left out of training
 # A hidden layer and a strong penalty: with mistakes taken out, a freer student than the evidence's has the better eye.
@@ -41,7 +42,9 @@ CARD = Card(
     needs=("labels", "groups", "neighbours", "probabilities", "dynamics"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("student",),
+    version=2,
     requires=("torch",),
+    rows="labelled",
 )
 
 
@@ -72,13 +75,15 @@ def gather(
     >>> found.values[0].argmax(), notes["left_out"]
     (np.int64(0), 1)
     """
+    teachers, whole, view = view.train, view, view.only_train()
     labels, classes = view.labels, len(view.classes)
     near = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
     by_heart = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
     after = posterior(product_of_experts(view.probabilities, near, by_heart), labels)[0]
     out = left_out(wrong(after, labels), labels)
-    fold = assign(labels, view.groups, folds, rng)
-    values = _out_of_fold(view, ~out, fold, view.student(student, **_STUDENT.get(student, {})), rng, progress)
+    fold = assign_all(whole.labels, whole.groups, teachers, folds, rng)
+    train = whole.student(student, **_STUDENT.get(student, {}))
+    values = _out_of_fold(whole, teachers, out, fold, train, rng, progress)
     return Probabilities(values), {"folds": int(fold.max()) + 1, "left_out": int(out.sum())}
 
 
@@ -103,17 +108,27 @@ def left_out(wrong: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _out_of_fold(
-    view: View, clean: np.ndarray, fold: np.ndarray, train: Callable, rng: np.random.Generator, progress: Callable
+    view: View,
+    teachers: np.ndarray,
+    out: np.ndarray,
+    fold: np.ndarray,
+    train: Callable,
+    rng: np.random.Generator,
+    progress: Callable,
 ) -> np.ndarray:
-    """float64 [m, C]: what students trained on the clean items of the other folds think of every item."""
+    """float64 [m, C]: what students trained on the teachers of the other folds think of every item.
+
+    teachers: positions of the train items; out: bool, which of them are left out, unless nobody else is left.
+    """
     from scipy.special import softmax
 
     parts, found = int(fold.max()) + 1, np.empty((len(view), len(view.classes)))
     for part in range(parts):
         progress(part, parts, f"student {part + 1} of {parts}")
-        held, taught = np.flatnonzero(fold == part), np.flatnonzero((fold != part) & clean)
+        held, others = np.flatnonzero(fold == part), fold[teachers] != part
+        taught = teachers[others & ~out]
         if not len(taught):  # a handful of items
-            taught = np.flatnonzero(fold != part)
+            taught = teachers[others]
         fitted = train(view.subset(taught), seed=int(rng.integers(2**31)))
         found[held] = softmax(fitted.logits(view.subset(held)).astype(np.float64), axis=1)
     return found

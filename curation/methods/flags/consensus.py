@@ -36,7 +36,8 @@ CARD = Card(
     needs=("second_opinion", "neighbours", "labels", "groups"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("mislabel", "student", "calibrated"),
-    version=2,
+    version=4,
+    rows="labelled",
     stochastic=False,
 )
 
