@@ -104,9 +104,7 @@ def test_no_verdict_on_a_train_row_depends_on_held_out_rows_and_they_get_one_of_
 
 
 def test_no_weight_of_a_recorded_student_depends_on_held_out_rows(both):
-    one, other = (
-        arrays(the_plan.workspace, "evidence", the_plan.find("evidence", "dynamics").key) for the_plan, _ in both
-    )
+    one, other = both_of(both, "evidence", "dynamics")
     assert one["weights"].size > 0
     assert np.array_equal(one["weights"], other["weights"])
     assert np.array_equal(one["logits"], other["logits"])
