@@ -138,6 +138,12 @@ def test_a_graph_of_train_rows_is_the_one_there_would_be_without_held_out_rows(b
     assert np.array_equal(seen.indices, alone.indices)
 
 
+def training(kind: str) -> list[str]:
+    """The methods of a kind that ask for a student."""
+    found = registry.methods(kind).items()
+    return [name for name, method in found if "students" in {ref.kind for ref in method.refs.values()}]
+
+
 def test_whatever_trains_a_student_teaches_it_train_rows_only(tmp_path, monkeypatch):
     """Every method that asks for a student, whichever that is, in an analysis with held-out rows."""
     taught = []
@@ -150,16 +156,11 @@ def test_whatever_trains_a_student_teaches_it_train_rows_only(tmp_path, monkeypa
         return train
 
     monkeypatch.setattr(Call, "student", spied)
-    asks = lambda kind: [  # noqa: E731
-        name
-        for name, method in registry.methods(kind).items()
-        if "students" in {ref.kind for ref in method.refs.values()}
-    ]
     recipe = {
         "source": {"use": "arrays", "path": source(tmp_path / "1.npz", 1)},
         "encode": {"use": "pixels"},
-        "flag": [{"use": name} for name in ["consensus", *asks("flags")]],
-        "prune": [{"name": name, "use": name, "keep": 0.4} for name in asks("pruners")],
+        "flag": [{"use": name} for name in ["consensus", *training("flags")]],
+        "prune": [{"name": name, "use": name, "keep": 0.4} for name in training("pruners")],
     }
     answered(recipe, tmp_path / "w")
     assert {"evidence probabilities", "evidence second_opinion", "evidence dynamics"} <= {label for label, _ in taught}
