@@ -22,7 +22,7 @@ def test_class_bars_add_up():
 
 
 def _runs(method, keep, *values):
-    return [{"method": method, "keep": keep, "seed": i, "accuracy": v} for i, v in enumerate(values)]
+    return [{"method": method, "share": keep, "seed": i, "accuracy": v} for i, v in enumerate(values)]
 
 
 def test_accuracy_shows_mean_and_spread_beside_random_and_everything():

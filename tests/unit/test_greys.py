@@ -67,7 +67,7 @@ def scans(tmp_path):
     (tmp_path / "scans" / "a").mkdir(parents=True)
     (tmp_path / "into").mkdir()
     for name, top in (("dark", 1023), ("bright", 4095)):
-        Image.fromarray((RAMP.astype(np.uint16) * top // 255).astype(np.uint16)).save(tmp_path / f"scans/a/{name}.png")
+        Image.fromarray((RAMP.astype(np.uint32) * top // 255).astype(np.uint16)).save(tmp_path / f"scans/a/{name}.png")
     Image.fromarray(RAMP.astype(np.uint8)).save(tmp_path / "scans/a/plain.png")
     return tmp_path
 

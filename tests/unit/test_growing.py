@@ -385,7 +385,7 @@ def test_the_store_knows_who_is_in_the_pool_and_who_is_taught(pool, tmp_path):
 
 
 def test_what_the_next_labels_are_worth_is_said_only_where_there_is_a_curve():
-    assert "after 4 batches; so far 1" in own_labels.worth([{"labelled": 10, "accuracy": 0.5}]).sentence
+    assert "after 4 batches; so far there are 1" in own_labels.worth([{"labelled": 10, "accuracy": 0.5}]).sentence
     flat = [{"labels": n, "accuracy": 0.8} for n in (10, 20, 30, 40, 50)]
     assert own_labels.worth(flat).gain is None
     law = [{"labels": n, "accuracy": 0.9 - 2 * n**-0.5} for n in (50, 100, 200, 400, 800)]

@@ -90,13 +90,13 @@ def test_what_cannot_be_opened_is_refused_before_anything_starts(started, tmp_pa
     for path, said in {
         tmp_path / "nowhere": "nowhere does not exist; give a folder",
         tmp_path / "notes.txt": "notes.txt",
-        Workspace(tmp_path / "bare").folder: "holds results and no recipe.toml",
+        Workspace(tmp_path / "bare").folder: "has results but no recipe.toml",
     }.items():
         with pytest.raises(InputError, match=said):
             open_path(path)
     strange = Workspace(tmp_path / "+strange").folder
     (strange / "recipe.toml").write_text("")
-    with pytest.raises(InputError, match=r"a project's name is letters.*\+strange"):
+    with pytest.raises(InputError, match=r"a project's name may have letters.*\+strange"):
         open_path(strange)
     monkeypatch.setattr(access, "login_on", lambda: True)
     with pytest.raises(InputError, match="where people log in, winnow app takes no path"):

@@ -61,8 +61,8 @@ def test_names_default_to_the_method_and_whole_numbers_are_shares_too(tmp_path):
         (("mistakes = 0.05", "mistaks = 0.05"), "sample has no parameter 'mistaks'; did you mean 'mistakes'?"),
         (("keep = 0.5", "kep = 0.5"), "has no parameter 'kep'; did you mean 'keep'?"),
         (("keep = 0.5\n", ""), "keep is required"),
-        (("keep = 0.5", "keep = 0"), "keep = 0: input should be greater than 0"),
-        (("keep = 0.5", "keep = 1.5"), "keep = 1.5: input should be less than or equal to 1"),
+        (("keep = 0.5", "keep = 0"), "keep = 0: expected the share kept, above 0 and up to 1"),
+        (("keep = 0.5", "keep = 1.5"), "keep = 1.5: expected the share kept, above 0 and up to 1"),
         (("keep = 0.5", 'keep = "half"'), "keep = 'half'"),
         (("keep = 0.5", "keep = true"), "keep = True"),
         (('"by_score"', '"by_scroe"'), "there is no pruner 'by_scroe'; did you mean 'by_score'?"),
@@ -92,7 +92,7 @@ def test_a_missing_recipe_names_the_file(tmp_path):
 
 
 def test_a_section_that_stands_once_cannot_stand_twice():
-    with pytest.raises(RecipeError, match=r"write \[source\], it stands once"):
+    with pytest.raises(RecipeError, match=r"write \[source\], a section that can appear only once"):
         parse_recipe({"source": [{"use": "sample"}, {"use": "sample"}]})
 
 

@@ -262,5 +262,5 @@ def test_one_image_that_is_gone_is_that_rows_problem_and_says_which(hub_is_gone,
     assert items.column("status").tolist() == ["ok"] * 3 + ["i/3.png: the file is missing"] + ["ok"] * 2
     assert items.column("group").tolist() == ["p0", "p0", "p1", "p1", "p2", "p2"]
     for group in ("folder", "prefix:_"):
-        with pytest.raises(SourceError, match="no files of their own; name a column"):
+        with pytest.raises(SourceError, match="not separate files; name a column"):
             huggingface.read(name=str(tmp_path / "set"), group=group, into=tmp_path, progress=quiet)

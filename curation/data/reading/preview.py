@@ -81,7 +81,8 @@ def _of_names(
         words = _summary(other)
         if any(other.labels) and words not in [known for _, known in choices]:
             choices.append(({"layout": layout}, words))
-    shown = {label: i for i, label in reversed(list(enumerate(made.labels)))}  # one of every class first
+    kinds = zip(made.splits, made.labels, strict=True)
+    shown = {kind: i for i, kind in reversed(list(enumerate(kinds)))}  # one of every split and class first
     first = [*islice(sorted(shown.values()), ROWS), *range(min(ROWS, len(names)))][:ROWS]
     return Guess(
         source,
