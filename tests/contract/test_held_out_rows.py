@@ -19,7 +19,13 @@ from tests import toy
 
 TRAIN, WAITING, HELD = 60, 12, 30  # rows of each split, in this order
 ELSEWHERE = {"clip_alignment"}  # reads the text tower of an encoder that is not here
-QUICK = {"factors": {"steps": 20}, "dynamics": {"epochs": 4}}
+QUICK = {  # less work, the same promises
+    "factors": {"steps": 20},
+    "dynamics": {"epochs": 4},
+    "probabilities": {"folds": 2},
+    "second_opinion": {"folds": 2},
+}
+FEWER = {"bilevel": {"candidates": 10, "steps": 5}}
 
 
 def source(path: Path, seed: int) -> str:
@@ -43,7 +49,7 @@ def source(path: Path, seed: int) -> str:
 def everything(path: str) -> dict:
     scores = [name for name in registry.methods("scores") if name not in ELSEWHERE]
     flags = list(registry.methods("flags"))
-    prunes = [{"name": name, "use": name, "keep": 0.4} for name in registry.methods("pruners")]
+    prunes = [{"name": name, "use": name, "keep": 0.4, **FEWER.get(name, {})} for name in registry.methods("pruners")]
     picky = {"name": "picky", "use": "random", "keep": 0.2, "without": flags}
     return {
         "source": {"use": "arrays", "path": path},
@@ -159,6 +165,7 @@ def test_whatever_trains_a_student_teaches_it_train_rows_only(tmp_path, monkeypa
     recipe = {
         "source": {"use": "arrays", "path": source(tmp_path / "1.npz", 1)},
         "encode": {"use": "pixels"},
+        "evidence": QUICK,
         "flag": [{"use": name} for name in ["consensus", *training("flags")]],
         "prune": [{"name": name, "use": name, "keep": 0.4} for name in training("pruners")],
     }
