@@ -1,11 +1,11 @@
-"""The map in a browser that draws in software: how long until it is drawn, a frame while panning, a lasso until the gallery.
+"""The map in a browser that draws in software: time to draw it, a frame while panning, a lasso until the gallery.
 
     python -m benchmarks.map [--points 50000 1000000] [--keep FOLDER]
 
-Chromium without a graphics card (SwiftShader), on whatever cores there are. Drawn: from the moment all arrays are in the
-browser until the last pixel can be read back. A frame: the time between two animation frames while the mouse pans,
-median of 60. A lasso: from letting the button go until the tiles of the gallery are decoded, in the app itself, on 50,000
-tiny images, of which it takes about 20,000; median of three.
+Chromium without a graphics card (SwiftShader), on whatever cores there are. Drawn: from the moment all arrays are in
+the browser until the last pixel can be read back. A frame: the time between two animation frames while the mouse pans,
+median of 60. A lasso: from letting the button go until the tiles of the gallery are decoded, in the app itself, on
+50,000 tiny images, of which it takes about 20,000; median of three.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ PAN = """async (canvas) => {
   let last = performance.now();
   for (let step = 0; step < 60; step += 1) {
     const at = { clientX: box.left + 200 + 2 * step, clientY: box.top + 200 + step };
-    canvas.dispatchEvent(new PointerEvent("pointermove", { pointerId: 1, pointerType: "mouse", shiftKey: true, ...at }));
+    const moved = { pointerId: 1, pointerType: "mouse", shiftKey: true, ...at };
+    canvas.dispatchEvent(new PointerEvent("pointermove", moved));
     await new Promise(requestAnimationFrame);
     frames.push(performance.now() - last);
     last = performance.now();

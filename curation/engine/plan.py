@@ -12,8 +12,6 @@ to be labelled, and `run` plans again after reading.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,10 +23,11 @@ from curation.data.items import unlabelled_ids
 from curation.data.reading.watched import Watched
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
+from curation.engine.fingerprint import fingerprint
 from curation.engine.recipe import Recipe
 from curation.engine.registry import Method
 from curation.engine.stage import Named, Section, declared, stages
-from curation.errors import RecipeError, SourceError, nearest
+from curation.errors import RecipeError, nearest
 
 POOL = "pool"  # train and unlabelled rows
 
@@ -127,33 +126,6 @@ class Plan:
                 found.add(key)
                 waiting += by_key[key].inputs.values()
         return [step for step in self.steps if step.key in found]
-
-
-def fingerprint(path: Path | Watched, where: str) -> str:
-    """Changes when a file, or any file below a folder, is added, removed, resized or touched. Contents are not read.
-
-    path: or a part of what lies there, which looks by itself. where: the section of the recipe that names it. Raises
-    SourceError.
-    """
-    there = path if isinstance(path, Path) else path.path
-    if not there.exists():
-        raise SourceError(f"{where}: path = {str(there)!r} does not exist; give an existing file or folder")
-    if isinstance(path, Watched):
-        return path.look()
-    if path.is_file():
-        stat = path.stat()
-        return f"{stat.st_size}:{stat.st_mtime_ns}"
-    digest = hashlib.sha256()
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        for name in sorted(files):
-            stat = os.lstat(os.path.join(folder, name))  # noqa: PTH118 - Path objects triple the time here
-            digest.update(
-                f"{os.path.relpath(folder, path)}/{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(
-                    errors="surrogateescape"
-                )
-            )
-    return digest.hexdigest()
 
 
 def plan(

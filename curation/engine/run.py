@@ -24,7 +24,8 @@ from curation.data.workspace import Workspace, write_text
 from curation.engine import registry
 from curation.engine.beside import Beside
 from curation.engine.compute import Call, compute
-from curation.engine.plan import Plan, Step, fingerprint, plan
+from curation.engine.fingerprint import fingerprint
+from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import analysis, stages

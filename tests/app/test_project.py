@@ -7,8 +7,9 @@ import pytest
 
 from curation.data.decisions import DecisionLog
 from curation.data.reading.watched import ImagesBelow
+from curation.engine.fingerprint import fingerprint
 from curation.engine.jobs import Jobs
-from curation.engine.plan import fingerprint, plan
+from curation.engine.plan import plan
 from curation.engine.stages.prune import Prune
 from curation.engine.stages.query import Grow, Simulate
 from curation.errors import RecipeError

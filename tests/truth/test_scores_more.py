@@ -59,7 +59,7 @@ def labelled_cloud(n=120, classes=3, seed=0):
 
 @pytest.mark.parametrize("k", [1, 2, 5, 9])
 def test_knn_shapley_is_the_shapley_value_itself(k):
-    """By its definition: what an item adds to the vote of the k nearest there are, averaged over all orders of arrival."""
+    """By its definition: what an item adds to the vote of the k nearest, averaged over all orders of arrival."""
     rng = np.random.default_rng(3)
     others = 5
     x, labels = rng.normal(size=(others + 1, 3)), np.array([0, 1, 0, 1, 1, 0])

@@ -23,8 +23,9 @@ from curation.data.items import Items
 from curation.data.workspace import Workspace
 from curation.data.writing.manifest import Flagged
 from curation.engine import results
+from curation.engine.fingerprint import fingerprint
 from curation.engine.jobs import Job, Jobs
-from curation.engine.plan import Plan, Step, fingerprint, plan
+from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Recipe, check_names, load_recipe, parse_recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import analysis
