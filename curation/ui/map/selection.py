@@ -54,7 +54,7 @@ def colour_options(analysis: AnalysisResults) -> dict[str, str]:
 def split_options(analysis: AnalysisResults) -> dict[str, str]:
     """What the map can be cut to: key -> words. The first is everything."""
     placed = np.isfinite(analysis.xy).all(axis=1)
-    there = {name: f"Split: {name}" for name, mask in splits(analysis).items() if (mask & placed).any()}
+    there = {name: name for name, mask in splits(analysis).items() if (mask & placed).any()}
     return {"": "All splits", **there}
 
 

@@ -59,10 +59,7 @@ def _controls(analysis, state) -> selection.Look:
         )
         split = ""
         if len(splits) > 2:  # of more than one
-            split = st.selectbox(
-                "Split", list(splits), format_func=splits.get, key="map_split", label_visibility="collapsed",
-                width=140, **keep,
-            )  # fmt: skip
+            split = st.selectbox("Split", list(splits), format_func=splits.get, key="map_split", width=120, **keep)
         flagged = st.toggle("Flagged only", key="map_flagged", disabled=not analysis.flags, **keep)
     return selection.Look(colour, size, tuple(classes), flagged, split)
 
