@@ -154,6 +154,7 @@ STUDENTS: dict[str, dict[str, Any]] = {
     "module_embeddings": {"path": "tests.toy_files:on_embeddings", "steps": 20},
     "resnet18": {"steps": 2},
     "resnet50": {"steps": 2},
+    "vit": {"width": 8, "depth": 2, "from_layer": 0, "keep_tokens": 0.5, "keep_attention": 0.5, "steps": 20},
 }
 
 

@@ -70,12 +70,14 @@ class Flags:
 
     suggested: int codes of the label that would fit better, -1 where there is none.
     duplicate_of: int positions of the item that is kept instead, itself no copy of another; -1 where there is none.
+    notes: sentences for the card and the app, such as what could not be judged.
     """
 
     score: np.ndarray
     flagged: np.ndarray
     suggested: np.ndarray | None = None
     duplicate_of: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

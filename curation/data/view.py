@@ -86,14 +86,19 @@ class View:
 
     def _of(self, rows: np.ndarray) -> View:
         """A view of these item rows, with nothing loaded."""
-        return View(
-            *(self._provide, rows, self.classes, self._needs, self._scores, self._students, self._label_free),
-        )
+        return View(self._provide, rows, self.classes, self._needs, self._scores, self._students, self._label_free)
 
-    def relabelled(self, labels: np.ndarray, classes: Sequence[str]) -> View:
-        """The same rows under labels of a method's own making, codes into `classes`; for students it trains on them."""
+    def relabelled(
+        self, labels: np.ndarray, classes: Sequence[str], scores: Callable[[str, View], np.ndarray] | None = None
+    ) -> View:
+        """The same rows under other labels, codes into `classes`; for students that are trained on them.
+
+        scores: (name, this view) -> float [m], where scores have to follow the labels; by default they stay.
+        """
         part = self.subset(np.arange(len(self)))
         part.classes, part._cache["labels"] = tuple(classes), np.asarray(labels, np.int64)
+        if scores is not None:
+            part._scores = lambda name, rows: scores(name, part)
         return part
 
     def weighted(self, weights: np.ndarray) -> View:

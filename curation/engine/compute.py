@@ -52,12 +52,13 @@ class Call:
         return partial(self.step.method.call, **self.step.params, **injected)
 
     def student(self, name: str, **override: Any) -> Callable:
-        """A student the step may train: `train(view, *, seed, record, progress)`; override: parameters to change."""
+        """A student the step may train: `train(view, *, seed, record, progress, sampler, watch)`; override: parameters
+        to change."""
         method = registry.get("students", name)
         params = method.validated({**self.step.students[name], **override}, f"student {name}")
 
-        def train(view, *, seed: int, record=None, progress=None):
-            offer = {"seed": seed, "device": self.device, "record": record, "progress": progress}
+        def train(view, *, seed: int, **more):
+            offer = {"seed": seed, "device": self.device, "record": None, "progress": None, **more}
             return method.call(view, **params, **{k: v for k, v in offer.items() if k in method.injected})
 
         return train

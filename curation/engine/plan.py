@@ -246,13 +246,14 @@ class Ask:
         students: Mapping[str, Mapping[str, Any]] | None = None,
         larger: tuple[float, ...] = (),
         knows_train: bool = False,
+        needs: Sequence[str] = (),
     ) -> str:
         """A step that reads a View: plan in what its card needs, and what its references need.
 
-        knows_train: it is told which rows are train rows, whatever rows it sees.
+        knows_train: it is told which rows are train rows, whatever rows it sees. needs: beside those of its card.
         """
         method = registry.get(stages()[stage].kind, section.use)
-        needs = [*(method.needs(**section.params) if method.needs else method.card.needs)]
+        needs = [*(method.needs(**section.params) if method.needs else method.card.needs), *needs]
         inputs, students = dict(inputs or {}), dict(students or {})
         for student in students:
             needs += registry.get("students", student).card.needs

@@ -176,14 +176,21 @@ def _decisions(raw: Any) -> list[Decision]:
 
 
 def _text(name: str, section: Section, *, several: bool = False, without: tuple[str, ...] = ()) -> str:
-    """One section, and below it the models inside it as tables of their own ([grow.simulate])."""
-    inside = {field: value for field, value in section if isinstance(value, pydantic.BaseModel)}
+    """One section, and below it what has parts of its own as tables ([grow.simulate])."""
+    inside = {
+        field: dict(value)
+        for field, value in section
+        if isinstance(value, pydantic.BaseModel | dict) and field != "params"
+    }
     engine = section.model_dump(exclude={"params", *without, *inside})
     flat = {**{key: value for key, value in engine.items() if value != ""}, **section.params}
-    flat = {key: _plain(value) for key, value in flat.items() if value is not None}
     head = f"[[{name}]]" if several else f"[{name}]"
-    tables = [f"[{name}.{field}]\n{tomli_w.dumps(value.model_dump())}" for field, value in inside.items()]
-    return "\n".join([f"{head}\n{tomli_w.dumps(flat)}", *tables])
+    tables = [f"[{name}.{field}]\n{_lines(values)}" for field, values in inside.items()]
+    return "\n".join([f"{head}\n{_lines(flat)}", *tables])
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    return tomli_w.dumps({key: _plain(value) for key, value in values.items() if value is not None})
 
 
 def _plain(value: Any) -> Any:

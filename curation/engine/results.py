@@ -37,7 +37,7 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
     elif isinstance(value, Flags):
         arrays |= {"score": value.score, "flagged": value.flagged}
         arrays |= {"suggested": value.suggested, "duplicate_of": value.duplicate_of}
-        about["flagged"] = int(value.flagged.sum())
+        about |= {"flagged": int(value.flagged.sum()), "notes": list(value.notes)}
     elif isinstance(value, Selection):
         arrays |= {"rows": np.asarray(rows, np.int64)[value.rows], "weights": value.weights}
         about["kept"] = len(value.rows)

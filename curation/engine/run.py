@@ -198,8 +198,10 @@ class _Runner:
         for step, was_there in zip(self.plan.steps, cached, strict=True):
             if step.key not in self.failed:
                 line = {"stage": step.stage, "use": step.method.id, "key": step.key, "cached": was_there}
-                seconds = self.workspace.card(step.stage, step.key)["seconds"]
-                outcome.steps.append(line | {"name": step.name, "seconds": seconds})
+                card = self.workspace.card(step.stage, step.key)
+                outcome.steps.append(line | {"name": step.name, "seconds": card["seconds"]})
+                if step.stage == "flag":  # what it could not judge
+                    outcome.notes += [f"{step.name}: {note}" for note in card.get("notes", ())]
         for stage in stages().values():
             if stage.rows:
                 outcome.reports[stage.report] = stage.rows(self.plan, self.store) if self.plan.of(stage.name) else []

@@ -12,7 +12,7 @@ import numpy as np
 from curation.data.results import Factors
 
 COMMON = 0.8  # of all activity: what the common factors hold together
-_ALWAYS_ON = 0.5  # share of the items above which a factor tells nothing
+ALWAYS_ON = 0.5  # share of the items above which a factor tells nothing
 _FEWEST = 3  # items a rare factor must fire on, to be more than an oddity
 _CAP = 0.99  # quantile at which an item's sum of rare factors is cut
 
@@ -29,7 +29,7 @@ def common_and_rare(f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> [part.tolist() for part in common_and_rare(np.array([0.4, 0.05, 0.0, 0.3, 0.9, 0.05]))]
     [[True, False, False, True, False, False], [False, True, False, False, False, True]]
     """
-    live = (f > 0) & (f <= _ALWAYS_ON)
+    live = (f > 0) & (f <= ALWAYS_ON)
     order = np.argsort(-np.where(live, f, 0.0), kind="stable")
     before = np.cumsum(f[order] * live[order]) - f[order] * live[order]
     common = np.zeros(len(f), bool)

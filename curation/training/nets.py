@@ -21,8 +21,8 @@ def mlp(mean, scale, hidden: int, classes: int, seed: int):
     import torch
     from torch import nn
 
-    with _seeded(seed):
-        body = [_standardise(mean, scale)]
+    with seeded(seed):
+        body = [standardise(mean, scale)]
         if hidden:
             body += [nn.Linear(len(mean), hidden), nn.ReLU()]
         head = nn.Linear(hidden or len(mean), classes)
@@ -47,10 +47,10 @@ def resnet(width: int, classes: int, seed: int):
     def conv(a: int, b: int):
         return nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
 
-    with _seeded(seed):
+    with seeded(seed):
         body = nn.Sequential(
-            _standardise(127.5, 64.0),
-            _channels_first(),
+            standardise(127.5, 64.0),
+            channels_first(),
             conv(3, width),
             conv(width, 2 * width),
             nn.MaxPool2d(2),
@@ -76,7 +76,7 @@ def imagenet_resnet(depth: Literal[18, 50], stem: Literal["small", "large"], cla
     from torch import nn
     from torchvision import models
 
-    with _seeded(seed):
+    with seeded(seed):
         net = {18: models.resnet18, 50: models.resnet50}[depth](weights=None, num_classes=classes)
         if stem == "small":
             net.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
@@ -84,7 +84,7 @@ def imagenet_resnet(depth: Literal[18, 50], stem: Literal["small", "large"], cla
             net.maxpool = nn.Identity()
     layers = dict(net.named_children())
     head = layers.pop("fc")
-    body = nn.Sequential(_standardise(*PHOTOGRAPHS), _channels_first(), *layers.values(), nn.Flatten())
+    body = nn.Sequential(standardise(*PHOTOGRAPHS), channels_first(), *layers.values(), nn.Flatten())
     return nn.Sequential(OrderedDict(body=body, head=head))
 
 
@@ -93,9 +93,9 @@ def own(build: Callable, standard: tuple, pixels: bool, seed: int):
     knows what its last layer sees. standard: mean and scale of the last axis of its inputs."""
     from torch import nn
 
-    with _seeded(seed):
+    with seeded(seed):
         net = build()
-    first = [_standardise(*standard)] + ([_channels_first(contiguous=True)] if pixels else [])
+    first = [standardise(*standard)] + ([channels_first(contiguous=True)] if pixels else [])
     return nn.Sequential(OrderedDict(body=nn.Sequential(*first, net), head=nn.Identity()))
 
 
@@ -111,7 +111,7 @@ def statistics(inputs) -> tuple:
     return mean, torch.full_like(mean, scale if scale > 0 else 1.0)
 
 
-def _channels_first(contiguous: bool = False):
+def channels_first(contiguous: bool = False):
     """[b, s, s, 3] -> [b, 3, s, s], in the memory format convolutions like best, or in the one `view` insists on."""
     from torch import nn
 
@@ -123,7 +123,7 @@ def _channels_first(contiguous: bool = False):
     return ChannelsFirst()
 
 
-def _standardise(mean, scale):
+def standardise(mean, scale):
     """(x - mean) / scale along the last axis: embeddings [b, d] and pixels [b, s, s, 3] alike."""
     import torch
     from torch import nn
@@ -140,7 +140,7 @@ def _standardise(mean, scale):
     return Standardise()
 
 
-class _seeded:
+class seeded:
     """Inside, torch's CPU generator starts from a seed; outside, it is as it was."""
 
     def __init__(self, seed: int):

@@ -14,7 +14,7 @@ from curation.ui.parts.job_strip import job_strip
 from curation.ui.server import access, projects
 from curation.ui.state.project import Project, close_project, open_project, set_open
 
-# file -> title, icon. The first is the default page; the next six follow the data.
+# file -> title, icon. The first is the default page; the next seven follow the data.
 PAGES = {
     "data": ("Data", ":material/folder_open:"),
     "map": ("Map", ":material/scatter_plot:"),
@@ -22,6 +22,7 @@ PAGES = {
     "grow": ("Grow", ":material/potted_plant:"),
     "prune": ("Prune", ":material/content_cut:"),
     "verify": ("Verify", ":material/monitoring:"),
+    "schedule": ("Schedule", ":material/event_repeat:"),
     "export": ("Export", ":material/ios_share:"),
     "methods": ("Methods", ":material/menu_book:"),
 }

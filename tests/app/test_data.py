@@ -51,7 +51,7 @@ def test_one_click_on_the_sample_makes_a_complete_project_and_starts_the_whole_a
     assert recipe.source.params["mistakes"] == 0.05
     assert recipe.encode.use == "pixels"
     assert [s.use for s in recipe.score] == ["el2n", "forgetting", "aum", "entropy", "margin"]
-    assert [f.use for f in recipe.flag] == ["consensus", "duplicates", "outliers"]
+    assert [f.use for f in recipe.flag] == ["consensus", "conflicting_labels", "duplicates", "outliers"]
     assert recipe.map.use == "umap"
 
 

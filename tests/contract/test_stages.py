@@ -243,6 +243,14 @@ ONE_FILE = {
     near = lambda of: -np.linalg.norm(of.embeddings[:, None] - means, axis=2)
     return Predictor(near, near, len(view))""",
     ),
+    "samplers": (
+        "from curation.training.rule import Rule",
+        "",
+        "schedule(view, keep)",
+        """rule = Rule(len(view), keep, 0)
+    rule.begin_epoch = lambda t, T: (np.arange(rule.size), None)
+    return rule""",
+    ),
     "queries": ("", ', needs=("known",)', "query(view, budget)", "return np.flatnonzero(view.known < 0)[:budget]"),
     "exporters": (
         "from pathlib import Path\nfrom typing import Annotated\nfrom pydantic import Field",
@@ -270,6 +278,11 @@ keep = 0.5
 [verify]
 use = "own"
 seeds = 1
+[schedule]
+use = "own"
+keeps = [0.5]
+seeds = 1
+epochs = 2
 [grow]
 use = "own"
 student = "own"
@@ -280,7 +293,7 @@ path = "kept.txt"
 
 
 def test_one_file_is_a_method_of_any_kind(dropped_in, tmp_path):
-    assert set(ONE_FILE) <= set(registry.kinds())
+    assert set(ONE_FILE) == set(registry.kinds())
     for kind, (imports, card, signature, body) in ONE_FILE.items():
         text = HEAD.format(title=f"Own {kind}", imports=imports, card=card, signature=signature, body=body)
         (tmp_path / "methods" / kind).mkdir()
@@ -294,6 +307,7 @@ def test_one_file_is_a_method_of_any_kind(dropped_in, tmp_path):
     kept = (tmp_path / "kept.txt").read_text().split()
     assert len([id_ for id_ in kept if int(id_[1:]) < 20]) == 10
     assert {row["accuracy"] for row in answer["verify"] if row["method"] == "full"} == {1.0}
+    assert {row["never_seen"] for row in answer["schedule"] if row["sampler"] == "own"} == {10}
 
 
 # -- every stage ----------------------------------------------------------------------------------------------
@@ -312,7 +326,8 @@ def test_every_stage_says_what_it_is_and_stands_after_what_it_reads(stage):
 
 def test_the_order_of_a_run_is_the_one_the_documentation_draws():
     assert list(stages()) == [
-        *("source", "encode", "evidence", "score", "flag", "map", "prune", "verify", "query", "growth", "export")
+        *("source", "encode", "evidence", "score", "flag", "map", "prune", "verify", "schedule", "query", "growth"),
+        "export",
     ]
     assert until("score") == ("source", "encode", "evidence", "score")
 

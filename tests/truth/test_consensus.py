@@ -1,4 +1,4 @@
-"""The label-noise model against data it is true of, and consensus against its parts."""
+"""Consensus and the second opinion against their parts, on clean labels, on few items and on copies."""
 
 from __future__ import annotations
 
@@ -9,61 +9,13 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from curation.data.results import Dynamics
-from curation.data.view import View
-from curation.maths.label_noise.expert_product import votes
-from curation.maths.label_noise.noise import posterior
+from curation.data.view import View, take
 from curation.maths.similarity.exact import nearest
 from curation.methods.evidence import dynamics, probabilities, second_opinion
-from curation.methods.flags import confident_learning, consensus, knn_vote
+from curation.methods.flags import confident_learning, consensus, knn_vote, simifeat
 from curation.methods.students import head
 
 STUDENTS = {"head": partial(head.train, device="cpu")}
-
-
-def drawn(n: int, mixed: np.ndarray, seed: int = 0):
-    """prior [n, C], true class and given label, drawn from the model: class from the prior, label from its row."""
-    rng = np.random.default_rng(seed)
-    c = len(mixed)
-    prior = rng.dirichlet(np.full(c, 0.3), size=n)
-    truth = (prior.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
-    return prior, truth, (mixed[truth].cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
-
-
-MIXED = np.array([[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.05, 0.05, 0.9]])
-
-
-def test_the_confusions_labels_were_drawn_with_are_found_again():
-    prior, _, given = drawn(20_000, MIXED)
-    assert np.allclose(posterior(prior, given)[1], MIXED, atol=0.02)
-
-
-def test_what_it_calls_seventy_percent_wrong_is_wrong_seven_times_in_ten():
-    prior, truth, given = drawn(50_000, MIXED)
-    after, _ = posterior(prior, given)
-    wrong = 1 - after[np.arange(len(given)), given]
-    for low, high in ((0.05, 0.2), (0.4, 0.6), (0.65, 0.75), (0.9, 1.0)):
-        here = (wrong >= low) & (wrong < high)
-        assert (truth != given)[here].mean() == pytest.approx(wrong[here].mean(), abs=0.03)
-    assert wrong.sum() == pytest.approx((truth != given).sum(), rel=0.03)
-
-
-def test_the_posterior_is_bayes_rule_with_the_confusions_it_reports():
-    prior, _, given = drawn(300, MIXED)
-    after, mixed = posterior(prior, given)
-    by_hand = np.array([prior[i] * mixed[:, given[i]] for i in range(300)])
-    assert np.allclose(after, by_hand / by_hand.sum(axis=1, keepdims=True))
-    assert np.allclose(mixed.sum(axis=1), 1)
-
-
-def test_one_class_is_never_wrong():
-    after, mixed = posterior(np.ones((4, 1)), np.zeros(4, int))
-    assert after.tolist() == [[1.0]] * 4
-    assert mixed.tolist() == [[1.0]]
-
-
-def test_an_opinion_of_zero_everywhere_says_nothing():
-    after, _ = posterior(np.array([[0.0, 0.0], [0.9, 0.1], [0.1, 0.9]]), np.array([0, 0, 1]))
-    assert np.isfinite(after).all()
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +28,14 @@ def blobs() -> tuple[View, np.ndarray]:
     bare = View.of(embeddings=x, labels=labels, groups=np.arange(600), students=STUDENTS)
     p = probabilities.gather(bare, rng=rng)[0].values
     run, _ = dynamics.gather(bare, rng=rng)
-    full = {"embeddings": x, "labels": labels, "groups": np.arange(600), "neighbours": nearest(x, 20)}
+    full = {"embeddings": x, "labels": labels, "neighbours": nearest(x, 20)}
+    full |= {"groups": np.arange(600), "copies": np.arange(600)}
     return told(View.of(probabilities=p, dynamics=run, students=STUDENTS, **full)), labels != truth
 
 
 def told(view: View, seed: int = 0) -> View:
     """The view with the second opinion on its items."""
-    needs = ("embeddings", "labels", "groups", "neighbours", "probabilities")
+    needs = ("embeddings", "labels", "groups", "copies", "neighbours", "probabilities")
     given = {need: getattr(view, need) for need in needs}
     opinion, _ = second_opinion.gather(view, rng=np.random.default_rng(seed))
     return View.of(second_opinion=opinion.values, classes=view.classes, **given)
@@ -135,6 +88,7 @@ def view_of(x: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None)
         embeddings=x.astype(np.float32),
         labels=labels,
         groups=np.arange(n) if groups is None else groups,
+        copies=np.arange(n) if groups is None else groups,
         neighbours=nearest(x.astype(np.float32), 20),
         probabilities=p,
         dynamics=Dynamics(np.log(p)[None], "train"),
@@ -158,13 +112,121 @@ def test_awkward_data_gives_finite_scores(x, labels):
     assert found.score.max() <= 1
 
 
-def test_no_class_loses_more_than_half_of_its_items_before_the_second_round():
-    wrong = np.array([0.9, 0.8, 0.7, 0.2, 0.9, 0.1])
-    labels = np.array([0, 0, 0, 0, 1, 1])
-    assert second_opinion.left_out(wrong, labels).tolist() == [True, True, False, False, True, False]
+# -- clean labels, small classes, copies ------------------------------------------------------------------------
 
 
-def test_copies_have_no_vote():
-    near, labels, groups = np.array([[1, 2], [0, 2], [1, 0], [2, 0]]), np.array([0, 1, 0, 1]), np.array([0, 0, 1, 2])
-    heard = votes(near, labels, groups, 2)
-    assert heard[0].tolist() == [0.75, 0.25]  # item 2 alone, with half a vote for each class
+def told_from_scratch(x: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None) -> View:
+    """Every piece of evidence gathered as the engine does."""
+    x, groups = x.astype(np.float32), np.arange(len(labels)) if groups is None else groups
+    given = {"embeddings": x, "labels": labels, "neighbours": nearest(x, 20), "groups": groups, "copies": groups}
+    bare = View.of(**given, students=STUDENTS)
+    p = probabilities.gather(bare, rng=np.random.default_rng(0))[0].values
+    run, _ = dynamics.gather(bare, rng=np.random.default_rng(0))
+    return told(View.of(probabilities=p, dynamics=run, students=STUDENTS, classes=bare.classes, **given))
+
+
+@pytest.fixture(scope="module")
+def overlapping() -> tuple[np.ndarray, np.ndarray]:
+    """1,500 items of 5 classes that overlap so much that a fifth of them look like another class; no label is wrong."""
+    rng = np.random.default_rng(1)
+    truth = np.arange(1500) % 5
+    return (2.0 * np.eye(5, 10)[truth] + rng.normal(size=(1500, 10))).astype(np.float32), truth
+
+
+def test_clean_labels_of_classes_that_overlap_are_left_alone(overlapping):
+    view = told_from_scratch(*overlapping)
+    found = consensus.flag(view)
+    assert (view.second_opinion.argmax(axis=1) != view.labels).mean() > 0.18, "the classes do overlap"
+    assert found.flagged.mean() <= 0.02
+    assert found.score.mean() < 0.04
+    assert second_opinion.gather(first_opinions(view), rng=np.random.default_rng(0))[1]["left_out"] <= 0.03 * len(view)
+
+
+def first_opinions(view: View) -> View:
+    needs = ("embeddings", "labels", "groups", "copies", "neighbours", "probabilities")
+    run = Dynamics(np.log(view.probabilities)[None], "train")
+    return View.of(**{need: getattr(view, need) for need in needs}, dynamics=run, students=STUDENTS)
+
+
+@pytest.mark.parametrize(("classes", "items"), [(2, 5), (3, 5), (10, 3), (30, 5)])
+def test_small_classes_far_apart_are_not_flagged(classes, items):
+    rng = np.random.default_rng(1)
+    labels = np.repeat(np.arange(classes), items)
+    x = 6 * rng.normal(size=(classes, 32))[labels] + 0.5 * rng.normal(size=(len(labels), 32))
+    view = told_from_scratch(x, labels)
+    for found in (
+        consensus.flag(view),
+        knn_vote.flag(view),
+        simifeat.flag(view, rng=rng),
+        simifeat.flag(view, rng=rng, method="vote"),
+    ):
+        assert not found.flagged.any()
+        assert not found.notes, "their items know each other: they can be judged"
+
+
+def test_mistakes_among_the_many_do_not_make_the_few_suspicious():
+    """Two large classes with one label in ten wrong, and four of 3 to 10 items that nobody mislabelled."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(6), [150, 150, 3, 5, 8, 10])
+    x = 6 * rng.normal(size=(6, 16))[truth] + rng.normal(size=(len(truth), 16))
+    wrong = (rng.random(len(truth)) < 0.1) & (truth < 2)
+    view = told_from_scratch(x, np.where(wrong, 1 - truth, truth))
+    found = consensus.flag(view)
+    assert f1(found.flagged, wrong) > 0.95
+    assert not found.flagged[truth >= 2].any()
+
+
+def test_a_class_too_small_to_judge_is_said_and_gets_the_rate_of_the_others():
+    view, _ = toy_with_two_strangers()
+    for found in (consensus.flag(view), knn_vote.flag(view), simifeat.flag(view, rng=np.random.default_rng(0))):
+        assert not found.flagged[-2:].any()
+        assert found.notes == ("1 class is too small to judge, so none of its labels is flagged: 2.",)
+    score = consensus.flag(view).score
+    assert score[-2:] == pytest.approx(score[:-2].mean())
+
+
+def toy_with_two_strangers() -> tuple[View, np.ndarray]:
+    """Two classes of 60, a tenth of them mislabelled, and two items in their midst whose class nobody else has."""
+    rng = np.random.default_rng(0)
+    truth = np.append(np.arange(120) % 2, [0, 1])
+    x = (3 * np.eye(2, 4)[truth] + rng.normal(size=(122, 4))).astype(np.float32)
+    labels = np.append(np.where(np.arange(120) % 10 == 3, 1 - truth[:120], truth[:120]), [2, 2])
+    opinion = np.exp(3 * np.eye(3)[truth])
+    given = {"labels": labels, "groups": np.arange(122), "copies": np.arange(122), "neighbours": nearest(x, 20)}
+    return View.of(**given, second_opinion=opinion / opinion.sum(axis=1, keepdims=True)), truth
+
+
+def test_a_mistake_copied_many_times_does_not_outvote_the_class():
+    """Four wrong items of 160, one of them there 12 times: its neighbours keep their labels, its copies are flagged."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(160) % 2
+    x = 6 * np.eye(2, 8)[truth] + rng.normal(size=(160, 8))
+    wrong = np.isin(np.arange(160), [0, 31, 70, 115])
+    again = np.append(np.arange(160), np.zeros(11, int))
+    found = consensus.flag(told_from_scratch(x[again], np.where(wrong, 1 - truth, truth)[again], groups=again))
+    assert np.array_equal(found.flagged, wrong[again])
+    assert np.ptp(found.score[again == 0]) < 1e-6
+
+
+def test_students_are_taught_on_train_rows_and_once_on_copies(blobs):
+    seen = []
+
+    def spying(view, seed=0, **_):
+        seen.append(view.rows)
+        return head.train(view, seed=seed, device="cpu", epochs=1)
+
+    view, _ = blobs
+    given = {need: getattr(view, need) for need in ("embeddings", "labels", "neighbours", "probabilities")}
+    given |= {"copies": np.where(np.arange(600) == 4, 0, np.arange(600))}  # of one class, see `blobs`
+    given |= {"groups": given["copies"]}
+    given["labels"] = np.where(np.isin(np.arange(600), [0, 4]), 0, given["labels"])
+    train = np.flatnonzero(np.arange(600) % 3 > 0)
+    provide = {name: (lambda rows, value=value: take(value, rows)) for name, value in given.items()}
+    provide |= {"dynamics": lambda rows: take(Dynamics(np.log(view.probabilities)[None], "train"), rows)}
+    provide |= {"train": lambda rows: np.flatnonzero(np.isin(rows, [0, *train]))}
+    part = View(provide, np.arange(600), view.classes, students=lambda name, **_: spying)
+    opinion, _ = second_opinion.gather(part, rng=np.random.default_rng(0))
+    assert len(opinion.values) == 600, "everybody is judged"
+    taught = np.unique(np.concatenate(seen))
+    assert set(taught) <= {0, *train.tolist()} - {4}
+    assert 0 in taught

@@ -6,7 +6,7 @@ import pytest
 from curation.data.results import Neighbours
 from curation.data.view import View
 from curation.errors import InputError
-from curation.methods.flags import confident_learning, duplicates, knn_vote, outliers
+from curation.methods.flags import confident_learning, conflicting_labels, duplicates, knn_vote, outliers
 from tests import toy
 
 # -- confident learning ---------------------------------------------------------------------------------------
@@ -104,21 +104,22 @@ def test_one_class_is_refused_in_words():
 def vote_by_hand(indices, distances, labels, groups, k, weights, even):
     score, suggested = [], []
     for i in range(len(labels)):
-        votes = {}
-        for j, d in list(zip(indices[i], distances[i], strict=True))[:k]:
-            if j < 0 or groups[j] == groups[i]:
+        votes, asked = {}, []
+        others = len({groups[j] for j in range(len(labels)) if labels[j] == labels[i]}) - 1
+        row = [(j, d) for j, d in list(zip(indices[i], distances[i], strict=True))[:k] if j >= 0]
+        for j, d in row:
+            if groups[j] == groups[i] or (groups[j] not in asked and len(asked) == others):
                 continue
+            asked += [groups[j]] if groups[j] not in asked else []
             w = {"uniform": 1.0, "similarity": max(1 - float(d), 0), "softmax": np.exp((1 - float(d)) / 0.07)}[weights]
+            w /= sum(groups[h] == groups[j] for h, _ in row)  # copies share one vote
             votes[labels[j]] = votes.get(labels[j], 0) + w / (np.sum(labels == labels[j]) if even else 1)
         total = sum(votes.values())
         best = max(sorted(votes), key=votes.get) if total else labels[i]
         share = votes.get(labels[i], 0) / total if total else 1.0
         won = total and best != labels[i] and votes[best] / total >= 0.5 - 1e-12
-        twins = [labels[j] for j in range(len(labels)) if groups[j] == groups[i]]
-        if len(set(twins)) > 1 and (best != labels[i] or not total):
-            share, won = 0.0, True
         score.append(1 - share)
-        suggested.append(best if won and total else -1)
+        suggested.append(best if won else -1)
     return np.array(score), np.array(suggested)
 
 
@@ -126,35 +127,59 @@ def vote_by_hand(indices, distances, labels, groups, k, weights, even):
 @pytest.mark.parametrize("weights", ["uniform", "similarity", "softmax"])
 def test_the_vote_is_the_one_counted_by_hand(weights, even):
     rng = np.random.default_rng(2)
-    x = rng.normal(size=(60, 3))
+    labels = rng.choice(3, size=60, p=[0.55, 0.25, 0.2])
+    x = 0.8 * np.eye(3)[labels] + rng.normal(size=(60, 3))
     x[1], x[5] = x[0], x[4]
-    labels = rng.choice(3, size=60, p=[0.6, 0.3, 0.1])
     labels[[0, 1]], labels[[4, 5]] = [0, 1], [2, 2]
     groups = np.arange(60)
     groups[[1, 5]] = [0, 4]
-    graph = toy.neighbours(x, 9)
+    graph = toy.neighbours(x, 15)
     view = View.of(neighbours=graph, labels=labels, groups=groups)
-    made = knn_vote.flag(view, k=8, weights=weights, even=even)
-    score, suggested = vote_by_hand(graph.indices, graph.distances, labels, groups, 8, weights, even)
+    made = knn_vote.flag(view, k=14, weights=weights, even=even)
+    score, suggested = vote_by_hand(graph.indices, graph.distances, labels, groups, 14, weights, even)
+    assert not made.notes
+    assert 5 < made.flagged.sum() < 40
     np.testing.assert_allclose(made.score, score, atol=1e-6)
     assert np.array_equal(made.suggested, suggested)
-    assert np.array_equal(made.flagged, (suggested >= 0) | ((score == 1) & made.flagged))
+    assert np.array_equal(made.flagged, suggested >= 0)
 
 
-def test_of_two_copies_with_different_labels_the_one_the_neighbours_deny_is_flagged():
-    graph = Neighbours(np.array([[1, 2, 3], [0, 2, 3], [3, 0, 1], [2, 0, 1]]), np.full((4, 3), 0.1))
-    view = View.of(neighbours=graph, labels=np.array([0, 1, 1, 1]), groups=np.array([7, 7, 8, 9]))
-    made = knn_vote.flag(view, k=3)
-    assert made.flagged.tolist() == [True, False, False, False]
-    assert made.score[:2].tolist() == [1.0, 0.0]
-    assert made.suggested[0] == 1
+def test_a_class_of_one_or_two_is_named_and_not_judged():
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    labels = np.array([0] * 17 + [1, 1, 2])
+    view = View.of(neighbours=toy.neighbours(x, 10), labels=labels, groups=np.arange(20), classes=["a", "b", "c"])
+    made = knn_vote.flag(view)
+    assert not made.flagged[-3:].any()
+    assert made.score[-3:].tolist() == [0.0] * 3
+    assert made.notes == ("2 classes are too small to judge, so none of their labels is flagged: b, c.",)
 
 
-def test_copies_that_nobody_else_can_judge_are_all_flagged_without_a_suggestion():
-    graph = Neighbours(np.array([[1], [0]]), np.zeros((2, 1)))
-    made = knn_vote.flag(View.of(neighbours=graph, labels=np.array([0, 1]), groups=np.zeros(2, int)), k=1)
-    assert made.flagged.tolist() == [True, True]
-    assert made.suggested.tolist() == [-1, -1]
+# -- conflicting labels -----------------------------------------------------------------------------------------------
+
+
+def test_conflicts_among_copies_are_those_counted_by_hand():
+    rng = np.random.default_rng(0)
+    labels, groups = rng.integers(3, size=80), rng.integers(30, size=80)
+    made = conflicting_labels.flag(View.of(labels=labels, copies=groups))
+    for i in range(80):
+        copies = [labels[j] for j in range(80) if groups[j] == groups[i]]
+        counts = sorted(((copies.count(name), name) for name in set(copies)), reverse=True)
+        winner = counts[0][1] if len(counts) == 1 or counts[0][0] > counts[1][0] else -1
+        assert made.score[i] == pytest.approx(1 - copies.count(labels[i]) / len(copies))
+        assert made.flagged[i] == (len(counts) > 1 and labels[i] != winner)
+        assert made.suggested[i] == (winner if made.flagged[i] else -1)
+    assert (made.suggested[made.flagged] == -1).any()
+    assert (made.suggested >= 0).any()
+
+
+def test_two_copies_that_disagree_are_both_flagged_and_the_neighbours_say_which_is_wrong():
+    graph = Neighbours(np.array([[1, 2, 3], [0, 2, 3], [3, 4, 1], [2, 4, 1], [2, 3, 1]]), np.full((5, 3), 0.1))
+    same = np.array([7, 7, 8, 9, 10])
+    view = View.of(neighbours=graph, labels=np.array([0, 1, 1, 1, 1]), groups=same, copies=same)
+    made = conflicting_labels.flag(view)
+    assert made.flagged.tolist() == [True, True, False, False, False]
+    assert made.suggested.tolist() == [-1] * 5
+    assert not knn_vote.flag(view, k=3).flagged[1]
 
 
 # -- duplicates -----------------------------------------------------------------------------------------------

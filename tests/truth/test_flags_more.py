@@ -103,7 +103,12 @@ def test_the_vote_over_all_voters_is_the_published_one():
     x, _, labels, _ = clouds(300, 0.4)
     graph = toy.neighbours(x, 12)
     made = simifeat.flag(
-        View.of(neighbours=graph, labels=labels), rng=np.random.default_rng(0), method="vote", rounds=1, share=1.0, k=10
+        View.of(neighbours=graph, labels=labels, groups=np.arange(300)),
+        rng=np.random.default_rng(0),
+        method="vote",
+        rounds=1,
+        share=1.0,
+        k=10,
     )
     noisy, rank = simifeat_by_hand(graph.indices, graph.distances, labels, 3, 10)
     assert 20 < noisy.sum() < 150
@@ -114,7 +119,7 @@ def test_the_vote_over_all_voters_is_the_published_one():
 @pytest.mark.parametrize("method", ["rank", "vote"])
 def test_planted_mistakes_between_clouds_are_found_with_the_right_label(method):
     x, truth, labels, wrong = clouds()
-    view = View.of(neighbours=toy.neighbours(x, 20), labels=labels)
+    view = View.of(neighbours=toy.neighbours(x, 20), labels=labels, groups=np.arange(len(x)))
     made = simifeat.flag(view, rng=np.random.default_rng(0), method=method)
     hit = made.flagged & wrong
     assert hit.sum() / wrong.sum() > 0.9
@@ -124,7 +129,7 @@ def test_planted_mistakes_between_clouds_are_found_with_the_right_label(method):
 
 def test_rank_flags_the_planted_share_of_each_class_and_leaves_a_clean_one_alone():
     x, _, labels, wrong = clouds(3000, 0.3)
-    view = View.of(neighbours=toy.neighbours(x, 20), labels=labels)
+    view = View.of(neighbours=toy.neighbours(x, 20), labels=labels, groups=np.arange(len(x)))
     made = simifeat.flag(view, rng=np.random.default_rng(0))
     for c in range(3):
         own = labels == c
@@ -134,13 +139,13 @@ def test_rank_flags_the_planted_share_of_each_class_and_leaves_a_clean_one_alone
 def test_items_without_voters_are_not_judged():
     graph = toy.neighbours(np.zeros((30, 4)), 12)
     labels = np.arange(30) % 3  # every embedding is zero: nothing is similar to anything
-    made = simifeat.flag(View.of(neighbours=graph, labels=labels), rng=np.random.default_rng(0))
+    made = simifeat.flag(View.of(neighbours=graph, labels=labels, groups=np.arange(30)), rng=np.random.default_rng(0))
     assert not made.flagged.any()
     assert (made.score == 0).all()
 
 
 def test_simifeat_asks_for_as_many_neighbours_as_it_needs():
-    view = View.of(neighbours=toy.neighbours(np.eye(9), 5), labels=np.arange(9) % 2)
+    view = View.of(neighbours=toy.neighbours(np.eye(9), 5), labels=np.arange(9) % 2, groups=np.arange(9))
     with pytest.raises(InputError, match="more neighbours than the 5"):
         simifeat.flag(view, rng=np.random.default_rng(0), k=10)
 

@@ -4,6 +4,9 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given as drawing
+from hypothesis import settings
+from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from curation.data.view import View
@@ -59,7 +62,8 @@ def test_without_feedback_it_is_coverage_weighted_by_what_the_neighbours_say():
     x = (3 * np.eye(2, 4)[truth] + rng.normal(size=(40, 4))).astype(np.float32)
     labels = truth.copy()
     labels[[4, 11, 20]] = 1 - truth[[4, 11, 20]]
-    given = {"labels": labels, "groups": np.arange(40), "embeddings": x, "neighbours": toy.neighbours(x, 10)}
+    given = {"labels": labels, "embeddings": x, "neighbours": toy.neighbours(x, 10)}
+    given |= {"groups": np.arange(40), "copies": np.arange(40)}
     made = trusted_coverage.select(View.of(**given), 12, feedback="none", k=10)
 
     likes = np.full((40, 2), 0.5)
@@ -112,7 +116,8 @@ def test_what_the_student_of_the_subset_knows_asks_for_less():
 
         return Fitted()
 
-    given = {"labels": labels, "groups": np.arange(160), "embeddings": x, "neighbours": toy.neighbours(x, 20)}
+    given = {"labels": labels, "embeddings": x, "neighbours": toy.neighbours(x, 20)}
+    given |= {"groups": np.arange(160), "copies": np.arange(160)}
     the_view = View.of(**given, students={"head": knowing})
     plain = trusted_coverage.select(the_view, 16, feedback="none")
     fed = trusted_coverage.select(the_view, 16, feedback="representatives")
@@ -132,7 +137,8 @@ def digits():
     bare = View.of(embeddings=x, labels=labels, groups=np.arange(900), students=STUDENTS)
     p, _ = probabilities.gather(bare, rng=np.random.default_rng(0), folds=3)
     run, _ = dynamics.gather(bare, rng=np.random.default_rng(0))
-    given = {"embeddings": x, "labels": labels, "groups": np.arange(900), "neighbours": toy.neighbours(x, 20)}
+    given = {"embeddings": x, "labels": labels, "neighbours": toy.neighbours(x, 20)}
+    given |= {"groups": np.arange(900), "copies": np.arange(900)}
     first = View.of(**given, probabilities=p.values, dynamics=run, students=STUDENTS)
     told, _ = second_opinion.gather(first, rng=np.random.default_rng(0), folds=3)
     return View.of(**given, second_opinion=told.values, students=STUDENTS), wrong
@@ -164,3 +170,55 @@ def test_the_student_that_is_named_is_the_one_that_is_asked():
     the_view = View.of(**toy.arrays(), students={"other": listening})
     trusted_coverage.select(the_view, 40, student="other")
     assert len(heard) == 2  # subsets of 12 and 24 items
+
+
+@st.composite
+def any_set(draw):
+    """Classes of any sizes, anywhere, some copied, labels as wrong as they come; and a share of it to keep."""
+    sizes = draw(st.lists(st.integers(1, 25), min_size=1, max_size=6))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    x = draw(st.sampled_from([0.0, 0.5, 5.0])) * rng.normal(size=(len(sizes), 4))[truth] + rng.normal(
+        size=(len(truth), 4)
+    )
+    wrong = rng.random(len(truth)) < draw(st.sampled_from([0.0, 0.1, 0.5, 0.9]))
+    labels = np.where(wrong, rng.integers(len(sizes), size=len(truth)), truth)
+    groups = np.minimum(np.arange(len(truth)), draw(st.integers(0, len(truth))))  # the last ones are all one item
+    x[groups == groups[-1]] = x[groups == groups[-1]][0]
+    opinion = (
+        rng.dirichlet(np.ones(len(sizes)), size=len(truth))
+        + draw(st.sampled_from([0, 1, 9])) * np.eye(len(sizes))[truth]
+    )
+    told = opinion / opinion.sum(axis=1, keepdims=True)
+    view = View.of(
+        labels=labels, groups=groups, copies=groups, embeddings=x.astype(np.float32), neighbours=toy.neighbours(x, 20),
+        second_opinion=told, classes=[str(c) for c in range(len(sizes))],
+    )  # fmt: skip
+    return view, draw(st.integers(1, len(truth)))
+
+
+@drawing(any_set(), st.sampled_from(["out_of_fold", "none"]))
+@settings(max_examples=60, deadline=None)
+def test_no_class_is_lost_and_none_is_far_from_its_share_on_any_set(drawn, feedback):
+    the_view, budget = drawn
+
+    def nobody(view, seed=0, record=None, progress=None):
+        class Fitted:
+            passes = 1
+
+            def logits(self, of):
+                return np.zeros((len(of), len(of.classes)), np.float32)
+
+        return Fitted()
+
+    the_view._students = lambda name, **params: nobody
+    order = trusted_coverage.select(the_view, budget, feedback=feedback)
+    assert len(set(order.tolist())) == budget
+    present = np.bincount(the_view.labels)
+    kept = np.bincount(the_view.labels[order], minlength=len(present))
+    if budget >= (present > 0).sum():
+        assert (kept[present > 0] > 0).all()
+    else:
+        assert kept.max() == 1
+    if budget <= len(the_view) / 2:  # every class has half of its items to give
+        assert (np.abs(kept - budget * present / len(the_view)) <= (present > 0).sum()).all()

@@ -34,7 +34,7 @@ def made(labels, flags=None, *, splits=None, truth=None, **more) -> AnalysisResu
         titles={name: name.upper() for name in flags},
         suspicion=suspicion(flags, n),
         suggested=suggested(flags, n, more.get("predictions")),
-        known={},
+        known=more.pop("known", {}),
         **more,
     )
 

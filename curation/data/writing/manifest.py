@@ -38,13 +38,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Flagged:
-    """One flag laid over all n items. score: float, NaN where the flag saw nothing. Codes and rows: -1 for none."""
+    """One flag laid over all n items. score: float, NaN where the flag saw nothing. Codes and rows: -1 for none.
+    notes: what it could not judge, in sentences."""
 
     tags: tuple[str, ...]
     score: np.ndarray
     flagged: np.ndarray
     suggested: np.ndarray | None = None
     duplicate_of: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

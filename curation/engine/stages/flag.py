@@ -78,10 +78,12 @@ def flagged(store: ResultReader, key: str) -> Flagged:
     suggested = None
     if results.load(folder, "suggested") is not None:
         suggested = results.spread(folder, n, "suggested", fill=-1)
+    card = store.workspace.card("flag", key)
     return Flagged(
-        registry.get("flags", store.workspace.card("flag", key)["use"]).card.tags,
+        registry.get("flags", card["use"]).card.tags,
         results.spread(folder, n, "score"),
         results.spread(folder, n, "flagged", fill=False),
         suggested,
         duplicate_of,
+        tuple(card.get("notes", ())),  # cards of before have none
     )

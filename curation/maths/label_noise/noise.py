@@ -1,8 +1,9 @@
 """The label-noise model: from what an item looks like, and how labels get mixed up, to whether its label is wrong.
 
 Given p(true class | item) for every item and its given label, p(given | true) is estimated by expectation
-maximisation, and Bayes' rule turns both into p(true class | item, given label). One minus its value at the given label
-is the probability that the label is wrong: calibrated, because the rates of the confusions are those of the data.
+maximisation, and Bayes' rule turns both into p(true class | item, given label). With one observer per item, what the
+opinions confuse and what the labels confuse cannot be told apart: a prior that is too sure makes noise of clean labels.
+What to do about that is in `anchors`.
 
 Dawid & Skene, Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm, Applied Statistics 28,
 1979, with one observer, the given labels, and a prior per item.
@@ -34,15 +35,15 @@ def posterior(prior: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nda
         return np.ones((n, 1)), np.ones((1, 1))
     for _ in range(_STEPS):
         joint = np.zeros((c, c))  # expected number of items, [true, given]
-        for part in _blocks(n, c):
-            after = _bayes(prior[part], labels[part], mixed)
+        for part in blocks(n, c):
+            after = bayes(prior[part], labels[part], mixed)
             for given in np.unique(labels[part]):
                 joint[:, given] += after[labels[part] == given].sum(axis=0)
         wrong = 1 - np.trace(joint) / n
         before, mixed = mixed, _mixing(joint, joint.sum(axis=1), wrong)
         if np.abs(mixed - before).max() < _ENOUGH:
             break
-    return np.concatenate([_bayes(prior[part], labels[part], mixed) for part in _blocks(n, c)]), mixed
+    return np.concatenate([bayes(prior[part], labels[part], mixed) for part in blocks(n, c)]), mixed
 
 
 def _mixing(joint: np.ndarray, of_class: np.ndarray, wrong: float) -> np.ndarray:
@@ -56,12 +57,14 @@ def _mixing(joint: np.ndarray, of_class: np.ndarray, wrong: float) -> np.ndarray
     return rate[:, None] * pattern + np.diag(1 - rate)
 
 
-def _bayes(prior: np.ndarray, labels: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+def bayes(prior: np.ndarray, labels: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+    """float64 [n, C], p(true class | item, given label); an item whose prior is 0 everywhere is of any class."""
     after = prior * mixed[:, labels].T
     total = after.sum(axis=1, keepdims=True)
     return np.divide(after, total, out=np.full_like(after, 1 / after.shape[1]), where=total > 0)
 
 
-def _blocks(n: int, c: int) -> list[slice]:
+def blocks(n: int, c: int) -> list[slice]:
+    """Slices of n rows of C numbers, so that no more than `_BLOCK` numbers are worked on at once."""
     step = max(1, _BLOCK // c)
     return [slice(i, i + step) for i in range(0, n, step)]

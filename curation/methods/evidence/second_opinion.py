@@ -2,10 +2,11 @@
 
 First the out-of-fold probabilities, the neighbours' labels and the early epochs of the recorded run, those in which it
 does not yet know labels by heart, are multiplied as independent opinions of the true class, and a model of label noise
-(maths/label_noise) says which given labels they contradict. Then fresh students are trained without these items,
-again out of fold: the first ones had learnt the mistakes along with the rest. All this is of train items; the others
-are judged by the students of their fold, and teach nobody. Blind to mistakes that students and
-neighbours share, such as a whole group of look-alikes with one wrong label.
+(maths/label_noise/anchors.py) says which given labels they contradict; on clean labels, next to none. Then fresh
+students are trained without these items, again out of fold: the first ones had learnt the mistakes along with the rest.
+They are taught on train items only, and on one of several copies with the same label; other items are judged by the
+students of their fold. Blind to mistakes that students and neighbours share, such as a whole group of look-alikes with
+one wrong label.
 
 The flag `consensus` and the pruner `trusted_coverage` stand on it, so that it is trained once for both.
 
@@ -26,12 +27,13 @@ from curation.card import Card, Ref
 from curation.data.results import Probabilities
 from curation.data.view import View
 from curation.maths.arrays import probabilities
-from curation.maths.label_noise.expert_product import SURE, product_of_experts, votes, wrong
-from curation.maths.label_noise.noise import posterior
+from curation.maths.label_noise.anchors import judge
+from curation.maths.label_noise.expert_product import product_of_experts
+from curation.maths.label_noise.suspects import suspects
+from curation.maths.label_noise.votes import distinct, votes
 from curation.maths.similarity.exact import first
 from curation.training.folds import assign_all
 
-_MOST = 0.5  # share of a class that may be left out of training
 # A hidden layer and a strong penalty: with mistakes taken out, a freer student than the evidence's has the better eye.
 _STUDENT = {"head": {"hidden": 256, "l2": 30.0, "lr": 0.003}}
 
@@ -39,7 +41,7 @@ CARD = Card(
     title="Second opinion",
     cost="folds * the student's training time, n * C memory",
     blind_to="mistakes that students and neighbours share",
-    needs=("labels", "groups", "neighbours", "probabilities", "dynamics"),
+    needs=("labels", "groups", "copies", "neighbours", "probabilities", "dynamics"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("student",),
     version=2,
@@ -70,7 +72,7 @@ def gather(
     >>> p = np.where(x == 1, 0.8, 0.2)
     >>> given = {"probabilities": p, "neighbours": nearest(x, 5), "dynamics": Dynamics(np.log(p)[None], "train")}
     >>> students = {"head": partial(head.train, device="cpu")}
-    >>> view = View.of(labels=y, groups=np.arange(20), embeddings=x, students=students, **given)
+    >>> view = View.of(labels=y, groups=np.arange(20), copies=np.arange(20), embeddings=x, students=students, **given)
     >>> found, notes = gather(view, rng=np.random.default_rng(0), folds=2, k=5)
     >>> found.values[0].argmax(), notes["left_out"]
     (np.int64(0), 1)
@@ -79,11 +81,13 @@ def gather(
     labels, classes = view.labels, len(view.classes)
     near = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
     by_heart = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
-    after = posterior(product_of_experts(view.probabilities, near, by_heart), labels)[0]
-    out = left_out(wrong(after, labels), labels)
+    opinion = product_of_experts(view.probabilities, near, by_heart)
+    found = judge(opinion, labels, view.groups, view.copies)
+    out = suspects(found.wrong, labels)
     fold = assign_all(whole.labels, whole.groups, teachers, folds, rng)
+    taught = distinct(labels, view.copies)
     train = whole.student(student, **_STUDENT.get(student, {}))
-    values = _out_of_fold(whole, teachers, out, fold, train, rng, progress)
+    values = _out_of_fold(whole, teachers[taught], out[taught], fold, train, rng, progress)
     return Probabilities(values), {"folds": int(fold.max()) + 1, "left_out": int(out.sum())}
 
 
@@ -96,39 +100,26 @@ def early(logits: np.ndarray, labels: np.ndarray, agreement: float) -> np.ndarra
     return sum(probabilities(epoch) for epoch in chosen) / len(chosen)
 
 
-def left_out(wrong: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """bool [m]: items whose label is probably wrong, of no class more than `_MOST`: a class keeps its likeliest."""
-    out = wrong > SURE
-    for code in np.unique(labels[out]):
-        members = np.flatnonzero(labels == code)
-        if out[members].sum() > _MOST * len(members):
-            likeliest = members[np.argsort(wrong[members], kind="stable")][: len(members) - int(_MOST * len(members))]
-            out[likeliest] = False
-    return out
-
-
 def _out_of_fold(
     view: View,
-    teachers: np.ndarray,
+    taught: np.ndarray,
     out: np.ndarray,
     fold: np.ndarray,
     train: Callable,
     rng: np.random.Generator,
     progress: Callable,
 ) -> np.ndarray:
-    """float64 [m, C]: what students trained on the teachers of the other folds think of every item.
+    """float64 [m, C]: what students trained on other folds think of every item.
 
-    teachers: positions of the train items; out: bool, which of them are left out, unless nobody else is left.
+    taught: positions they may be trained on. out: bool, which of these are left out, unless nobody else is left.
     """
     from scipy.special import softmax
 
     parts, found = int(fold.max()) + 1, np.empty((len(view), len(view.classes)))
     for part in range(parts):
         progress(part, parts, f"student {part + 1} of {parts}")
-        held, others = np.flatnonzero(fold == part), fold[teachers] != part
-        taught = teachers[others & ~out]
-        if not len(taught):  # a handful of items
-            taught = teachers[others]
-        fitted = train(view.subset(taught), seed=int(rng.integers(2**31)))
+        held, others = np.flatnonzero(fold == part), fold[taught] != part
+        clean = taught[others & ~out]
+        fitted = train(view.subset(clean if len(clean) else taught[others]), seed=int(rng.integers(2**31)))
         found[held] = softmax(fitted.logits(view.subset(held)).astype(np.float64), axis=1)
     return found

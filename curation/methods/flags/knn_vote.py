@@ -1,9 +1,10 @@
 """k-NN vote: items whose nearest neighbours carry another label.
 
 The score is the share of votes against the given label; an item is flagged when another label wins the vote with at
-least `majority`. Copies of an item have no vote on it; where copies carry different labels one of them must be wrong,
-so every copy that the vote does not confirm is flagged, with the highest score. Blind to mistakes that come in
-clusters (they confirm each other), and sceptical of rare classes unless `even` is set. Time m * k, memory m * C.
+least `majority`. An item asks no more neighbours than its class has other members; its own copies and group have no
+vote on it, those of a neighbour share one. A class too small to judge is named in a note and never flagged. Copies that
+carry different labels are another flag's business (`conflicting_labels`). Blind to mistakes that come in clusters (they
+confirm each other), and sceptical of rare classes unless `even` is set. Time m * k, memory m * C.
 
 Zhu, Dong & Liu, Detecting Corrupted Labels Without Training a Model to Predict, ICML 2022 (the vote, k = 10);
 Wu, Xiong, Yu & Lin, Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018
@@ -20,6 +21,8 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.results import Flags
 from curation.data.view import View
+from curation.maths.label_noise import small_classes
+from curation.maths.label_noise.votes import vote_weights
 from curation.maths.similarity.exact import first
 
 CARD = Card(
@@ -50,43 +53,43 @@ def flag(
         bool, Field(description="Divide votes by the frequency of their label, so that rare classes count.")
     ] = False,
 ) -> Flags:
-    """score float64 [m] in [0, 1], share of votes against the given label; 0 for an item nobody votes on.
+    """score float64 [m] in [0, 1], share of votes against the given label; 0 for an item nobody votes on, and in a
+    class too small to judge.
 
     suggested: the winning label of a flagged item; of equal ones the lower code.
 
     >>> from curation.data.results import Neighbours
-    >>> graph = Neighbours(np.array([[1, 2], [0, 2], [0, 1]]), np.full((3, 2), 0.1))
-    >>> view = View.of(neighbours=graph, labels=np.array([0, 0, 1]), groups=np.arange(3))
-    >>> flag(view, k=2).suggested.tolist(), flag(view, k=2).score.tolist()
-    ([-1, -1, 0], [0.5, 0.5, 1.0])
+    >>> near = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [5, 6, 0], [4, 6, 0], [4, 5, 0]])
+    >>> graph, labels = Neighbours(near, np.full(near.shape, 0.1)), np.array([0, 0, 0, 1, 1, 1, 1])
+    >>> found = flag(View.of(neighbours=graph, labels=labels, groups=np.arange(7)), k=2)
+    >>> found.suggested.tolist(), found.score.tolist()
+    ([-1, -1, -1, 0, -1, -1, -1], [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
     """
-    labels, groups = view.labels, view.groups
+    labels = view.labels
     votes = _votes(view, k, weights)
     if even:
         votes /= np.maximum(np.bincount(labels, minlength=votes.shape[1]), 1)
     total = votes.sum(axis=1, keepdims=True)
     share = np.divide(votes, total, out=np.zeros_like(votes), where=total > 0)
     rows = np.arange(len(labels))
-    winner, heard = share.argmax(axis=1), total[:, 0] > 0
-    score = np.where(heard, 1.0 - share[rows, labels], 0.0)
-    other = heard & (winner != labels)
-    flagged = other & (share[rows, winner] >= majority)
-
-    contradicted = _contradicted(labels, groups) & (other | ~heard)
-    score[contradicted], flagged[contradicted] = 1.0, True
+    winner = share.argmax(axis=1)
+    small = small_classes.too_small(share, labels, view.groups)
+    judged = (total[:, 0] > 0) & ~np.isin(labels, small)
+    flagged = judged & (winner != labels) & (share[rows, winner] >= majority)
     return Flags(
-        score=np.clip(score, 0.0, 1.0),
+        score=np.where(judged, np.clip(1.0 - share[rows, labels], 0.0, 1.0), 0.0),
         flagged=flagged,
-        suggested=np.where(flagged & heard, winner, -1),
+        suggested=np.where(flagged, winner, -1),
+        notes=small_classes.notes(small, view.classes),
     )
 
 
 def _votes(view: View, k: int, weights: str) -> np.ndarray:
-    """float64 [m, C]: weight of the k nearest per label, without padding and without copies of the item itself."""
+    """float64 [m, C]: weight of the k nearest per label, of those that are asked."""
     indices, distances = first(view.neighbours, k)
-    labels, groups = view.labels, view.groups
-    votes_at_all = (indices >= 0) & (groups[indices] != groups[:, None])
-    similarity = np.where(votes_at_all, 1.0 - distances.astype(np.float64), -np.inf)
+    labels = view.labels
+    counts = vote_weights(indices, labels, view.groups)
+    similarity = np.where(counts > 0, 1.0 - distances.astype(np.float64), -np.inf)
     if weights == "uniform":
         weight = np.ones(indices.shape)
     elif weights == "similarity":
@@ -95,14 +98,5 @@ def _votes(view: View, k: int, weights: str) -> np.ndarray:
         best = similarity.max(axis=1, keepdims=True, initial=-1e9)
         weight = np.exp((similarity - best) / 0.07)
     votes = np.zeros((len(labels), max(len(view.classes), int(labels.max()) + 1)))
-    np.add.at(votes, (np.arange(len(labels))[:, None], labels[indices]), np.where(votes_at_all, weight, 0.0))
+    np.add.at(votes, (np.arange(len(labels))[:, None], labels[indices]), np.where(counts > 0, counts * weight, 0.0))
     return votes
-
-
-def _contradicted(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """bool [m]: items with an exact copy that carries another label."""
-    _, group = np.unique(groups, return_inverse=True)
-    low, high = np.full(group.max() + 1, labels.max()), np.zeros(group.max() + 1, labels.dtype)
-    np.minimum.at(low, group, labels)
-    np.maximum.at(high, group, labels)
-    return (low != high)[group]

@@ -3,16 +3,17 @@
 Every item collects votes of its k nearest, itself included, weighted by similarity. "vote" flags items whose label
 loses. "rank" first estimates from the labels of nearest neighbours how often each class is mislabelled (the
 consensus of two neighbours, without any clean data), then flags that share of each class, lowest votes first. No
-student is trained. Blind to mistakes that lie together, and to classes the encoder mixes up: there it takes
-neighbours' confusion for label noise.
+student is trained. A class too small to judge is named in a note and never flagged. Blind to mistakes that lie
+together, and to classes the encoder mixes up: there it takes neighbours' confusion for label noise.
 
 Zhu, Dong & Liu, Detecting Corrupted Labels Without Training a Model to Predict, ICML 2022. Zhu, Song & Liu,
 Clusterability as an Alternative to Anchor Points When Learning with Noisy Labels, ICML 2021 (the estimate).
 Differs: 21 rounds over random subsets of the voters stand in for 21 passes over random augmentations, because
 embeddings are frozen; neighbours come from the shared graph; an item is told from its neighbours by its number, where
-the published code drops the nearest, whoever that is; a class estimated to be clean is left alone, where the code
-flags 5 % of it; and an item all of whose neighbours agree with it is never flagged. Where there are many kinds of label
-triples (about 100 classes and more) only the most common enter the estimate.
+the published code drops the nearest, whoever that is; an item's own copies and group have no vote on it, those of a
+neighbour share one, and an item asks no more neighbours than its class has other members; a class estimated to be clean
+is left alone, where the code flags 5 % of it; and an item all of whose neighbours agree with it is never flagged. Where
+there are many kinds of label triples (about 100 classes and more) only the most common enter the estimate.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.results import Flags
 from curation.data.view import View
+from curation.maths.label_noise import small_classes
 from curation.maths.label_noise.transitions import consensus, estimate
+from curation.maths.label_noise.votes import vote_weights
 from curation.maths.similarity.exact import first
 
 CARD = Card(
     title="SimiFeat",
     cost="rounds * n * k + 400 * C^3 time, n * C memory; 20 s of it at 1,000 classes",
     blind_to="mistakes that lie together, and classes the encoder mixes up",
-    needs=("neighbours", "labels"),
+    needs=("neighbours", "labels", "groups"),
     paper="https://arxiv.org/abs/2110.06283",
     tags=("mislabel",),
     version=3,
@@ -67,7 +70,8 @@ def flag(
         float, Field(gt=0, le=10, description="Factor on the estimated clean share of a class; below 1 flags more.")
     ] = 1.0,
 ) -> Flags:
-    """score float64 [m] in [0, 1], 1 - the given label's part of the votes (as a vector of length 1), mean over rounds.
+    """score float64 [m] in [0, 1], 1 - the given label's part of the votes (as a vector of length 1), mean over rounds;
+    0 in a class too small to judge.
 
     suggested: the winner over all rounds, for flagged items it differs for.
 
@@ -79,12 +83,13 @@ def flag(
     classes = max(len(view.classes), int(labels.max(initial=0)) + 1)
     indices, distances = view.neighbours.indices, view.neighbours.distances
     first(view.neighbours, k - 1)  # refuses in words when too few were gathered
+    counts = vote_weights(indices, labels, view.groups)
     subsets = [rng.random(m) < share if share < 1 else np.ones(m, bool) for _ in range(rounds)]
-    noise = _noise(indices, labels, classes, subsets, rng, progress) if method == "rank" else None
+    noise = _noise(indices, counts, labels, classes, subsets, rng, progress) if method == "rank" else None
 
     own, won, tally = np.zeros(m), np.zeros(m, int), np.zeros((m, classes))
     for number, voters in enumerate(subsets):
-        votes = _votes(indices, distances, labels, classes, voters, k)
+        votes = _votes(indices, distances, counts, labels, classes, voters, k)
         fit = votes[np.arange(m), labels]
         heard = votes.any(axis=1)
         if noise is None:
@@ -97,26 +102,34 @@ def flag(
         won += noisy
         tally += votes
         progress(number + 1, rounds)
-    flagged = 2 * won >= rounds
-    best = tally.argmax(axis=1)
+    small = small_classes.too_small(tally, labels, view.groups)
+    judged, best = ~np.isin(labels, small), tally.argmax(axis=1)
+    flagged = judged & (2 * won >= rounds)
     return Flags(
-        score=np.clip(1.0 - own / rounds, 0.0, 1.0),
+        score=np.where(judged, np.clip(1.0 - own / rounds, 0.0, 1.0), 0.0),
         flagged=flagged,
         suggested=np.where(flagged & (best != labels), best, -1),
+        notes=small_classes.notes(small, view.classes),
     )
 
 
 def _votes(
-    indices: np.ndarray, distances: np.ndarray, labels: np.ndarray, classes: int, voters: np.ndarray, k: int
+    indices: np.ndarray,
+    distances: np.ndarray,
+    counts: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    voters: np.ndarray,
+    k: int,
 ) -> np.ndarray:
     """float64 [m, C], rows of length 1: similarity per label of the k - 1 nearest voters and of the item itself, whose
     distance is drawn on from those of its first two neighbours. Rows without voters are 0."""
     m = len(labels)
-    asked = (indices >= 0) & voters[indices]
+    asked = (counts > 0) & voters[indices]
     asked &= asked.cumsum(axis=1) < k
     rows, columns = np.nonzero(asked)
     near = distances[rows, columns].astype(np.float64)
-    weight = np.maximum(1.0 - near, 0.0)
+    weight = np.maximum(1.0 - near, 0.0) * counts[rows, columns]
     votes = np.zeros((m, classes))
     np.add.at(votes, (rows, labels[indices[rows, columns]]), weight)
     # The two nearest voters of every row; where there is one, it stands for both.
@@ -130,6 +143,7 @@ def _votes(
 
 def _noise(
     indices: np.ndarray,
+    counts: np.ndarray,
     labels: np.ndarray,
     classes: int,
     subsets: list[np.ndarray],
@@ -139,7 +153,7 @@ def _noise(
     """float64 [C]: the estimated share of each class's labels that are wrong."""
     found = []
     for voters in subsets:
-        asked = (indices >= 0) & voters[indices] & voters[:, None]
+        asked = (counts > 0) & voters[indices] & voters[:, None]
         asked &= asked.cumsum(axis=1) <= 2
         whole = np.flatnonzero(asked.sum(axis=1) == 2)
         pair = indices[whole][asked[whole]].reshape(-1, 2)

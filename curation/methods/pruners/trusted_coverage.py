@@ -7,7 +7,8 @@ Three numbers per item. *Trust*: the probability that its label is right, from s
 Items ask for coverage by the product of all three, and cover others by trust; in each class facility location takes
 what covers most. Whenever the subset has doubled the student is trained afresh, and what it knows by now asks for less.
 So small subsets are made of typical items, and large ones of the borders between classes, with no switch between the
-two. Items that are more likely wrong than right come last. Classes keep their shares, whatever `balance` says.
+two. Items that are more likely wrong than right come last, of no class more than half. Classes keep their shares,
+whatever `balance` says, and none is lost: the first item of every class is taken before the second of any.
 
 `feedback` says whom to ask: "out_of_fold" as above; "representatives" only the student of the subset, trust being the
 neighbours' alone; "none" no student at all. A recipe gathers no more evidence than that needs. Blind to mistakes that
@@ -32,8 +33,10 @@ from pydantic import Field
 from curation.card import Card, Ref
 from curation.data.view import View
 from curation.maths.arrays import apportioned_order
-from curation.maths.label_noise.expert_product import SURE, product_of_experts, votes
-from curation.maths.label_noise.noise import posterior
+from curation.maths.label_noise.anchors import judge
+from curation.maths.label_noise.expert_product import product_of_experts
+from curation.maths.label_noise.suspects import suspects
+from curation.maths.label_noise.votes import votes
 from curation.maths.selection.weighted_facility_location import weighted_facility_location
 from curation.maths.similarity import exact
 
@@ -45,11 +48,11 @@ CARD = Card(
     title="Trusted coverage (hybrid)",
     cost="n^2 * d / C time, and the student's for twice the budget; half a minute at 50,000 items",
     blind_to="mistakes that students and neighbours share; suits the student that was asked",
-    needs=("embeddings", "labels", "groups", "neighbours", "second_opinion"),
+    needs=("embeddings", "labels", "groups", "copies", "neighbours", "second_opinion"),
     paper="https://arxiv.org/abs/2206.07137",
     tags=("hybrid", "student", "geometry", "coverage"),
     requires=("torch",),
-    version=2,
+    version=3,
     nested=True,
     stochastic=False,
     balances=True,
@@ -87,7 +90,7 @@ def select(
     >>> y[0] = 1  # a mistake
     >>> given = {"second_opinion": np.where(x == 1, 0.8, 0.2), "neighbours": nearest(x, 5)}
     >>> students = {"head": partial(head.train, device="cpu")}
-    >>> view = View.of(labels=y, groups=np.arange(20), embeddings=x, students=students, **given)
+    >>> view = View.of(labels=y, groups=np.arange(20), copies=np.arange(20), embeddings=x, students=students, **given)
     >>> select(view, 20, k=5).tolist()[-1]
     0
     """
@@ -98,9 +101,8 @@ def select(
     trust, learnable = _credit(view, feedback, k)
     unknown = np.ones(len(view))
     x = exact.unit(view.embeddings - view.embeddings.mean(axis=0))
-    pool = np.flatnonzero(trust >= 1 - SURE)
-    # Whose turn it is: every prefix holds the classes in the shares they have in the data.
-    turn = labels[pool][apportioned_order(labels[pool], labels[pool], np.bincount(labels))]
+    pool = np.flatnonzero(~suspects(1 - trust, labels))
+    turn = _turn(labels[pool], np.bincount(labels))
     wanted = min(budget, len(pool))
     sizes = _doubling(first * len(np.unique(labels)), wanted)
     taken = {code: np.empty(0, np.int64) for code in np.unique(turn)}
@@ -123,15 +125,27 @@ def select(
     return np.concatenate([order, last[np.argsort(-trust[last], kind="stable")]])[:budget]
 
 
+def _turn(labels: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """int64 [m], whose turn it is: every class once, then so that every prefix holds them in their shares.
+
+    >>> _turn(np.array([0, 0, 0, 0, 0, 0, 1, 1]), np.array([6, 2])).tolist()
+    [0, 1, 0, 0, 0, 0, 1, 0]
+    """
+    turn = labels[apportioned_order(labels, labels, share)]
+    first = np.sort(np.unique(turn, return_index=True)[1])
+    return np.concatenate([turn[first], np.delete(turn, first)])
+
+
 def _credit(view: View, feedback: str, k: int) -> tuple[np.ndarray, np.ndarray]:
     """float64 [m] twice: probability that the given label is right, and that others' labels tell it."""
     labels = view.labels
     each = np.arange(len(labels))
     near = votes(exact.first(view.neighbours, k)[0], labels, view.groups, len(view.classes))
-    if feedback != "out_of_fold":
-        return posterior(product_of_experts(*[near] * _SHARPER), labels)[0][each, labels], near[each, labels]
-    told = view.second_opinion
-    return posterior(product_of_experts(told, near), labels)[0][each, labels], told[each, labels]
+    if feedback == "out_of_fold":
+        told, opinion = view.second_opinion, product_of_experts(view.second_opinion, near)
+    else:
+        told, opinion = near, product_of_experts(*[near] * _SHARPER)
+    return 1 - judge(opinion, labels, view.groups, view.copies).wrong, told[each, labels]
 
 
 def _knows(view: View, taken: np.ndarray, student: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from curation.ui.parts import theme
+from curation.ui.parts import item_card, theme
 from curation.ui.parts.item_card import STYLE
 from curation.ui.review import grids, queue, single
 from curation.ui.state.analysis_results import AnalysisResults, analysis_results
@@ -49,6 +49,8 @@ def main() -> None:
             label_visibility="collapsed",
             persist_state="session",
         )
+    for note in analysis.notes:
+        item_card.note(note)
     DRAW[mode](project, analysis)
 
 

@@ -17,12 +17,12 @@ from curation.ui.parts.theme import charted
 QUIET = {"displaylogo": False, "displayModeBar": False}  # for charts that are only looked at
 
 
-def picture(name: str) -> dict:
-    """For charts a person may want in a paper: hovering shows one button, which saves an svg."""
+def picture(name: str, format: str = "svg") -> dict:
+    """For charts a person may want in a paper: hovering shows one button, which saves an svg, or a png."""
     return {
         "displaylogo": False,
         "modeBarButtons": [["toImage"]],
-        "toImageButtonOptions": {"format": "svg", "filename": name},
+        "toImageButtonOptions": {"format": format, "filename": name, "scale": 2 if format == "png" else 1},
     }
 
 

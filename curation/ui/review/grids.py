@@ -11,6 +11,7 @@ from curation.ui.parts import actions, item_card, theme
 from curation.ui.parts.gallery import gallery, pager, part
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
+from curation.ui.review.outlook import outlook
 from curation.ui.review.single import finished
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState, item_state
@@ -46,6 +47,8 @@ def _grid(project: Project, analysis: AnalysisResults, rows: np.ndarray, kind: s
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_head"):
         everything = st.toggle("Show decided items too", key=f"{key}_all", persist_state="session")
         place = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
+    if kind == "labels" and (expected := outlook(analysis, state, rows)):
+        item_card.note(f"{expected}.")
     shown = rows if everything else open_
     if not len(shown):
         finished(project, analysis, [], f"All {len(rows):,} items are decided")

@@ -14,6 +14,7 @@ from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
 from curation.ui.parts.theme import escaped, plain
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
+from curation.ui.review.outlook import outlook
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState, item_state
 from curation.ui.state.project import Project
@@ -40,6 +41,8 @@ def one_by_one(project: Project, analysis: AnalysisResults) -> None:
     done, total = queue.progress(rows, state)
     place = queue.position(rows, at) + 1
     st.progress(done / total, text=f"{done:,} of {total:,} decided · item {place:,} of the queue")
+    if expected := outlook(analysis, state, rows):
+        item_card.note(f"{expected}.")
     picture, verdict, alike = st.columns([12, 9, 8], gap="medium")
     with picture:
         _picture(desk)

@@ -52,6 +52,7 @@ def _result(analysis: AnalysisResults, state: ItemState) -> list:
             said.append(f"Hardest class ({name}): {hardest}")
     if (mistakes := caught(analysis)) is not None:
         said.append((str(mistakes), "kept"))
+    said += [(note, None) for note in analysis.notes]
     return said
 
 

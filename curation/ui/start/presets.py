@@ -16,7 +16,7 @@ from curation.engine import registry
 from curation.engine.recipe import Recipe, parse_recipe
 
 SCORES = ("el2n", "forgetting", "aum", "entropy", "margin")
-FLAGS = ("consensus", "duplicates", "outliers")
+FLAGS = ("consensus", "conflicting_labels", "duplicates", "outliers")
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 SAMPLE = {"use": "pixels", "size": 8, "colour": "grey"}  # its images as they are

@@ -84,6 +84,11 @@ class AnalysisResults:
                 mask |= flag.flagged
         return mask
 
+    @property
+    def notes(self) -> list[str]:
+        """What the flags could not judge, in sentences; what several say, once."""
+        return list(dict.fromkeys(note for flag in self.flags.values() for note in flag.notes))
+
     @cached_property
     def kept_instead(self) -> list[np.ndarray]:
         """int64 [n] for each flag for duplicates: the item that is kept instead of each item, or the item itself."""
