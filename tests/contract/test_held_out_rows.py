@@ -106,7 +106,8 @@ def test_no_verdict_on_a_train_row_depends_on_held_out_rows_and_they_get_one_of_
     assert len(one["rows"]) == splits[rows]
     for part in one:
         assert np.array_equal(one[part][:TRAIN], other[part][:TRAIN]), part
-    if rows != "train":
+    assert np.isfinite(one["score"]).all()
+    if rows != "train" and name != "conflicting_labels":  # which looks at exact copies, and there is one
         assert not np.array_equal(one["score"][-HELD:], other["score"][-HELD:])
 
 
