@@ -22,6 +22,8 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 
+from curation.engine.comparison import ends
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -61,10 +63,11 @@ def digits(scratch: Path) -> list[tuple[str, str, str]]:
         ),
     ]
     for method in ("full", "trusted", "half", "spread", "random"):
-        accuracy = [100 * row["accuracy"] for row in verify if row["method"] == method]
-        keep = next(row["keep"] for row in verify if row["method"] == method)
-        words = f"{np.mean(accuracy):.1f} ± {np.std(accuracy, ddof=1):.1f} % ({len(accuracy)} seeds)"
-        rows.append((f"digits, head trained on {method} ({keep:.0%})", words, line))
+        cell = next(row for row in verify if row["method"] == method)
+        words = f"{100 * cell['accuracy_mean']:.1f} %{ends(cell, 'accuracy')}"
+        if cell["gain"] is not None:
+            words += f"; {100 * cell['gain']:+.1f}{ends(cell, 'gain', '+')}{', better' * cell['better']}"
+        rows.append((f"digits, head trained on {method} ({cell['keep']:.0%}); against random", words, line))
     return rows
 
 

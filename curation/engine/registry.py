@@ -43,6 +43,7 @@ class Method:
     doc: str
     files: Callable | None = None  # optional: (**params) -> files the result depends on, unnamed by parameters
     needs: Callable | None = None  # optional: (**params) -> the part of the card's needs it reads with them
+    passes: Callable | None = None  # optional, students only: (m, **params) -> items that m of them take in training
     watches: Callable | None = None  # optional, sources only: (**params) -> what to look at instead of their paths
 
     def __reduce__(self):
@@ -188,6 +189,7 @@ def load(kind: str, name: str) -> Method:
         network=getattr(module, "network", None),
         files=getattr(module, "files", None),
         needs=getattr(module, "needs", None),
+        passes=getattr(module, "passes", None),
         watches=getattr(module, "watches", None),
         doc=inspect.getdoc(module) or "",
     )

@@ -91,3 +91,46 @@ class MeanMargin:
     def value(self) -> np.ndarray:
         """float64 [m], mean margin; high = learnt early and surely."""
         return self._sum / max(self._epochs, 1)
+
+
+class EpochAccuracy:
+    """A `Record` that keeps one number per epoch: the share of the items it got right as their batches came up.
+
+    >>> run = EpochAccuracy(np.array([0, 1]))
+    >>> run.batch(np.array([1, 0]), np.array([[0.0, 3.0], [1.0, 2.0]])); run.epoch(lambda: None)
+    >>> run.last(2)
+    [0.5]
+    """
+
+    def __init__(self, labels: np.ndarray):
+        self._labels, self._right, self._seen, self._epochs = labels, 0, 0, []
+
+    def batch(self, positions: np.ndarray, logits: np.ndarray) -> None:
+        self._right += int((logits.argmax(axis=1) == self._labels[positions]).sum())
+        self._seen += len(positions)
+
+    def epoch(self, predict: Callable[[], np.ndarray], weights: Callable[[], np.ndarray] | None = None) -> None:
+        self._epochs.append(self._right / max(self._seen, 1))
+        self._right = self._seen = 0
+
+    def last(self, epochs: int) -> list[float]:
+        """Of the last few epochs, the last one at the end; fewer where there were fewer."""
+        return self._epochs[-epochs:]
+
+
+class Several:
+    """A `Record` that tells every one of several; None among them is nobody."""
+
+    def __init__(self, *records):
+        self._records = [record for record in records if record is not None]
+
+    def batch(self, positions: np.ndarray, logits: np.ndarray) -> None:
+        for record in self._records:
+            record.batch(positions, logits)
+
+    def epoch(self, predict: Callable[[], np.ndarray], weights: Callable[[], np.ndarray] | None = None) -> None:
+        for record in self._records:
+            record.epoch(predict, weights)
+
+    def __bool__(self) -> bool:
+        return bool(self._records)

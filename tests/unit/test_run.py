@@ -16,6 +16,7 @@ import pytest
 from curation.data.decisions import DecisionLog
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
+from curation.engine.stage import stages
 from curation.errors import InputError, RunError, StepError, UnavailableError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,6 +224,7 @@ def test_a_run_that_needs_no_device_loads_no_torch(blobs, tmp_path):
 import sys
 from curation.engine.recipe import load_recipe
 from curation.engine.run import run
+from curation.engine.stage import stages
 run(load_recipe({str(tmp_path / "r.toml")!r}), {str(tmp_path / "w")!r})
 print("torch" in sys.modules)
 """
@@ -374,3 +376,40 @@ def test_killed_at_any_moment_the_next_run_gives_the_same_manifest(blobs, tmp_pa
     last = start("killed")
     assert last.wait() == 0, last.stderr.read()
     assert (tmp_path / "killed" / "m.csv").read_bytes() == (tmp_path / "calm" / "m.csv").read_bytes()
+
+
+def test_verification_keeps_the_answer_to_every_test_item_and_counts_the_items_in_its_intervals(blobs, tmp_path):
+    recipe = parse_recipe(raw(blobs, None, export=None, map=None, verify={"use": "logistic", "seeds": 2}))
+    rows = run(recipe, tmp_path / "w").verify
+    for row in rows:
+        bits = np.load(tmp_path / "w" / "verify" / row["key"] / "correct.npy")
+        assert len(bits) == 4  # 30 test items
+        assert np.unpackbits(bits)[:30].mean() == pytest.approx(row["accuracy"])
+        assert row["accuracy_low"] < row["accuracy_mean"] <= row["accuracy_high"]
+        assert row["items_counted"]
+    full = [row for row in rows if row["method"] == "full"]
+    assert full[0]["gain"] is full[0]["better"] is None
+    table = stages()["verify"].table(rows)
+    assert [line[1] for line in table[1:]] == ["random", "third", "full"]
+    assert " to " in table[1][2]
+
+    for path in (tmp_path / "w" / "verify").glob("*/correct.npy"):  # as an older Winnow left them
+        path.unlink()
+    again = run(recipe, tmp_path / "w")
+    assert all(step["cached"] for step in again.steps)
+    assert not any(row["items_counted"] for row in again.verify)
+    assert "older Winnow" in stages()["verify"].table(again.verify)[-1][1]
+    json.dumps(again.json())
+
+
+def test_a_network_tells_how_far_it_was_from_done(tmp_path):
+    raw = {
+        "source": {"use": "sample"},
+        "evidence": {"pixels": {"use": "pixels", "size": 8}},
+        "verify": {"use": "cnn", "seeds": 1, "steps": 46, "width": 4},
+        "prune": [{"use": "random", "name": "tenth", "keep": 0.1}],
+    }
+    rows = run(parse_recipe(raw), tmp_path / "w", targets=["verify"], device="cpu").verify
+    learnt = next(row["train_accuracy"] for row in rows if row["method"] == "full")
+    assert len(learnt) == 2  # 46 updates are two epochs of 1,438 items
+    assert 0 <= learnt[0] < learnt[1] < 0.95

@@ -13,6 +13,7 @@ from pydantic import Field
 from curation.data.budget import keep_words
 from curation.data.items import TRAIN, test_rows
 from curation.engine import registry, results
+from curation.engine.comparison import compare, ends, figures
 from curation.engine.compute import Call
 from curation.engine.plan import Ask, Plan, Step
 from curation.engine.results_reader import ResultReader
@@ -20,7 +21,7 @@ from curation.engine.stage import Section, Stage
 from curation.engine.stages.prune import Keep, Prune, subset
 from curation.engine.trials import FULL, RANDOM, grid, trial_rows
 from curation.errors import InputError, RunError
-from curation.training.record import MeanMargin
+from curation.training.record import EpochAccuracy, MeanMargin, Several
 
 YOURS = "random (yours)"  # a saved random subset that is not drawn as verification draws its own
 
@@ -91,7 +92,8 @@ def check(store: ResultReader) -> None:
 
 
 def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
-    """Figures on the card; the first training on everything also writes value.npy, mean margins [m]."""
+    """Figures on the card, and correct.npy: a bit per test item, in the order of `test_rows`. The first training on
+    everything also writes value.npy, mean margins [m]."""
     train, test, weights = store.candidates, test_rows(store.items), None
     if "prune" in step.inputs:
         chosen = store.folder("prune", step.inputs["prune"])
@@ -102,57 +104,83 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     # The first training on everything shows how hard every item is for this student, at no extra training: what a
     # cheaper student's scores are held against (selection via proxy).
     margin = MeanMargin(store.labels[train]) if "prune" not in step.inputs and step.seed == 0 else None
+    learnt = EpochAccuracy(store.labels[train]) if "network" in step.method.card.tags else None
     view = store.view(step, train)
     started = time.perf_counter()
-    student = call(view if weights is None else view.weighted(weights), record=margin)
+    student = call(view if weights is None else view.weighted(weights), record=Several(margin, learnt) or None)
     seconds = time.perf_counter() - started
     if margin is not None:
         results.save(margin.value, train, folder)
-    guess = student.logits(store.view(step, test)).argmax(axis=1)
     truth = store.labels[test]
-    right = np.bincount(truth, weights=guess == truth, minlength=len(store.classes))
+    correct = student.logits(store.view(step, test)).argmax(axis=1) == truth
+    np.save(folder / "correct.npy", np.packbits(correct), allow_pickle=False)
+    right = np.bincount(truth, weights=correct, minlength=len(store.classes))
     count = np.bincount(truth, minlength=len(store.classes))
     return {
-        "accuracy": float((guess == truth).mean()),
+        "accuracy": float(correct.mean()),
         "worst_class": float((right[count > 0] / count[count > 0]).min()),
         "train_rows": len(train),
         "test_rows": len(test),
         "weighted": weights is not None,
         "passes": int(student.passes),
         "train_seconds": round(seconds, 3),
+        **({"train_accuracy": learnt.last(2)} if learnt else {}),  # of the last two epochs
     }
 
 
 def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
     """A row per trial of the plan that is trained or has failed, in the plan's order.
 
-    method, keep, seed, student; share, of the train rows that it kept (`keep`, unless that is a number); accuracy,
-    worst_class, passes, train_rows, test_rows, weighted, seconds of training
+    method, keep, seed, student, key; share, of the train rows that it kept (`keep`, unless that is a number); accuracy,
+    worst_class, passes, train_rows, test_rows, weighted, seconds of training, train_accuracy of the last two epochs
     and select_seconds of choosing the subset; mislabels_kept, the share of the wrong labels that is in the subset,
-    those known to be wrong, else those the recipe's first mislabel flag names (None where there are neither). A trial
-    that failed has `failed`, the reason in one sentence, and no figures.
+    those known to be wrong, else those the recipe's first mislabel flag names (None where there are neither).
+
+    Of its method at its share, over the seeds: accuracy_mean, gain over random and gap to everything, each with the
+    ends of its 95 % interval (_low, _high), and `better` (than random; see `engine.comparison`), None where there is
+    nothing to compare. items_counted: whether the intervals include the choice of test items, for which answers per
+    item must be there. A trial that failed has `failed`, the reason in one sentence, and no figures.
     """
     wrong, made = _wrong(plan, store), []
     wanted = ("accuracy", "worst_class", "passes", "train_rows", "test_rows", "train_seconds", "seconds")
-    for row, step, card in trial_rows(plan, "verify", lambda step: {"seed": step.seed, "student": step.method.id}):
+    head = lambda step: {"seed": step.seed, "student": step.method.id, "key": step.key}  # noqa: E731
+    for row, step, card in trial_rows(plan, "verify", head):
         if card is not None:
             row |= {name: card[name] for name in wanted} | {"weighted": card.get("weighted", False)}
+            row["train_accuracy"] = card.get("train_accuracy")
             row["share"] = row["keep"] if row["keep"] <= 1 else card["train_rows"] / len(store.candidates)
             row |= _selection(plan, step, wrong)
         made.append(row)
-    return made
+    summed = compare([row for row in made if not row["failed"]], answers(plan))
+    cells = {(cell.keep, cell.method): figures(cell) for cell in summed.cells}
+    return [row if row["failed"] else row | cells[row["keep"], row["method"]] for row in made]
+
+
+def answers(plan: Plan) -> dict[str, np.ndarray]:
+    """key -> bool [n], which test items each finished trial got right, of those that say so; older ones do not."""
+    found = {}
+    for step in plan.of("verify"):
+        if plan.done(step) and (bits := results.load(plan.workspace.path("verify", step.key), "correct")) is not None:
+            count = plan.workspace.card("verify", step.key)["test_rows"]
+            found[step.key] = np.unpackbits(bits, count=count).astype(bool)
+    return found
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Mean and spread over the seeds, per share and method."""
-    done = [row for row in rows if not row["failed"]]
-    lines = [["keep", "method", "accuracy (mean +- sd)", "worst class", "seeds"]]
-    for keep, name in sorted({(row["keep"], row["method"]) for row in done}):
-        cell = [row for row in done if (row["keep"], row["method"]) == (keep, name)]
-        accuracy = 100 * np.array([row["accuracy"] for row in cell])
-        spread = f"{accuracy.mean():.2f} +- {accuracy.std(ddof=1) if len(cell) > 1 else 0:.2f}"
+    """Accuracy and gain over random with their intervals, per share and method."""
+    done = {(row["keep"], row["method"], row["seed"]): row for row in rows if not row["failed"]}
+    lines = [["keep", "method", "accuracy (95 % interval)", "against random", "worst class", "seeds"]]
+    for keep, name in sorted({cell[:2] for cell in done}):
+        cell = [row for (k, n, _), row in done.items() if (k, n) == (keep, name)]
+        one = cell[0]
+        accuracy = f"{100 * one['accuracy_mean']:.1f}{ends(one, 'accuracy')}"
+        gain = "" if one["gain"] is None else f"{100 * one['gain']:+.1f}{ends(one, 'gain', '+')}"
         worst = 100 * np.mean([row["worst_class"] for row in cell])
-        lines.append([keep_words(keep), name, spread, f"{worst:.1f}", str(len(cell))])
+        lines.append(
+            [keep_words(keep), name, accuracy, gain + ", better" * bool(one["better"]), f"{worst:.1f}", str(len(cell))]
+        )
+    if not all(row["items_counted"] for row in done.values()):
+        lines.append(["", "(some results are from an older Winnow: their intervals tell of the seeds alone)"])
     return lines
 
 

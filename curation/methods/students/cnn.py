@@ -95,6 +95,15 @@ def train(
         )
 
 
+def passes(m: int, *, epochs: int, steps: int, batch: int, **_) -> int:
+    """Images that training on m of them takes.
+
+    >>> passes(50_000, epochs=10, steps=0, batch=64), passes(100, epochs=10, steps=0, batch=64)
+    (500000, 10000)
+    """
+    return m * loop.epochs_for(m, batch, epochs, LEAST_STEPS, steps)
+
+
 def network(view: View, weights, kept, *, width: int = 16, **_) -> Network:
     """What `train` recorded, to differentiate, for the rows of the view."""
 

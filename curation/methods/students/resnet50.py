@@ -19,7 +19,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.training import pixels
+from curation.training import loop, pixels
 from curation.training.checkpoints import Network
 from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
@@ -94,6 +94,15 @@ def train(
         smoothing=smoothing,
         augment=augment,
     )
+
+
+def passes(m: int, *, epochs: int, steps: int, batch: int, **_) -> int:
+    """Images that training on m of them takes.
+
+    >>> passes(50_000, epochs=30, steps=0, batch=512)
+    1500000
+    """
+    return m * loop.epochs_for(m, batch, epochs, pixels.LEAST_STEPS, steps)
 
 
 def network(view: View, weights, kept, *, stem: str = "auto", **_) -> Network:

@@ -5,6 +5,7 @@ import streamlit as st
 
 from curation.data.budget import keep_words
 from curation.engine import registry
+from curation.engine.comparison import Comparison, compare
 from curation.engine.stage import analysis
 from curation.engine.stages.prune import Prune
 from curation.engine.stages.verify import Verify, trials
@@ -13,7 +14,7 @@ from curation.ui.parts import charts, theme
 from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.forms import form
 from curation.ui.state.project import Project, open_project
-from curation.ui.verify import choices, summary, views
+from curation.ui.verify import choices, duration, summary, views
 from curation.ui.verify.accuracy_figure import accuracy_figure
 
 
@@ -89,9 +90,10 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     if not prunes:
         st.caption("Choose at least one method, or save a subset on the Prune page.")
         return
-    total = len(trials(prunes, wanted))
+    every = trials(prunes, wanted)
     same = project.recipe.verify == wanted and project.recipe.prune == prunes
-    left = total - len(summary.finished(project.verified())) if same else total
+    runs = summary.finished(project.verified()) if project.recipe.verify else []
+    total, left = len(every), len(every) - len(runs) * same
     shares = len({k for p in prunes for k in (wanted.keeps or [p.keep])})
     words = (
         f"{_counted(len(prunes), 'subset')} at {_counted(shares, 'share')}, random ones of their size, the full data"
@@ -102,6 +104,8 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     if steps := wanted.params.get("steps"):
         st.caption(f"Every training takes {steps:,} steps, whatever the subset's size.")
     busy = project.jobs.current() is not None
+    if left > 0 and not busy:
+        duration.show(project, every, wanted, runs, left)
     word = (
         "All are trained"
         if left <= 0
@@ -137,17 +141,22 @@ def _result(project: Project) -> None:
     if view != "Result":
         views.VIEWS[view](project, runs, theme.is_dark())
         return
-    made = summary.cells(runs)
+    if words := summary.unfinished(runs):
+        st.warning(theme.plain(words), icon=":material/trending_up:")
+    summed = compare(runs, project.answers())
     tolerance = st.segmented_control(
         "Enough means within", [0.005, 0.01, 0.02, 0.05], default=0.01, required=True,
         format_func=lambda t: f"{100 * t:g} point{'s' * (t != 0.01)}", key="verify_tolerance",
     )  # fmt: skip
-    _words(made, tolerance)
-    figure = accuracy_figure(runs, dark=theme.is_dark(), height=400)
+    _words(summed, tolerance)
+    shares = {run["keep"]: run["share"] for run in runs}
+    figure = accuracy_figure(summed.cells, shares, dark=theme.is_dark(), height=400)
     st.plotly_chart(figure, key="verify_chart", config=charts.picture("verify"))
-    tested = f"{runs[0]['test_rows']:,} test items · student {runs[0]['student']} · {_length(project.recipe.verify)}"
-    st.caption(f"Mean and standard deviation over the seeds, on {theme.plain(tested)}.")
-    st.dataframe(_table(made), hide_index=True, key="verify_table", width="stretch")
+    tested = f"Student: {runs[0]['student']}, {_length(project.recipe.verify)}"
+    st.caption(theme.plain(f"{summary.how_tested(summed)} {tested}."))
+    for line in summary.notes(summed):
+        st.caption(theme.plain(line))
+    st.dataframe(_table(summed), hide_index=True, key="verify_table", width="stretch")
     csv = as_csv(pd.DataFrame(runs).drop(columns="failed"))
     buttons = st.container(horizontal=True)
     buttons.download_button(
@@ -157,43 +166,28 @@ def _result(project: Project) -> None:
         st.switch_page("pages/export.py")
 
 
-def _words(made: list[summary.Cell], tolerance: float) -> None:
-    best = summary.enough(made, tolerance)
-    full = next((c for c in made if c.method == FULL), None)
-    if best and full:
-        gap = 100 * (best.mean - full.mean)
-        st.success(
-            f"**{theme.plain(best.method)} at {keep_words(best.keep)} is enough**: {100 * best.mean:.1f} ± "
-            f"{100 * best.sd:.1f} %, {abs(gap):.1f} points {'above' if gap >= 0 else 'below'} training on everything "
-            f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
-            icon=":material/check_circle:",
-        )
-    elif full:
-        st.warning(
-            f"No subset comes within {100 * tolerance:g} point{'s' * (tolerance != 0.01)} of the full data "
-            f"({100 * full.mean:.1f} ± {100 * full.sd:.1f} %).",
-            icon=":material/info:",
-        )
+def _words(summed: Comparison, tolerance: float) -> None:
+    if said := summary.enough(summed, tolerance):
+        box = st.success if said.standing == "proven" else st.warning
+        icon = ":material/check_circle:" if said.standing == "proven" else ":material/info:"
+        box(f"**{theme.plain(said.claim)}**{theme.plain(said.text)}", icon=icon)
     lines = []
-    for share in summary.by_share(made):
-        words = theme.plain(share.words())
-        lines.append(words if share.best.better or share.best.gain is None else f":orange[{words}]")
-        if weak := [name for name in share.weak if name != share.best.method]:
-            names = theme.plain(", ".join(weak))
-            lines.append(f":orange[Not proven better than random at {keep_words(share.keep)}: {names}]")
+    for line in summary.by_share(summed):
+        words = theme.plain(line)
+        lines.append(f":orange[{words}]" if line.standing == "open" else words)
     st.markdown("  \n".join(lines))
-    if words := summary.how_tested(made):
-        st.caption(theme.plain(words))
 
 
-def _table(made: list[summary.Cell]) -> pd.DataFrame:
+def _table(summed: Comparison) -> pd.DataFrame:
     order = {FULL: 2, RANDOM: 1}
-    rows = sorted(made, key=lambda c: (c.keep, order.get(c.method, 0), c.method))
+    rows = sorted(summed.cells, key=lambda c: (c.keep, order.get(c.method, 0), c.method))
     table = {
         "method": [theme.literal(c.method) for c in rows],
         "kept": [f"{keep_words(c.keep)}" for c in rows],
-        "accuracy": [f"{100 * c.mean:.2f} ± {100 * c.sd:.2f}" for c in rows],
-        "against random": ["" if c.gain is None else f"{100 * c.gain:+.2f} ± {100 * c.gain_sd:.2f}" for c in rows],
+        "accuracy": [summary.percent(c.accuracy) for c in rows],
+        "against random": ["" if c.gain is None else summary.points(c.gain) for c in rows],
+        "against full data": ["" if c.gap is None else summary.points(c.gap) for c in rows],
+        "sd over seeds": ["" if c.seeds == 1 else "none" if c.accuracy.same else f"{100 * c.spread:.2f}" for c in rows],
         "worst class": [f"{100 * c.worst_class:.1f}" for c in rows],
         "wrong labels kept": ["" if c.mislabels_kept is None else f"{c.mislabels_kept:.0%}" for c in rows],
         "seeds": [c.seeds for c in rows],

@@ -15,7 +15,7 @@ import numpy as np
 from curation.data.budget import keep_words
 from curation.engine.stages.schedule import FULL_SHORT, RS2
 from curation.engine.trials import FULL
-from curation.ui.verify.summary import SAME, beyond_chance
+from curation.maths.uncertainty import SAME, beyond_chance
 
 LEVEL = 0.95  # of the intervals
 

@@ -208,6 +208,10 @@ class Project:
         """Verification's trainings so far; see `engine.stages.verify.rows`."""
         return verify.rows(self.verification, self.store) if self.store is not None else []
 
+    def answers(self) -> dict[str, np.ndarray]:
+        """Which test items each finished training got right, by its key; see `engine.stages.verify.answers`."""
+        return verify.answers(self.verification)
+
     def _path(self, step: Step) -> Path:
         return self.workspace.path(step.stage, step.key)
 

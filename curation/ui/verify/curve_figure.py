@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ import plotly.graph_objects as go
 from curation.maths.fitting.learning_curve import Curve, Refusal
 from curation.ui.parts import chart_style
 from curation.ui.parts.theme import CLASS_COLOURS, OTHER, charted
+
+Intervals = Mapping[tuple[str, int], tuple[float, float]]  # (method, items) -> the ends around its accuracy
 
 _POINTS = 80  # at which the line is drawn
 
@@ -30,6 +32,7 @@ def curve_figure(
     runs: dict[int, Sequence[float]] | None = None,
     selected: Sequence[Selected] = (),
     predict: float | None = None,
+    intervals: Intervals | None = None,
     dark: bool = False,
     height: int = 420,
 ) -> go.Figure:
@@ -37,6 +40,7 @@ def curve_figure(
 
     runs: accuracies of random subsets by size, drawn when the curve was refused; else the curve's own are drawn.
     selected: every method's points, each with how many random items one of its is worth in the hover text.
+    intervals: of "random" and the methods; where there is none, a standard deviation over the seeds to either side.
     predict: a size to mark on the curve. Beyond the largest size measured the line is dotted. A refusal draws the
     points alone: its sentence belongs beside the chart.
     """
@@ -57,12 +61,12 @@ def curve_figure(
     figure.add_scatter(
         x=sizes, y=mean, mode="markers", name="random",
         marker={"size": 9, "symbol": "circle-open", "color": OTHER, "line": {"width": 2}},
-        error_y={"type": "data", "array": sd, "thickness": 1.4, "width": 5, "color": OTHER},
-        customdata=np.stack([sd, counts], axis=1) if len(sizes) else None,
-        hovertemplate="%{y:.1%} ± %{customdata[0]:.1%} on %{x:,} random items, %{customdata[1]} seeds<extra></extra>",
+        **_spread("random", sizes, mean, sd, intervals, OTHER),
+        customdata=counts,
+        hovertemplate="%{y:.1%} on %{x:,} random items, %{customdata} seeds<extra></extra>",
     )  # fmt: skip
     for i, method in enumerate(dict.fromkeys(s.method for s in selected)):
-        _selection(figure, curve, [s for s in selected if s.method == method], i)
+        _selection(figure, curve, [s for s in selected if s.method == method], i, intervals)
     if fitted and predict:
         _prediction(figure, curve, predict, ink)
     figure.update_xaxes(
@@ -97,7 +101,9 @@ def _law(figure: go.Figure, curve: Curve, reach: np.ndarray, ink: str) -> None:
             )  # fmt: skip
 
 
-def _selection(figure: go.Figure, curve: Curve | Refusal, points: list[Selected], i: int) -> None:
+def _selection(
+    figure: go.Figure, curve: Curve | Refusal, points: list[Selected], i: int, intervals: Intervals | None
+) -> None:
     points = sorted(points, key=lambda s: s.n)
     runs = [np.asarray(s.accuracies, np.float64) for s in points]
     sd = [float(r.std(ddof=1)) if len(r) > 1 else 0.0 for r in runs]
@@ -106,16 +112,37 @@ def _selection(figure: go.Figure, curve: Curve | Refusal, points: list[Selected]
     )
     words = [f"worth {w} as many random items" for w in worth] or [""] * len(points)
     colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
+    apart = 1.02 ** ((i // 2 + 1) * (-1) ** i)  # beside the random ones and each other, so that no bar hides another
     figure.add_scatter(
-        x=[s.n for s in points], y=[float(r.mean()) for r in runs], name=charted(points[0].method),
+        x=[s.n * apart for s in points], y=[float(r.mean()) for r in runs], name=charted(points[0].method),
         mode="markers+text", text=["> max" if np.isinf(w.value) else f"{w.value:.1f}x" for w in worth],
-        textposition="top left", textfont={"size": 11, "color": colour},
+        textposition="top left" if apart < 1 else "top right", cliponaxis=False, textfont={"size": 11, "color": colour},
         marker={"size": 9, "symbol": chart_style.SYMBOLS[(i + 1) % len(chart_style.SYMBOLS)], "color": colour},
-        error_y={"type": "data", "array": sd, "thickness": 1.4, "width": 5, "color": colour},
-        customdata=[[s, len(r), w] for s, r, w in zip(sd, runs, words, strict=True)],
-        hovertemplate="%{y:.1%} ± %{customdata[0]:.1%} on %{x:,} items, %{customdata[1]} seeds<br>%{customdata[2]}"
+        **_spread(points[0].method, [s.n for s in points], [float(r.mean()) for r in runs], sd, intervals, colour),
+        customdata=[[len(r), w, s.n] for r, w, s in zip(runs, words, points, strict=True)],
+        hovertemplate="%{y:.1%} on %{customdata[2]:,} items, %{customdata[0]} seeds<br>%{customdata[1]}"
         "<extra>%{fullData.name}</extra>",
     )  # fmt: skip
+
+
+def _spread(
+    method: str,
+    sizes: Sequence[float],
+    mean: Sequence[float],
+    sd: Sequence[float],
+    intervals: Intervals | None,
+    colour: str,
+) -> dict:
+    """The error bars of some points."""
+    given = intervals or {}
+    ends = [given.get((method, int(n)), (m - s, m + s)) for n, m, s in zip(sizes, mean, sd, strict=True)]
+    bars = {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - m for (_, high), m in zip(ends, mean, strict=True)],
+        "arrayminus": [m - low for (low, _), m in zip(ends, mean, strict=True)],
+    }
+    return {"error_y": {**bars, "thickness": 1.4, "width": 5, "color": colour}}
 
 
 def _prediction(figure: go.Figure, curve: Curve, n: float, ink: str) -> None:

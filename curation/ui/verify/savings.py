@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from curation.data.budget import keep_words
-from curation.engine.trials import FULL, RANDOM
+from curation.engine.comparison import compare
+from curation.engine.trials import FULL
 from curation.maths.accounting.constants import DEVICES, REGIONS, Constants
-from curation.maths.accounting.savings import Amount, Savings, savings
+from curation.maths.accounting.savings import Amount, Difference, Savings, savings
 from curation.ui.parts import theme
 from curation.ui.state.project import Project
-from curation.ui.verify import proxy_check, summary
+from curation.ui.verify import proxy_check
 
 
 def show(project: Project, runs: Sequence[dict], dark: bool) -> None:
     """Inputs on the left, each editable and with its source; the savings on the right."""
-    cells = [c for c in summary.cells(runs) if c.method not in (RANDOM, FULL)]
+    cells = compare(runs, project.answers()).subsets
     full = {run["seed"]: run for run in runs if run["method"] == FULL}
     if not cells or not full:
         st.info("Train the full data and at least one subset to see what the subset saves.")
@@ -54,6 +55,9 @@ def show(project: Project, runs: Sequence[dict], dark: bool) -> None:
         labels=int(labels),
         constants=constants,
     )
+    if cell.gap is not None and cell.gap.n:  # the interval that knows of the test items too
+        low, high = cell.gap.interval()
+        made = replace(made, accuracy=Difference(cell.gap.value, low, high, cell.gap.seeds))
     with outcome:
         _outcome(made)
 

@@ -12,15 +12,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation.data.budget import keep_words
+from curation.engine.comparison import compare
 from curation.engine.trials import FULL, RANDOM
 from curation.maths.fitting import learning_curve
 from curation.maths.fitting.proxy import Correlation, rank_correlation
+from curation.maths.uncertainty import over_seeds
 from curation.ui.map import card
 from curation.ui.map.colours import Categories
 from curation.ui.map.renderer import point_map
 from curation.ui.parts import chart_style, charts, theme
 from curation.ui.state.project import Project
-from curation.ui.verify import curve_figure, panels, proxy_check, savings
+from curation.ui.verify import curve_figure, panels, proxy_check, savings, summary
 
 # -- the learning curve --------------------------------------------------------------------------------------
 
@@ -38,7 +40,9 @@ def learning(project: Project, runs: list[dict], dark: bool) -> None:
     if isinstance(found, learning_curve.Refusal):
         st.warning(f"No curve. {found.reason}")
         by_size = {int(n): [1 - e for e in group] for n, group in zip(sizes, errors, strict=True)}
-        points = curve_figure.curve_figure(found, runs=by_size, selected=_selected(runs), dark=dark)
+        points = curve_figure.curve_figure(
+            found, runs=by_size, selected=_selected(runs), intervals=_intervals(project, runs), dark=dark
+        )
         st.plotly_chart(points, key="verify_curve", config=charts.picture("learning-curve"))
         return
     selected = _selected(runs)
@@ -49,10 +53,15 @@ def learning(project: Project, runs: list[dict], dark: bool) -> None:
     n = max(total * percent / 100, 1.0)
     low, high = found.band(n, 0.95)
     right.metric("Predicted accuracy", f"{100 * found.accuracy(n):.1f} %", border=True)
-    figure = curve_figure.curve_figure(found, selected=selected, predict=n, dark=dark, height=420)
+    figure = curve_figure.curve_figure(
+        found, selected=selected, predict=n, intervals=_intervals(project, runs), dark=dark, height=420
+    )
     st.plotly_chart(figure, key="verify_curve", config=charts.picture("learning-curve"))
     if not np.isnan(low):
-        st.caption(f"{n:,.0f} random items: 95 % band from {100 * (1 - high):.1f} to {100 * (1 - low):.1f} %.")
+        st.caption(
+            f"{n:,.0f} random items: 95 % band from {100 * (1 - high):.1f} to {100 * (1 - low):.1f} % on these test "
+            "items. Error bars: 95 % intervals that count the choice of test items too."
+        )
     if warning := found.warning(n):
         st.warning(warning)
     gain = found.value_of_next(total, 1000)
@@ -87,6 +96,16 @@ def _selected(runs: list[dict]) -> list[curve_figure.Selected]:
     return [curve_figure.Selected(method, n, accuracies) for (method, n), accuracies in groups.items()]
 
 
+def _intervals(project: Project, runs: list[dict]) -> curve_figure.Intervals:
+    sizes = {(run["method"], run["keep"]): run["train_rows"] for run in runs}
+    found = {}
+    for cell in compare(runs, project.answers()).cells:
+        ends, method = cell.accuracy.interval(), RANDOM if cell.method == FULL else cell.method
+        if not np.isnan(ends[0]):
+            found[method, sizes[cell.method, cell.keep]] = ends
+    return found
+
+
 # -- selection via proxy -------------------------------------------------------------------------------------
 
 _LOST = 0.005  # accuracy a subset may lose and still count as reaching that of the full data
@@ -102,12 +121,13 @@ def proxy(project: Project, runs: list[dict], dark: bool) -> None:
         "Target trainings on the subset", 1, 1000, 1, key="verify_trainings",
         help="The selection is paid for once, however often the subset is trained on.",
     )  # fmt: skip
+    gaps = {(cell.method, cell.keep): cell.gap for cell in compare(runs, project.answers()).cells}
     table = {
         "subset": [f"{a.name} at {keep_words(a.keep)}" for a in found],
         "selection": [f"{a.chosen_in:.1f} s" for a in found],
         "training on the subset": [f"{a.subset:.1f} s" for a in found],
         "training on the full data": [f"{a.full:.1f} s" for a in found],
-        "accuracy": [f"{100 * a.gain:+.1f} points" for a in found],
+        "accuracy, points": [summary.points(gaps[a.name, a.keep] or over_seeds([a.gain])) for a in found],
         "time to accuracy": [f"{a.faster(int(trainings)):.2f} x" if a.gain >= -_LOST else "-" for a in found],
     }
     st.dataframe(pd.DataFrame(table), hide_index=True, key="verify_proxy", width="stretch")
