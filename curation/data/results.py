@@ -12,10 +12,12 @@ class Neighbours:
     """k nearest by cosine distance, self excluded, nearest first.
 
     indices: int32 [m, k], positions in the view; -1 pads rows with fewer. distances: float32 [m, k], inf where padded.
+    pool: the graph of the rows that are not held out, among themselves and numbered so; None where no row is.
     """
 
     indices: np.ndarray
     distances: np.ndarray
+    pool: Neighbours | None = None
 
 
 @dataclass(frozen=True)
