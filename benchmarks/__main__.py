@@ -22,6 +22,7 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 
+from benchmarks.encoders import linear_accuracy
 from curation.engine.comparison import ends
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -138,32 +139,6 @@ def mistakes(workspace: Path, answer: dict) -> tuple[int, int]:
     wrong = (label != truth)[rows]
     most = np.argsort(-score, kind="stable")[: wrong.sum()]
     return int(wrong[most].sum()), int(wrong.sum())
-
-
-def linear_accuracy(workspace: Path) -> float:
-    """Test accuracy in % of a logistic regression on the stored embeddings."""
-    import torch
-
-    (folder,) = (p for p in (workspace / "encode").iterdir() if not p.name.startswith("."))
-    (source,) = (p for p in (workspace / "source").iterdir() if not p.name.startswith("."))
-    items = pq.read_table(source / "items.parquet")
-    rows = np.load(folder / "rows.npy")
-    x = torch.tensor(np.load(folder / "embeddings.npy").astype(np.float32))
-    label = np.unique(items["label"].to_numpy(zero_copy_only=False)[rows], return_inverse=True)[1]
-    y, train = torch.tensor(label), torch.tensor(items["split"].to_numpy(zero_copy_only=False)[rows] == "train")
-    x = (x - x[train].mean(0)) / x[train].std(0).clamp(min=1e-6)
-    layer = torch.nn.Linear(x.shape[1], int(y.max()) + 1)
-    step = torch.optim.LBFGS(layer.parameters(), max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss():
-        step.zero_grad()
-        value = torch.nn.functional.cross_entropy(layer(x[train]), y[train]) + 1e-4 * (layer.weight**2).sum()
-        value.backward()
-        return value
-
-    step.step(loss)
-    with torch.no_grad():
-        return 100 * float((layer(x[~train]).argmax(1) == y[~train]).float().mean())
 
 
 def _same(first: dict, second: dict) -> str:

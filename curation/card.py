@@ -31,6 +31,21 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class Download:
+    """Weights of an encoder that lie on a hub. size, brings: in words; what a person gains by fetching them."""
+
+    repository: str
+    file: str
+    size: str
+    brings: str
+
+    @property
+    def command(self) -> str:
+        """Fetches the weights to where libraries look for them; for a machine with a network."""
+        return f"hf download {self.repository} {self.file}"
+
+
+@dataclass(frozen=True)
 class Card:
     """One method in words.
 
@@ -54,6 +69,8 @@ class Card:
     pace: encoders only; seconds per image, roughly, on two cores and on one GPU.
     rank: encoders only; the one of the highest rank that can run here in time is proposed, 0 only for want of others.
     side: encoders only; proposed before those of rank 1 to 3 for images of up to so many pixels on their longer side.
+    shapes: encoders only; looks for shapes, so it is not proposed where there are none (`curation.data.textures`).
+    download: encoders only; where its default weights come from. It is proposed where they are on this machine.
     why: encoders only; what speaks for it when it is proposed, as a sentence.
     labelled: queries only; classes that must have a label before it can ask, where it fits no model.
     concept: queries only; looks for one class among all others.
@@ -82,6 +99,8 @@ class Card:
     pace: tuple[float, float] = (0.001, 0.001)
     rank: int = 0
     side: int = 0
+    shapes: bool = False
+    download: Download | None = None
     why: str = ""
     labelled: int = 0
     concept: bool = False

@@ -127,6 +127,7 @@ def precomputed(at: Path) -> dict[str, Any]:
 
 
 ENCODERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "lite0": lambda at: {"size": 64},
     "open_clip": open_clip,
     "patches": lambda at: {"atoms": 16, "dim": 4},
     "pixels": no_weights,

@@ -274,7 +274,11 @@ class Images:
 
     def __getitem__(self, position: int):
         """An upright RGB `PIL.Image`."""
-        return self.items.image(int(self.rows[position]))
+        return self.decoded(position)
+
+    def decoded(self, position: int, at_least: int | None = None):
+        """An upright RGB `PIL.Image`; `at_least` as in `curation.data.images.open_image`."""
+        return self.items.image(int(self.rows[position]), at_least=at_least)
 
     def __iter__(self) -> Iterator:
         return (self[i] for i in range(len(self)))

@@ -39,6 +39,7 @@ class Encoder:
     batch: images per forward pass, halved when memory runs out.
     text: float32 `[C, d]`, the classes in the same space, where the encoder can read their names.
     notes: what the card of the result should say beside the parameters.
+    at_least: a JPEG may come at a half, quarter or eighth of its size, with both sides at least this long.
     """
 
     dim: int
@@ -47,6 +48,7 @@ class Encoder:
     batch: int = 256
     text: np.ndarray | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    at_least: int | None = None
 
 
 def embed(
@@ -78,7 +80,7 @@ def embed(
     step, rows = min(store.batch or encoder.batch, encoder.batch), []
     progress(store.first * shard, len(images), "encoding")
     with torch.inference_mode(), autocast(device):
-        for positions, batch in _loaded(encoder.prepare, images, batches, device, workers):
+        for positions, batch in _loaded(encoder, images, batches, device, workers):
             made, step = _forward(encoder.forward, batch, step, device)
             rows.extend(made)
             if positions.stop % shard == 0 or positions.stop == len(images):
@@ -117,10 +119,10 @@ def _forward(forward: Callable, batch: torch.Tensor, step: int, device: str) -> 
     return made, step
 
 
-def decoded(images: Images, position: int, prepare: Callable) -> np.ndarray:
-    """One image, prepared. Raises SourceError with the item's name where it cannot be read any more."""
+def decoded(images: Images, position: int, prepare: Callable, at_least: int | None = None) -> np.ndarray:
+    """One image, prepared; `at_least` as in `Encoder`. Raises SourceError naming an item that can no longer be read."""
     try:
-        return prepare(images[position])
+        return prepare(images.decoded(position, at_least))
     except SourceError as error:
         items, row = images.items, int(images.rows[position])
         name = items.column("path")[row] or items.column("id")[row]
@@ -137,8 +139,9 @@ class _Batches:
     and a worker that runs out is killed; arrays then go through a pipe, which is slower and always works.
     """
 
-    def __init__(self, prepare: Callable, images: Images, batches: list[range]):
-        self.prepare, self.images, self.batches, self.shared = prepare, images, batches, True
+    def __init__(self, encoder: Encoder, images: Images, batches: list[range]):
+        self.prepare, self.at_least = encoder.prepare, encoder.at_least  # what can be pickled of the encoder
+        self.images, self.batches, self.shared = images, batches, True
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -147,14 +150,17 @@ class _Batches:
         import torch
 
         try:
-            batch = np.stack([decoded(self.images, position, self.prepare) for position in self.batches[number]])
+            batch = np.stack([self.image(position) for position in self.batches[number]])
         except SourceError as error:  # handed over as a value: a worker's exception arrives as a page of traceback
             return error
         return torch.from_numpy(batch) if self.shared else batch
 
+    def image(self, position: int) -> np.ndarray:
+        return decoded(self.images, position, self.prepare, self.at_least)
+
 
 def _loaded(
-    prepare: Callable, images: Images, batches: list[range], device: str, workers: int | None
+    encoder: Encoder, images: Images, batches: list[range], device: str, workers: int | None
 ) -> Iterator[tuple[range, torch.Tensor]]:
     """Each batch's positions and its prepared images, in order."""
     import torch
@@ -162,7 +168,7 @@ def _loaded(
 
     if not batches:
         return
-    source = _Batches(prepare, images, batches)
+    source = _Batches(encoder, images, batches)
     seconds, size = _measured(source)
     if workers is None:
         workers = _workers(seconds * sum(map(len, batches)))
@@ -190,7 +196,7 @@ def _as_it_is(batch):
 def _measured(source: _Batches) -> tuple[float, int]:
     """Seconds and bytes one prepared image takes, from the first few."""
     sample, start = source.batches[0][:8], time.perf_counter()
-    size = max(decoded(source.images, position, source.prepare).nbytes for position in sample)
+    size = max(source.image(position).nbytes for position in sample)
     return (time.perf_counter() - start) / len(sample), size
 
 

@@ -154,27 +154,69 @@ def test_a_page_that_is_drawn_again_decodes_no_image_and_reads_no_result_again(p
 # -- which encoder, and what it will cost ----------------------------------------------------------------------
 
 
-def encoders(**problems: str) -> list[presets.Option]:
-    return [Option(id_, id_, problems.get(id_, "")) for id_ in ("open_clip", "patches", "pixels", "precomputed")]
+ENCODERS = ("lite0", "open_clip", "patches", "pixels", "precomputed", "timm")
+
+
+def encoders(fetched: tuple[str, ...] = (), **problems: str) -> list[presets.Option]:
+    hub = {"open_clip", "timm"} - set(fetched)
+    return [Option(id_, id_, problems.get(id_, ""), id_ not in hub) for id_ in ENCODERS]
 
 
 @pytest.mark.parametrize(
-    ("away", "side", "n", "gpu", "chosen", "why"),
+    ("away", "fetched", "side", "n", "gpu", "texture", "chosen", "why"),
     [
-        (["precomputed"], 200, 5_000, False, "open_clip", "are available"),
-        (["precomputed"], 200, 60_000, True, "open_clip", "are available"),
-        (["precomputed"], 200, 60_000, False, "patches", "take hours on 60,000 images"),
-        (["precomputed", "open_clip"], 200, 60_000, True, "patches", "works offline"),
-        (["precomputed"], 8, 1_797, True, "pixels", "this small"),
-        ([], 200, 5_000, True, "precomputed", "features of its own"),
-        (["precomputed", "open_clip", "patches"], 200, 50, False, "pixels", "only encoder"),
-        (["precomputed", "open_clip", "patches", "pixels"], 200, 50, False, "", "No encoder"),
+        (["precomputed"], [], 200, 5_000, False, False, "lite0", "photographs of ImageNet"),
+        (["precomputed"], [], 32, 60_000, False, False, "lite0", "works offline"),
+        (["precomputed"], ["open_clip"], 200, 5_000, False, False, "open_clip", "on this machine"),
+        (["precomputed"], ["timm"], 200, 5_000, False, False, "timm", "on this machine"),
+        (["precomputed"], ["open_clip"], 200, 60_000, True, False, "open_clip", "on this machine"),
+        (["precomputed"], ["open_clip"], 200, 60_000, False, False, "lite0", "take hours on 60,000 images"),
+        (["precomputed"], ["timm"], 200, 5_000, False, True, "patches", "timm model looks for shapes"),
+        (["precomputed"], [], 200, 5_000, False, True, "patches", "EfficientNet-Lite0 looks for shapes"),
+        (["precomputed", "lite0"], [], 200, 60_000, True, False, "patches", "learns from these images"),
+        (["precomputed"], ["open_clip"], 8, 1_797, True, True, "pixels", "this small"),
+        ([], ["open_clip", "timm"], 200, 5_000, True, False, "precomputed", "features of its own"),
+        (["precomputed", "lite0", "patches", "timm"], [], 200, 50, False, False, "pixels", "best of the encoders"),
+        (["precomputed"], [], 200, 500_000, False, False, "lite0", "photographs of ImageNet"),
+        (list(ENCODERS), [], 200, 50, False, False, "", "No encoder"),
     ],
 )
-def test_the_best_encoder_that_can_run_here_is_preselected_with_its_reason(away, side, n, gpu, chosen, why):
-    found = presets.best(encoders(**dict.fromkeys(away, "no")), side=side, n=n, gpu=gpu)
+def test_the_best_encoder_that_can_run_here_is_preselected_with_its_reason(
+    away, fetched, side, n, gpu, texture, chosen, why
+):
+    offered = encoders(tuple(fetched), **dict.fromkeys(away, "no"))
+    found = presets.best(offered, side=side, n=n, gpu=gpu, texture=texture)
     assert found[0] == chosen
     assert why in found[1]
+
+
+def test_what_a_better_encoder_would_bring_is_said_with_its_command():
+    clip, dino = presets.better(encoders(), "lite0", texture=False)
+    assert "searched for by name" in clip.brings
+    assert clip.command == "hf download laion/CLIP-ViT-B-32-laion2B-s34B-b79K open_clip_model.safetensors"
+    assert "DINOv2" in dino.brings
+    assert presets.better(encoders(), "patches", texture=True) == [clip]
+    assert presets.better(encoders(("open_clip",)), "lite0", texture=False) == [dino]
+    assert presets.better(encoders(), "precomputed", texture=False) == []
+
+
+def test_the_page_says_what_a_better_encoder_would_bring(project_home, app, monkeypatch):
+    from curation.ui.start import encoder_choice
+
+    encoder_choice._encoders.clear()
+    monkeypatch.setattr("curation.ui.start.presets._fetched", lambda method: method.card.download is None)
+    page = app(project="digits")
+    encoder_choice._encoders.clear()
+    assert not page.exception
+    assert [code.value.split()[2].split("/")[0] for code in page.code] == ["laion", "timm"]
+
+
+def test_a_score_that_reads_class_names_asks_for_an_encoder_that_does():
+    from curation.ui.start.analysis import _reads_no_names
+
+    wanted = [("scores", "aum"), ("scores", "clip_alignment")]
+    assert _reads_no_names("lite0", wanted).endswith("reads class names; EfficientNet-Lite0 does not.")
+    assert _reads_no_names("lite0", wanted[:1]) == _reads_no_names("open_clip", wanted) == ""
 
 
 def test_an_encoder_is_held_to_what_the_source_brings():

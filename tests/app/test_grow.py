@@ -371,6 +371,19 @@ def test_an_image_is_encoded_as_the_pool_was():
     assert (fit["pixels"], fit["open_clip"], fit["patches"], fit["precomputed"]) == (True, True, False, False)
 
 
+def test_an_image_is_seen_at_the_size_the_pool_was():
+    from curation.data.items import make_items
+    from curation.engine import registry
+
+    method = registry.get("encoders", "lite0")
+    for side, seen in ((32, 128), (100, 224)):
+        pictures = np.zeros((2, side, side), np.uint8)
+        sides = {"widths": [side] * 2, "heights": [side] * 2}
+        items = make_items(ids=["a", "b"], labels=["x", "y"], splits=["train"] * 2, images=pictures, **sides)
+        encoder = search._ready(f"pool {side}", "", items, method, method.validated({}, "encode"))
+        assert encoder.notes["image_size"] == seen
+
+
 def test_an_image_somebody_sends_is_opened_upright_and_what_is_none_gets_a_sentence():
     import io
 

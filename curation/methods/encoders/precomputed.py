@@ -29,7 +29,7 @@ CARD = Card(
     tags=("label-free", "offline"),
     rows="all",
     stochastic=False,
-    rank=4,
+    rank=5,
     why="The source has features of its own.",
 )
 

@@ -18,11 +18,15 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from curation.card import Card
+from curation.card import Card, Download
 from curation.data.view import View
 from curation.errors import RecipeError, SourceError, nearest
 from curation.training import weights
 from curation.training.embed import Encoder
+
+DEFAULT = "vit_small_patch14_dinov2.lvd142m"
+DEFAULT_SIZE = "about 88 MB"
+FILES = ("model.safetensors", "pytorch_model.bin")
 
 CARD = Card(
     title="timm model",
@@ -35,11 +39,16 @@ CARD = Card(
     rows="all",
     stochastic=False,
     pace=(0.1, 0.003),
+    rank=3,
+    shapes=True,
+    download=Download(
+        f"timm/{DEFAULT}",
+        FILES[0],
+        DEFAULT_SIZE,
+        brings="DINOv2 groups photographs more finely by what they show.",
+    ),
+    why="Its weights are on this machine, and it groups photographs by what they show.",
 )
-
-DEFAULT = "vit_small_patch14_dinov2.lvd142m"
-DEFAULT_SIZE = "about 88 MB"
-FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def encode(

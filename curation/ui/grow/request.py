@@ -25,6 +25,7 @@ from curation.ui.parts.forms import form
 from curation.ui.parts.theme import plain
 from curation.ui.server.allowed_paths import check_paths
 from curation.ui.start import overview, presets
+from curation.ui.start.encoder_choice import proposal
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import Project
 
@@ -201,17 +202,12 @@ def draw_map(project: Project) -> None:
     st.rerun()
 
 
-@st.cache_data(ttl=300, show_spinner="Looking for encoders and their weights")
-def _encoders() -> list[presets.Option]:
-    return presets.options("encoders")
-
-
 def embeddings_first(project: Project, state: ItemState) -> None:
     """Choose the encoder, whose embeddings the model and every strategy need."""
     items = project.items
     facts = overview.facts(items, state.labels, state.classes)
-    options = presets.suited(_encoders(), images=items.has_images, features=items.features is not None)
-    pick, why = presets.best(options, side=facts.side, n=facts.usable, gpu=bool(presets.gpu_name()))
+    proposed = proposal(project, facts)
+    options, pick, why = proposed.options, proposed.pick, proposed.why
     ready = {o.id: o.title for o in options if not o.problem}
     if not ready:
         st.error(plain(why))

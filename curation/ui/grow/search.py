@@ -16,8 +16,9 @@ import streamlit as st
 from PIL import Image
 
 from curation.data.images import open_image
+from curation.data.items import Items
 from curation.data.reading.image_checks import examine
-from curation.data.view import View
+from curation.data.view import Images, View
 from curation.engine import results
 from curation.engine.plan import Plan
 from curation.engine.registry import Method
@@ -29,6 +30,7 @@ from curation.ui.parts import actions, item_card, theme
 from curation.ui.parts.gallery import Tile, gallery
 from curation.ui.parts.theme import literal, plain
 from curation.ui.parts.tiles import pictures
+from curation.ui.start import presets
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
 
@@ -87,7 +89,7 @@ def _query(project: Project, method: Method, params: dict, folder, state: ItemSt
     if way == "words":
         return _by_words(project, method, params, folder, concept)
     if way == "image":
-        return _by_image(method, params)
+        return _by_image(project, method, params, folder)
     if way == "items":
         return _by_items(project, state, vectors, concept)
     item_card.note("A page of random items: unbiased, but slow when the concept is rare.")
@@ -97,8 +99,8 @@ def _query(project: Project, method: Method, params: dict, folder, state: ItemSt
 def _by_words(project: Project, method: Method, params: dict, folder, concept: str) -> np.ndarray | None:
     if "text" not in method.card.tags:
         st.info(
-            f"The encoder {plain(method.card.title)} cannot read words: search by an image or by items, or analyse "
-            "with OpenCLIP.", icon=":material/info:",
+            f"The encoder {plain(method.card.title)} reads no words; search by an image or by items, or analyse with "
+            f"one that does. {presets.reads_words()}", icon=":material/info:",
         )  # fmt: skip
         return None
     words = " ".join(st.text_input("Words", concept, key=f"grow_find_words_{concept}", max_chars=200).split())
@@ -107,10 +109,10 @@ def _by_words(project: Project, method: Method, params: dict, folder, concept: s
     known = results.load(folder, "class_embeddings")
     if known is not None and words in project.items.classes:
         return np.asarray(known[project.items.classes.index(words)], np.float32)
-    return _ready(method.id, repr(sorted(params.items(), key=str)), words, method, params).text[0]
+    return _ready(str(folder), words, project.items, method, params).text[0]
 
 
-def _by_image(method: Method, params: dict) -> np.ndarray | None:
+def _by_image(project: Project, method: Method, params: dict, folder) -> np.ndarray | None:
     if not encodes_anything(method):
         st.info(
             f"The encoder {plain(method.card.title)} was fitted to this dataset and is not kept, so it cannot encode "
@@ -121,7 +123,7 @@ def _by_image(method: Method, params: dict) -> np.ndarray | None:
                             max_upload_size=20)  # fmt: skip
     if file is None:
         return None
-    return _seen(method.id, repr(sorted(params.items(), key=str)), file.getvalue(), method, params)
+    return _seen(str(folder), file.getvalue(), project.items, method, params)
 
 
 def _by_items(project: Project, state: ItemState, vectors: tuple[np.ndarray, np.ndarray], concept: str):
@@ -170,17 +172,18 @@ def encoded(encoder: Any, image: Image.Image) -> np.ndarray:
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading the image")
-def _seen(id_: str, params: str, data: bytes, _method: Method, _params: dict) -> np.ndarray:
+def _seen(folder: str, data: bytes, _items: Items, _method: Method, _params: dict) -> np.ndarray:
     """The embedding of an image somebody sent; every click on what it found asks again."""
-    return encoded(_ready(id_, params, "", _method, _params), opened(data))
+    return encoded(_ready(folder, "", _items, _method, _params), opened(data))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder")
-def _ready(id_: str, params: str, words: str, _method: Method, _params: dict) -> Any:
-    """The encoder, ready to run on the CPU; its `text` holds the words, where it can read them."""
+def _ready(folder: str, words: str, _items: Items, _method: Method, _params: dict) -> Any:
+    """The encoder of the embeddings in `folder`, ready to run on the CPU; its `text` holds the words, where it can
+    read them. It is shown the data set's images again, since their size may decide how it reads any other."""
     _method.check(_params)
     offer = {"device": "cpu", "progress": lambda done, total, message="": None, "seed": 0}
-    view = View.of(images=[], classes=(words,) if words else ())
+    view = View.of(images=Images(_items, np.flatnonzero(_items.ok)), classes=(words,) if words else ())
     return _method.call(view, **_params, **{k: v for k, v in offer.items() if k in _method.injected})
 
 

@@ -14,6 +14,7 @@ from curation.ui.parts.forms import form
 from curation.ui.review.queue import caught
 from curation.ui.server.allowed_paths import check_paths
 from curation.ui.start import overview, presets
+from curation.ui.start.encoder_choice import proposal
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import Project
@@ -56,11 +57,6 @@ def _result(analysis: AnalysisResults, state: ItemState) -> list:
     return said
 
 
-@st.cache_data(ttl=300, show_spinner="Looking for encoders and their weights")
-def _encoders() -> list[presets.Option]:
-    return presets.options("encoders")
-
-
 def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
     have, recipe = project.items, project.recipe
     train = facts.splits.get("train", 0)
@@ -73,18 +69,22 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
         ):
             st.switch_page("pages/grow.py")
         return
-    options = presets.suited(_encoders(), images=have.has_images, features=have.features is not None)
-    gpu = presets.gpu_name()
-    pick, why = presets.best(options, side=facts.side, n=facts.usable, gpu=bool(gpu))
+    proposed, gpu = proposal(project, facts), presets.gpu_name()
+    options, pick = proposed.options, proposed.pick
     ready = {o.id: o.title for o in options if not o.problem}
     if not ready:
-        st.error(theme.plain(why))
+        st.error(theme.plain(proposed.why))
     use = recipe.encode.use if recipe.encode and recipe.encode.use in ready else pick
     chosen = st.selectbox(
         "Encoder", list(ready), list(ready).index(use) if ready else None, format_func=ready.get, key="encoder"
     )
     if chosen == pick:
-        st.caption(theme.plain(why))
+        st.caption(theme.plain(proposed.why))
+    if proposed.better:
+        with st.expander("What a better encoder would bring", key="encoder_better"):
+            for download in proposed.better:
+                st.caption(f"{download.brings} To fetch its weights ({download.size}), where there is a network:")
+                st.code(download.command, language="sh", wrap_lines=True)
     params = None
     if chosen:
         with st.expander("Parameters of the encoder", key="encoder_more"):
@@ -99,13 +99,24 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
         places = [m for m in registry.methods("maps").values() if not m.missing()]
         start = next((i for i, m in enumerate(places) if m.id == (recipe.map.use if recipe.map else presets.MAP)), 0)
         place = st.selectbox("Map", places, start, format_func=lambda m: m.card.title, key="place")
+    mute = _reads_no_names(chosen, [*(("scores", s) for s in scores), *(("flags", f) for f in flags)])
+    if mute:
+        st.warning(f"{theme.plain(mute)} {presets.reads_words()}", icon=":material/info:")
     device = gpu or "no GPU found, so it runs on the CPU"
     cost = humanize.naturaldelta(presets.seconds(chosen or "", facts.usable, bool(gpu)))
     st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them for training · {device} · about {cost}"))
     word = f"Analyse {facts.usable:,} {'images' if have.has_images else 'items'}"
-    blocked = not chosen or params is None or project.jobs.current() is not None
+    blocked = not chosen or bool(mute) or params is None or project.jobs.current() is not None
     if st.button(word, type=kind, key="analyse", icon=":material/play_arrow:", disabled=blocked, width="stretch"):
         _start(project, chosen, params, scores, flags, place.id if place else None)
+
+
+def _reads_no_names(encoder: str | None, methods: list[tuple[str, str]]) -> str:
+    """Which chosen method compares images with class names that the encoder cannot read; "" for none."""
+    if not encoder or "text" in (card := registry.get("encoders", encoder).card).tags:
+        return ""
+    wanting = [m.card.title for m in (registry.get(*of) for of in methods) if "class_embeddings" in m.card.needs]
+    return f"{' and '.join(wanting)} needs an encoder that reads class names; {card.title} does not." if wanting else ""
 
 
 def _several(label: str, kind: str, start: list[str] | tuple[str, ...]) -> list[str]:

@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from curation.card import Card
+from curation.card import Card, Download
 from curation.engine import registry
 from curation.engine.recipe import Recipe, parse_recipe
+from curation.engine.registry import Method
+from curation.training import weights
 
 SCORES = ("el2n", "forgetting", "aum", "entropy", "margin")
 FLAGS = ("consensus", "conflicting_labels", "duplicates", "outliers")
@@ -27,11 +29,15 @@ AFTER = (25.0, 0.004)  # evidence, scores, flags and map: to start with, and per
 
 @dataclass(frozen=True)
 class Option:
-    """One method a person may choose. problem: why it cannot run here, in words; "" when it can."""
+    """One method a person may choose. problem: why it cannot run here, in words; "" when it can.
+
+    fetched: whether all it needs is on this machine; False where weights would be downloaded first.
+    """
 
     id: str
     title: str
     problem: str = ""
+    fetched: bool = True
 
 
 # -- recipes -------------------------------------------------------------------------------------------------
@@ -82,7 +88,13 @@ def _chosen(sections: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> list[M
 
 def options(kind: str) -> list[Option]:
     """Every method of a kind, with its problem. Looks for weights too, which takes seconds without a network."""
-    return [Option(m.id, m.card.title, m.unavailable() or "") for m in registry.methods(kind).values()]
+    return [Option(m.id, m.card.title, m.unavailable() or "", _fetched(m)) for m in registry.methods(kind).values()]
+
+
+def _fetched(method: Method) -> bool:
+    if method.missing():
+        return False
+    return method.card.download is None or weights.cached(method.card.download.repository, [method.card.download.file])
 
 
 def suited(encoders: Sequence[Option], *, images: bool, features: bool) -> list[Option]:
@@ -95,26 +107,57 @@ def suited(encoders: Sequence[Option], *, images: bool, features: bool) -> list[
             problem = problem or ("" if features else "this source has no features of its own")
         elif not images:
             problem = "this source has no images"
-        found.append(Option(option.id, option.title, problem))
+        found.append(replace(option, problem=problem))
     return found
 
 
-def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool) -> tuple[str, str]:
+def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool, texture: bool) -> tuple[str, str]:
     """The encoder to preselect and why. side: pixels of the median image's longer side, 0 when there are no images.
+    texture: whether they are small and show no shapes.
 
+    Weights that would have to be downloaded are not proposed while another encoder can run (see `better`).
     Returns ("", why not) when none of them can run.
     """
     cards = {option.id: registry.get("encoders", option.id).card for option in encoders if not option.problem}
     if not cards:
         return "", "No encoder can run here; see the reasons below."
-    ranks = {name: 3 if side <= card.side else card.rank for name, card in cards.items()}
-    in_time = [name for name, card in cards.items() if gpu or n * card.pace[0] <= PATIENCE]
-    name = max(sorted(in_time), key=ranks.get, default=min(cards, key=lambda name: cards[name].pace[0]))
-    if not ranks[name]:
-        return name, "It is the only encoder that can run here."
-    if ranks[name] < max(ranks.values()):
-        return name, f"No GPU was found, and a large network would take hours on {n:,} images."
+    fetched = {option.id for option in encoders if option.fetched}
+
+    def rank(name: str) -> int:
+        card = cards[name]
+        if 0 < side <= card.side:
+            return 4
+        return card.rank if name in fetched and not (texture and card.shapes) else 0
+
+    ranked = [name for name in sorted(cards) if rank(name)]
+    if not ranked:
+        name = max(sorted(cards), key=lambda name: (name in fetched, cards[name].rank))
+        return name, "It is the best of the encoders that can run here."
+    in_time = [name for name in ranked if gpu or n * cards[name].pace[0] <= PATIENCE]
+    name = max(in_time, key=rank, default=min(ranked, key=lambda name: cards[name].pace[0]))
+    if rank(name) < max(map(rank, ranked)):
+        return name, f"No GPU was found, and a large network would take hours on {n:,} images. {cards[name].why}"
+    shapes = [cards[other] for other in sorted(cards) if cards[other].shapes and other in fetched]
+    if texture and shapes and rank(name) < 4:
+        title = max(shapes, key=lambda card: card.rank).title
+        return name, f"{cards[name].why} These show fine texture and no shapes; {title} looks for shapes."
     return name, cards[name].why
+
+
+def better(encoders: Sequence[Option], pick: str, *, texture: bool) -> list[Download]:
+    """The weights of encoders of a higher rank that are not on this machine; each says what it would bring."""
+    rank = registry.get("encoders", pick).card.rank if pick else 0
+    cards = [registry.get("encoders", option.id).card for option in encoders if not option.fetched]
+    return [c.download for c in cards if c.download and c.rank > rank and not (texture and c.shapes)]
+
+
+def reads_words() -> str:
+    """Which encoder compares images with words, in a sentence, and how to fetch it where it is not on this machine."""
+    method = next(m for m in registry.methods("encoders").values() if "text" in m.card.tags)
+    if _fetched(method):
+        return f"{method.card.title} reads words."
+    download = method.card.download
+    return f"{method.card.title} reads words; its weights ({download.size}) come with `{download.command}`."
 
 
 @cache
