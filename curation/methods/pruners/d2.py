@@ -28,7 +28,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.view import View, cut_neighbours
+from curation.data.results import cut_neighbours
+from curation.data.view import View
 from curation.maths.arrays import argsort_random_ties, minmax
 from curation.maths.similarity.exact import first
 from curation.maths.similarity.graph import symmetric
