@@ -64,11 +64,16 @@ class Card:
     requires: packages beyond the core (`curation.packages`) that it imports, by import name; a missing one makes the
         method unavailable.
     gives: evidence only; what it is read as beside its own name ("in_fold" of "probabilities").
-    rows: "train" (the default), "pool" (train and unlabelled rows), or "all" usable rows, test included. Only
-        label-free preparation may say "all" or "pool".
+    rows: "train" (the default), "pool" (train and unlabelled rows), "labelled" (whatever the split) or "all" usable
+        rows. What chooses or trains says "train"; what judges rows says "labelled", or "all" if it can do without
+        labels: those of "all" are -1 where there is none.
+    relative: evidence only; what it says of a row depends on the rows beside it.
+    fits_on_train: flags only; learns what is usual from `view.train` or `view.pool` by itself. Any other flag is asked
+        twice, so that no held-out row has a say in what it thinks of the others.
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
     instant: pruners and maps; answers within a blink at 50,000 rows, so a page may ask it without being told to.
     balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.
+    class_graph: pruners only; under `balance` every class has the neighbours among its own rows, not of all.
     opens: sources only; endings of the files it reads by a `path`, "/" for a folder.
     pace: encoders only; seconds per image, roughly, on two cores and on one GPU.
     rank: encoders only; the one of the highest rank that can run here in time is proposed, 0 only for want of others.
@@ -99,9 +104,12 @@ class Card:
     requires: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     rows: str = "train"
+    relative: bool = False
+    fits_on_train: bool = False
     nested: bool = False
     instant: bool = False
     balances: bool = False
+    class_graph: bool = False
     opens: tuple[str, ...] = ()
     pace: tuple[float, float] = (0.001, 0.001)
     rank: int = 0

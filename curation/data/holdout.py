@@ -42,7 +42,7 @@ def with_holdout(items: Items, share: float, seed: int = 0) -> Items:
     )
     note = (
         f"The source has no test split, so {drew}. They are drawn from their ids, so adding items moves nobody; "
-        "pruning never sees them, verification measures on them."
+        "flags look at them as at all others, pruning and training never see them, verification measures on them."
     )
     return _with_note(replace(items, table=items.set_column("split", split), notes=(*items.notes, note)))
 

@@ -12,10 +12,12 @@ class Neighbours:
     """k nearest by cosine distance, self excluded, nearest first.
 
     indices: int32 [m, k], positions in the view; -1 pads rows with fewer. distances: float32 [m, k], inf where padded.
+    pool: the graph of the rows that are not held out, among themselves and numbered so; None where no row is.
     """
 
     indices: np.ndarray
     distances: np.ndarray
+    pool: Neighbours | None = None
 
 
 @dataclass(frozen=True)
@@ -84,3 +86,15 @@ class Selection:
 
     rows: np.ndarray
     weights: np.ndarray | None = None
+
+
+def cut_neighbours(graph: Neighbours, rows: np.ndarray) -> Neighbours:
+    """The graph among `rows` only, re-numbered; entries that lead outside become -1 / inf, moved to the end."""
+    if len(rows) == len(graph.indices) and np.array_equal(rows, np.arange(len(rows))):
+        return graph
+    position = np.full(len(graph.indices) + 1, -1, dtype=np.int32)  # last slot: where -1 points
+    position[rows] = np.arange(len(rows), dtype=np.int32)
+    indices, distances = position[graph.indices[rows]], graph.distances[rows].copy()
+    distances[indices < 0] = np.inf
+    order = np.argsort(indices < 0, axis=1, kind="stable")
+    return Neighbours(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.data.results import Dynamics, Factors, Neighbours
+from curation.data.results import Dynamics, Factors, Neighbours, cut_neighbours
 from curation.errors import InputError
 
 
@@ -33,11 +33,16 @@ class View:
         needs: Sequence[str] | None = None,
         scores: Callable[[str, np.ndarray], np.ndarray] | None = None,
         students: Callable[..., Callable] | None = None,
+        label_free: bool = False,
     ):
-        """provide: need -> function from item rows to the value for these rows. needs: None allows everything."""
+        """provide: need -> function from item rows to the value for these rows. needs: None allows everything.
+
+        label_free: rows without a label are among them, and have the label -1.
+        """
         self.rows = np.asarray(rows)
         self.classes = tuple(classes)
         self._provide, self._needs, self._scores, self._students = provide, needs, scores, students
+        self._label_free = label_free
         self._cache: dict[str, Any] = {}
 
     @classmethod
@@ -69,11 +74,19 @@ class View:
 
     def subset(self, positions: np.ndarray) -> View:
         """The same view cut to these positions, in this order."""
-        part = View(self._provide, self.rows[positions], self.classes, self._needs, self._scores, self._students)
+        part = self._of(self.rows[positions])
         # What was loaded for the whole is cut, not loaded again.
         cut = {name: value for name, value in self._cache.items() if name != "class_embeddings"}
         part._cache = {name: take(value, np.asarray(positions)) for name, value in cut.items()}
         return part
+
+    def only_train(self) -> View:
+        """The train rows alone, as if there were no others: nothing that was loaded beside others is kept."""
+        return self._of(self.rows[self.train])
+
+    def _of(self, rows: np.ndarray) -> View:
+        """A view of these item rows, with nothing loaded."""
+        return View(self._provide, rows, self.classes, self._needs, self._scores, self._students, self._label_free)
 
     def relabelled(
         self, labels: np.ndarray, classes: Sequence[str], scores: Callable[[str, View], np.ndarray] | None = None
@@ -100,6 +113,12 @@ class View:
         part._cache["weights"] = weights
         return part
 
+    def linked(self, graph: Neighbours) -> View:
+        """The same rows with other neighbours: positions in this view, such as a graph of one class alone."""
+        part = self.subset(np.arange(len(self)))
+        part._cache["neighbours"] = graph
+        return part
+
     def asking(
         self,
         known: np.ndarray,
@@ -124,7 +143,15 @@ class View:
     @property
     def train(self) -> np.ndarray:
         """int64 positions of the train rows, for what sees all rows and may fit on these only. Needs no declaring."""
-        provide = self._provide.get("train")  # rows -> positions among them; not cached: a cut renumbers them
+        return self._positions("train")
+
+    @property
+    def pool(self) -> np.ndarray:
+        """int64 positions of the rows that are not held out, train and unlabelled ones. Needs no declaring."""
+        return self._positions("pool")
+
+    def _positions(self, which: str) -> np.ndarray:
+        provide = self._provide.get(which)  # rows -> positions among them; not cached: a cut renumbers them
         return np.arange(len(self)) if provide is None else provide(self.rows)
 
     @property
@@ -142,7 +169,7 @@ class View:
             raise LookupError(f"this method reads {name!r}, which its card does not name in `needs`")
         if name not in self._cache:
             value = self._provide[name](self.rows)
-            _check(name, value)
+            _check(name, value, self._label_free)
             self._cache[name] = value
         return self._cache[name]
 
@@ -153,7 +180,7 @@ class View:
 
     @property
     def labels(self) -> np.ndarray:
-        """int64 [m] codes into `classes`."""
+        """int64 [m] codes into `classes`; -1 for no label, where the card says rows = "all"."""
         return self._get("labels")
 
     @property
@@ -200,12 +227,13 @@ class View:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """float64 [m, C], out-of-fold: no row was predicted by a model that was trained on it."""
+        """float64 [m, C], out-of-fold: no row was predicted by a model that was trained on it, and only train rows
+        trained any."""
         return self._get("probabilities")
 
     @property
     def in_fold(self) -> np.ndarray:
-        """float64 [m, C], mean probabilities of the fold students that were trained on the item.
+        """float64 [m, C], mean probabilities of the fold students that were trained on the item; NaN if none was.
 
         Raises InputError where the probabilities were brought along.
         """
@@ -287,7 +315,7 @@ class Images:
         return Images(self.items, self.rows[positions])
 
 
-def _check(name: str, value: Any) -> None:
+def _check(name: str, value: Any, label_free: bool) -> None:
     """What no method can answer is said once, here, in words."""
     if name in ("embeddings", "features") and not (finite := np.isfinite(value).all(axis=1)).all():
         bad = np.flatnonzero(~finite)
@@ -295,7 +323,7 @@ def _check(name: str, value: Any) -> None:
             f"{len(bad):,} of {len(value):,} rows of the {name} hold NaN or infinity, the first is row {bad[0]}; "
             "repair them, or encode again"
         )
-    if name == "labels" and (missing := int((value < 0).sum())):
+    if name == "labels" and not label_free and (missing := int((value < 0).sum())):
         raise InputError(f"{missing:,} of {len(value):,} items have no label; label them, or mark them as unlabeled")
 
 
@@ -313,15 +341,3 @@ def take(value: Any, rows: np.ndarray) -> Any:
     if hasattr(value, "take") and not isinstance(value, np.ndarray):
         return value.take(rows)
     return value[rows]
-
-
-def cut_neighbours(graph: Neighbours, rows: np.ndarray) -> Neighbours:
-    """The graph among `rows` only, re-numbered; entries that lead outside become -1 / inf, moved to the end."""
-    if len(rows) == len(graph.indices) and np.array_equal(rows, np.arange(len(rows))):
-        return graph
-    position = np.full(len(graph.indices) + 1, -1, dtype=np.int32)  # last slot: where -1 points
-    position[rows] = np.arange(len(rows), dtype=np.int32)
-    indices, distances = position[graph.indices[rows]], graph.distances[rows].copy()
-    distances[indices < 0] = np.inf
-    order = np.argsort(indices < 0, axis=1, kind="stable")
-    return Neighbours(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1))

@@ -258,7 +258,7 @@ class Ask:
         for student in students:
             needs += registry.get("students", student).card.needs
         rows = (extra or {}).get("rows", method.card.rows)
-        if self.joined_key and (rows == "train" or knows_train):
+        if self.joined_key and (rows in ("train", "labelled") or knows_train):
             inputs["joined"] = self.joined_key
         for parameter, ref in method.refs.items():
             named = section.params[parameter]
@@ -276,7 +276,7 @@ class Ask:
         needs = list(dict.fromkeys(needs))
         for need in needs:
             if need in evidence:
-                inputs[need] = self.result("evidence", evidence[need], rows=POOL if rows == POOL else "")
+                inputs[need] = self.result("evidence", evidence[need], rows=self._covered(evidence[need], rows))
             elif need in ("embeddings", "class_embeddings"):
                 inputs["embeddings"] = self._embeddings(stage, method)
             elif need == "labels" and self.labels_key:
@@ -300,6 +300,14 @@ class Ask:
                 section,
             )
         )
+
+    def _covered(self, name: str, rows: str) -> str:
+        """The rows that evidence covers for a step that sees `rows`; "" for those its card names."""
+        card = registry.get("evidence", self.section("evidence", name).use).card
+        if card.rows == "train":
+            return POOL if rows == POOL else ""
+        alone = card.relative and card.rows == "all" and rows in ("train", "labelled") and self.unlabelled
+        return "labelled" if alone else ""
 
     def _recorded_student(self, stage: str, method: Method, run: str) -> Method:
         """Whom the evidence `run` records, or a RecipeError where there is no network to differentiate."""

@@ -21,6 +21,8 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
     about: dict[str, Any] = {}
     if isinstance(value, Neighbours):
         arrays |= {"indices": value.indices, "distances": value.distances}
+        if value.pool is not None:
+            arrays |= {"pool_indices": value.pool.indices, "pool_distances": value.pool.distances}
     elif isinstance(value, Dynamics):
         arrays |= {"logits": value.logits, "features": value.features, "weights": value.weights, "kept": value.kept}
         about["mode"] = value.mode
@@ -28,7 +30,9 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
         arrays |= {"factor_indices": value.indices, "factor_values": value.values}
         about |= {"factors": value.m, "r2": value.r2}
     elif isinstance(value, Probabilities):
-        arrays |= {"value": value.values, "in_fold": value.in_fold}
+        known = np.isfinite(value.values).all(axis=1)  # a file says nothing of some rows
+        arrays |= {"rows": arrays["rows"][known], "value": value.values[known]}
+        arrays["in_fold"] = None if value.in_fold is None else value.in_fold[known]
         about["mode"] = value.mode
     elif isinstance(value, Flags):
         arrays |= {"score": value.score, "flagged": value.flagged}
@@ -54,7 +58,9 @@ def load(folder: Path, name: str = "value") -> np.ndarray | None:
 def load_evidence(folder: Path) -> Any:
     """An evidence result as the type it had when it was gathered."""
     if (indices := load(folder, "indices")) is not None:
-        return Neighbours(indices, load(folder, "distances"))
+        pool = load(folder, "pool_indices")
+        inner = None if pool is None else Neighbours(pool, load(folder, "pool_distances"))
+        return Neighbours(indices, load(folder, "distances"), inner)
     if (logits := load(folder, "logits")) is not None:
         mode = json.loads((folder / "card.json").read_text())["mode"]
         return Dynamics(logits, mode, load(folder, "features"), load(folder, "weights"), load(folder, "kept"))

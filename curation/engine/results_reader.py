@@ -16,6 +16,7 @@ import numpy as np
 from curation.data.decisions import EffectiveDecisions
 from curation.data.effective_labels import effective_labels, holds
 from curation.data.items import TRAIN, UNLABELED, Items
+from curation.data.results import Neighbours
 from curation.data.view import Images, View, take
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
@@ -72,6 +73,11 @@ class ResultReader:
         return np.flatnonzero(self.items.ok)
 
     @cached_property
+    def labelled(self) -> np.ndarray:
+        """Usable rows with a label in force, whatever their split."""
+        return np.flatnonzero(self.items.ok & (self.labels >= 0))
+
+    @cached_property
     def candidates(self) -> np.ndarray:
         """Train rows a pruner may choose from: what a person dropped is not there."""
         return self.train[~self.holds(self.effective.dropped)[self.train]]
@@ -81,8 +87,8 @@ class ResultReader:
         return holds(self.items, ids)
 
     def rows(self, which: str) -> np.ndarray:
-        """The rows a card asks for: "train", "pool" or "all"."""
-        return getattr(self, {"train": "train", "pool": "pool", "all": "usable"}[which])
+        """The rows a card asks for: "train", "pool", "labelled" or "all"."""
+        return getattr(self, "usable" if which == "all" else which)
 
     def view(
         self,
@@ -99,6 +105,7 @@ class ResultReader:
         provide = {need: self._provider(need, step) for need in step.reads}
         train = self.items.rows(TRAIN) if as_read else self.train
         provide["train"] = lambda rows: np.flatnonzero(np.isin(rows, train))
+        provide["pool"] = lambda rows: np.flatnonzero(np.isin(rows, self.pool))
         return View(
             provide,
             rows,
@@ -106,6 +113,7 @@ class ResultReader:
             needs=(*step.reads, "train"),
             scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
             students=student,
+            label_free=step.method.card.rows == "all",
         )
 
     def index(self, step: Step) -> Index:
@@ -180,6 +188,8 @@ class ResultReader:
 
     def _cut(self, stage: str, key: str, rows: np.ndarray, part: str = "") -> Any:
         own, value = self._load(stage, key)
+        if isinstance(value, Neighbours) and value.pool is not None and np.isin(rows, self.pool).all():
+            own, value = own[np.isin(own, self.pool)], value.pool  # no held-out row has a place in their lists
         if part:
             value = results.load(self.folder(stage, key), part)
             if value is None:

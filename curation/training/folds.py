@@ -1,5 +1,10 @@
 """Folds for out-of-fold prediction: every class spread evenly, and copies and groups never torn apart.
 
+Rows that are no train rows get a fold as well, and teach nobody: each is judged by the student of its fold, taught on
+the train rows of the others, as a train row is. What is thought of both is then equally sure, so a model of label noise
+holds for both; the mean of all students would be a better judge of test rows, and a surer one, and would have seen the
+train rows of their own group.
+
 scikit-learn's StratifiedGroupKFold does the same. On groups drawn at random (20 to 200 of them, 120 draws) it left as
 many rows out of place or more in 103 draws, 1.0 to 1.4 times as many on average, and took ten times as long.
 """
@@ -48,3 +53,19 @@ def assign(labels: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Ge
             held[fold] += rows
             in_all[fold] += rows
     return chosen[of_row]
+
+
+def assign_all(
+    labels: np.ndarray, groups: np.ndarray, train: np.ndarray, folds: int, rng: np.random.Generator
+) -> np.ndarray:
+    """int64 [m], the fold of every row: train rows (positions `train`) as `assign` gives them, whatever the others are.
+
+    Another row goes where the train rows of its group are, else with its group into a fold drawn at random.
+    """
+    fold = np.empty(len(groups), np.int64)
+    fold[train] = assign(labels[train], groups[train], folds, rng)
+    numbers, of_row = np.unique(groups, return_inverse=True)
+    # A stream of its own: how many rows are no train rows must not move what is drawn after this.
+    of_group = rng.spawn(1)[0].integers(fold[train].max() + 1, size=len(numbers))
+    of_group[of_row[train]] = fold[train]
+    return of_group[of_row]

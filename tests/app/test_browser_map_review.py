@@ -19,13 +19,13 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
     tab = page.tab
     tab.locator("[data-testid=stSidebarNavLink]", has_text="Methods").wait_for()  # the frame, on the very first visit
     canvas = tab.locator(".st-key-map_points canvas")
-    tab.locator(".st-key-map_points .count", has_text="1,438 items").wait_for()
+    tab.locator(".st-key-map_points .count", has_text="1,797 items").wait_for()
     page.lasso(canvas, [(0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.6)])
     tab.locator(".st-key-map_clear").wait_for()
     page.settle()
     count = int(tab.locator(".st-key-map_clear").inner_text().split()[0].replace(",", ""))
     assert count > 20
-    assert tab.locator(".st-key-map_points .count").inner_text() == f"{count:,} of 1,438 items selected"
+    assert tab.locator(".st-key-map_points .count").inner_text() == f"{count:,} of 1,797 items selected"
     assert f"Drop {count:,}" in tab.locator(".st-key-map_drop").inner_text()
 
     before = len(page.received)
@@ -53,7 +53,7 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
     except TimeoutError:
         pytest.fail(f"the selection is not there again; {tab.url} shows:\n{tab.inner_text('body')[:2000]}")
     assert tab.locator(".st-key-map_clear").inner_text().split()[0] == f"{count:,}"
-    tab.locator(".st-key-map_points .count", has_text=f"{count:,} of 1,438 items selected").wait_for()
+    tab.locator(".st-key-map_points .count", has_text=f"{count:,} of 1,797 items selected").wait_for()
     page.quiet()
     assert page.hosts == {page.tab.url.split("/")[2]}
 

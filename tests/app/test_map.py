@@ -62,8 +62,8 @@ def test_before_the_analysis_one_button_leads_to_it(app, project_home):
 def test_the_map_is_drawn_and_nothing_can_be_done_until_something_is_chosen(app, project_home):
     page = app("map", project="digits")
     assert not page.exception
-    assert drawn(page)["n"] == 1438
-    assert "All 1,438" in said(page)
+    assert drawn(page)["n"] == 1797
+    assert "All 1,797" in said(page)
     assert all(page.button(key=f"map_{action}").disabled for action in ("relabel", "drop", "keep", "review"))
 
 
@@ -139,7 +139,7 @@ def test_one_item_is_shown_from_close_by_with_the_actions_on_it_alone(app, proje
 def test_every_colour_size_and_order_can_be_chosen(app, project_home):
     page = app("map", project="digits")
     every = {
-        "map_colour": ("label", "prediction", "flags", "decision", "suspicion", "aum"),
+        "map_colour": ("label", "prediction", "flags", "split", "decision", "suspicion", "aum"),
         "map_size": ("aum", "suspicion", ""),
         "map_order": ("suspicious", "hard", "easy", "read"),
     }
@@ -154,7 +154,7 @@ def test_filters_leave_fewer_items_on_the_map(app, project_home):
     page = app("map", project="digits")
     page.multiselect(key="map_classes").set_value(["3", "4"]).run()
     assert not page.exception
-    assert 280 <= int(said(page).partition("All ")[2].split("<")[0]) < 310  # about 144 items of a class
+    assert 350 <= int(said(page).partition("All ")[2].split("<")[0]) < 370  # about 180 items of a class
     assert drawn(page)["columns"]["shown"] is not None
     page.toggle(key="map_flagged").set_value(True).run()
     assert not page.exception
@@ -195,3 +195,10 @@ def test_items_without_pictures_and_without_a_test_split_are_shown_too(app, empt
     assert not page.run().exception
     page.switch_page("pages/review.py").run()
     assert not page.exception
+
+
+def test_the_map_can_be_cut_to_one_split(app, project_home):
+    page = app("map", project="digits")
+    page.selectbox(key="map_split").set_value("test").run()
+    assert not page.exception
+    assert "All 359" in said(page)

@@ -57,7 +57,7 @@ def test_the_first_item_is_shown_with_both_labels_the_reasons_and_how_many_mista
     assert labels(page)["review_accept"].startswith("Change to “")
     words = said(page)
     assert "A model trained without this item says" in words
-    assert "most suspicious of 1,438" in words
+    assert "most suspicious of 1,797" in words
     assert "of 72 planted mistakes among the" in words
 
 
@@ -178,3 +178,14 @@ def test_outliers_and_duplicates_are_dropped_from_their_own_tabs(app, empty_home
     page.segmented_control(key="review_mode").set_value("outliers").run()
     press(page, "bulk_drop_outliers")
     assert "i0" in decided(empty_home).dropped
+
+
+def test_mistakes_in_the_test_split_can_be_reviewed_alone_and_corrected(app, project_home):
+    page = app("review", project="digits")
+    everything = progress(page)[1]
+    page.selectbox(key="review_split").set_value("test").run()
+    assert not page.exception
+    assert 0 < progress(page)[1] < everything
+    page.button(key="review_accept").click().run()
+    assert not page.exception
+    assert progress(page)[0] == 1

@@ -32,7 +32,7 @@ def test_from_the_sample_to_a_manifest_in_the_browser(tmp_path):
         chip.wait_for(timeout=60_000)
         visit.settle()
         selected = int(chip.inner_text().split()[0].replace(",", ""))
-        assert 0 < selected <= 1438
+        assert 0 < selected <= 1797
         visit.quiet()
 
         # review: keys decide, on the disk when the next item is there

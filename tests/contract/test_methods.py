@@ -120,7 +120,7 @@ def test_has_a_card_and_a_one_line_summary(method):
     assert len(method.summary) <= 120
     assert len(method.doc.splitlines()) > 2, "the docstring says what the method does and what it is blind to"
     assert set(card.needs) <= {*NEEDS, *evidence()}
-    assert card.rows in ("train", "pool", "all")
+    assert card.rows in ("train", "pool", "labelled", "all")
     assert method.call.__doc__, f"{kinds()[method.kind].verb}() says what comes back"
     if method.kind in ("scores", "flags", "maps", "pruners", "queries", "samplers", "evidence"):
         assert card.cost

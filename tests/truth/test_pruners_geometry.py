@@ -332,7 +332,7 @@ def test_zcore_ranks_items_as_the_literal_loop_does():
 
     x = clustered(60).astype(np.float64)
     theirs = np.sum([literal_zcore(x, 12_000, 8, seed) for seed in (1, 2, 3)], axis=0)
-    order = zcore.select(View.of(embeddings=x), 60, rng=rng(), per_item=600, neighbours=8, head_start=False)
+    order = zcore.select(View.of(embeddings=x), 60, rng=rng(), rounds=36_000, neighbours=8, head_start=False)
     rank = np.empty(60)
     rank[order] = np.arange(60)
     assert spearmanr(-rank, theirs).statistic > 0.97  # two runs of the loop agree about as well

@@ -165,7 +165,7 @@ def test_in_fold_probabilities_are_those_of_the_students_that_saw_the_item():
 
 def test_an_items_own_label_has_no_part_in_its_prediction(monkeypatch):
     fold = np.arange(30) % 5
-    monkeypatch.setattr(probabilities, "assign", lambda *_: fold)  # folds are stratified, so they look at labels
+    monkeypatch.setattr(probabilities, "assign_all", lambda *_: fold)  # folds are stratified, so they look at labels
     view, changed = blobs(), blobs()
     changed.labels[4] = 0
     assert view.labels[4] == 1

@@ -90,3 +90,13 @@ def test_only_what_is_there_is_offered_as_colour_and_size():
     assert list(selection.colour_options(found)) == ["label", "prediction", "flags", "decision", "suspicion", "hard"]
     assert next(iter(selection.size_options(found))) == "hard"
     assert set(CLASSES) == set(found.classes)
+
+
+def test_the_split_is_a_colour_and_a_filter_where_there_are_several():
+    one, several = on_map(), on_map(splits=["train", "train", "test", "test", "val", "train"])
+    assert "split" not in selection.colour_options(one)
+    assert "split" in selection.colour_options(several)
+    assert list(selection.split_options(several)) == ["", "train", "val", "test"]
+    assert selection.shown_rows(several, now(several), Look(split="test")).tolist() == [2, 3]
+    colour = selection.colouring(several, now(several), Look("split"), dark=False)
+    assert [colour.names[code] for code in colour.codes] == ["train", "train", "test", "test", "val", "train"]

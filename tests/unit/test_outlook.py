@@ -44,6 +44,16 @@ def test_the_range_holds_the_truth_nine_times_in_ten():
     assert 0.85 <= inside / 200 <= 1
 
 
+def test_a_surprise_among_the_surest_moves_the_others_by_little():
+    told = expect(np.full(66, 0.9), np.full(7, 0.999), right=2, wrong=5)
+    assert 0.5 < (told.expected - 5) / 66 < 0.9
+
+
+def test_without_a_surprise_nothing_moves():
+    told = expect(np.full(50, 0.99), np.full(20, 0.95), right=1, wrong=19)
+    assert told.expected == pytest.approx(19 + 50 * 0.99, abs=0.5)
+
+
 def test_the_range_narrows_with_the_answers():
     few, many = (expect(np.full(100, 0.7), np.full(n, 0.7), right=n // 2, wrong=n // 2) for n in (4, 40))
     assert many.high - many.low < (few.high - few.low) / 1.5

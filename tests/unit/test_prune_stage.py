@@ -64,6 +64,22 @@ def test_classes_of_equal_size_are_drawn_independently_of_each_other():
     assert np.var(places) == pytest.approx(1.6, rel=0.1)
 
 
+def test_under_balance_d2_has_one_graph_per_class_as_published():
+    """Asked class by class as if nothing else were there; cut from the graph of all rows, few edges would stay."""
+    pruner = registry.get("pruners", "d2")
+    assert pruner.card.class_graph
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3  # three classes in one cloud
+    x = rng.normal(size=(300, 4)).astype(np.float32)
+    view = View.of(labels=labels, embeddings=x, neighbours=nearest(x, 20), scores={"aum": x[:, 0]})
+    select = asked("d2", **pruner.validated({}, "d2"))
+    picked, _ = per_class_selection(view, labels, 30, select, seed=3, graphs=True)
+    for code, stream in enumerate(np.random.default_rng(3).spawn(3)):
+        own = np.flatnonzero(labels == code)
+        alone = View.of(neighbours=nearest(x[own], 20), scores={"aum": x[own, 0]})
+        assert picked[labels[picked] == code].tolist() == own[select(alone, 10, rng=stream)].tolist()
+
+
 @pytest.mark.parametrize("name", ["random", "by_score", "k_center", "density", "d2"])
 def test_every_balanced_subset_of_a_nested_pruner_is_the_beginning_of_each_larger_one(name):
     """Also where largest remainders would take a row away from a class as the budget grows (6 : 6 : 2)."""

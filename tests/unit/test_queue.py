@@ -233,3 +233,20 @@ def test_the_nearest_of_a_class_leave_out_the_item_itself_dropped_ones_and_the_t
     assert nearest_of_class(found, now(found), 0, "cat").tolist() == [3, 1, 2]
     assert nearest_of_class(found, now(found, ("d", "drop")), 0, "cat", k=1).tolist() == [1]
     assert nearest_of_class(found, now(found), 0, "dog").tolist() == []
+
+
+# -- splits ------------------------------------------------------------------------------------------------
+
+
+def test_of_one_split_only_what_is_flagged_or_sent_by_hand_there_is_reviewed():
+    labels, splits = ["cat", "cat", "dog", "eel"], ["train", "test", "test", "val"]
+    flags = {"label": doubt([0.9, 0.8, 0.1, 0.7], [1, 1, 0, 0]), "same": copies(-1, 0, -1, -1)}
+    found = made(labels, flags, splits=splits)
+    assert found.splits == ("train", "test")
+    assert found.only("") is found
+    test = found.only("test")
+    assert queue.mislabel_queue(test, ["a", "c"]).tolist() == [2, 1]
+    assert queue.mislabel_queue(found, ["a", "c"]).tolist() == [0, 2, 1]
+    assert [rows.tolist() for rows in queue.duplicate_groups(test, now(test))] == [[0, 1]]
+    assert queue.duplicate_groups(found.only("train"), now(found)) == []
+    assert found.only("test") is test, "nothing is worked out again for every rerun"

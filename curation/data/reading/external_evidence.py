@@ -58,24 +58,32 @@ def read(path: Path, name: str, ndim: int) -> Brought:
     return found
 
 
-def positions(found: Brought, ids: Sequence[str], path: Path) -> np.ndarray:
-    """int64 [m]: the row of the file for each of `ids`; rows of other items are ignored. Raises InputError."""
-    n = found.values.shape[-2]
+def positions(found: Brought, ids: Sequence[str], path: Path, train: np.ndarray | None = None) -> np.ndarray:
+    """int64 [m]: the row of the file for each of `ids`; rows of other items are ignored. Raises InputError.
+
+    train: positions among `ids` that must be there, by default all; of the others, those that are not give -1.
+    """
+    n, train = found.values.shape[-2], np.arange(len(ids)) if train is None else train
+    at = np.full(len(ids), -1, np.int64)
     if found.ids is None:
-        if n != len(ids):
+        if n == len(ids):
+            return np.arange(n)
+        if n != len(train):
             raise InputError(
-                f"{path} has {n:,} rows without ids and there are {len(ids):,} train items; "
+                f"{path} has {n:,} rows without ids and there are {len(train):,} train items; "
                 "store `ids` beside them (numpy.savez), or one row per train item in Winnow's order"
             )
-        return np.arange(n)
+        at[train] = np.arange(n)
+        return at
     row = {id_: i for i, id_ in enumerate(found.ids)}
-    missing = [id_ for id_ in map(str, ids) if id_ not in row]
-    if missing:
+    at[:] = [row.get(str(id_), -1) for id_ in ids]
+    missing = train[at[train] < 0]
+    if len(missing):
         raise InputError(
-            f"{path} has no rows for {len(missing):,} of {len(ids):,} train items, the first is {missing[0]!r}; "
-            f"its own ids look like {found.ids[0]!r}"
+            f"{path} has no rows for {len(missing):,} of {len(train):,} train items, the first is "
+            f"{str(ids[missing[0]])!r}; its own ids look like {found.ids[0]!r}"
         )
-    return np.array([row[str(id_)] for id_ in ids], dtype=np.int64)
+    return at
 
 
 def columns(found: Brought, classes: Sequence[str], path: Path) -> np.ndarray:

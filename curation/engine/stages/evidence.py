@@ -16,6 +16,6 @@ def steps(section: Named, ask: Ask) -> list[str]:
 
 
 def result(name: str, ask: Ask, rows: str = "") -> str:
-    """rows: "pool" for train and unlabelled rows together; by default those its card names."""
+    """rows: "pool" or "labelled"; by default those its card names."""
     extra = {"rows": rows} if rows else None
     return ask.derived("evidence", ask.section("evidence", name), name=f"{name} {rows}".strip(), extra=extra)

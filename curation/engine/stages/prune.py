@@ -81,7 +81,8 @@ def subset(
     same = {other for other in known if (other > 1) == (extra["keep"] > 1) and other > extra["keep"]}
     everything = {1.0} - {extra["keep"]}
     larger = (*sorted(same - everything), *everything) if card.nested else ()
-    return ask.derived("prune", section, extra=extra, inputs=inputs, seed=seed, shown=shown, larger=larger)
+    needs = ("embeddings",) if balance and card.class_graph else ()
+    return ask.derived("prune", section, extra=extra, inputs=inputs, seed=seed, shown=shown, larger=larger, needs=needs)
 
 
 def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
@@ -128,7 +129,8 @@ def apply_budget(step: Step, store: ResultReader, select: Select, student: Calla
     if wanted:
         view = store.view(step, rows[pool], student)
         if step.extra["balance"]:
-            picked, weights = per_class_selection(view, store.labels[rows[pool]], wanted, select, step.seed)
+            graphs = step.method.card.class_graph
+            picked, weights = per_class_selection(view, store.labels[rows[pool]], wanted, select, step.seed, graphs)
         else:
             picked, weights = validated_selection(view, wanted, select)
         picked = pool[picked]
@@ -156,9 +158,12 @@ def validated_selection(view: View, wanted: int, select: Select) -> tuple[np.nda
 
 
 def per_class_selection(
-    view: View, labels: np.ndarray, wanted: int, select: Select, seed: int
+    view: View, labels: np.ndarray, wanted: int, select: Select, seed: int, graphs: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The same share of every class: one call per class, each with random numbers of its own, orders merged by rank."""
+    """The same share of every class: one call per class, each with random numbers of its own, orders merged by rank.
+
+    graphs: give every class the neighbours among its own rows instead of the graph of all rows, cut to the class.
+    """
     counts = np.bincount(labels)
     streams = np.random.default_rng(seed).spawn(len(counts))
     parts, weights, ranks = [], [], []
@@ -166,7 +171,12 @@ def per_class_selection(
         if quota == 0:
             continue
         members = np.flatnonzero(labels == code)
-        picked, own = validated_selection(view.subset(members), int(quota), partial(select, rng=streams[code]))
+        part = view.subset(members)
+        if graphs:
+            drawn = np.random.default_rng([seed, code])  # the pruner's own stream is not touched
+            k = view.neighbours.indices.shape[1]
+            part = part.linked(registry.get("evidence", "neighbours").call(part, rng=drawn, k=k)[0])
+        picked, own = validated_selection(part, int(quota), partial(select, rng=streams[code]))
         parts.append(members[picked])
         weights.append(own)
         ranks.append((np.arange(quota) + 0.5) / quota)  # each class's first come first, its last come last

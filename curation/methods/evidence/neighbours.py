@@ -5,7 +5,9 @@ blocks; above, nearest-neighbour descent finds most of them sooner, and the shar
 on 1,000 rows drawn by the seed and stated on the card. The descent compiles for half a minute in every process, which
 is what comparing 60,000 rows of 512 numbers takes on two cores. A GPU always compares every pair. An item is left out
 of its own list by its number, so exact copies find each other; a zero embedding is at distance 1 from everything.
-Blind to labels, and to whatever the encoder does not see.
+Where rows are held out, the graph of all others among themselves is kept beside that of all: what chooses train rows
+reads it, and no held-out row takes a place in a list of theirs. Both come of one comparison of every pair. Blind to
+labels, and to whatever the encoder does not see.
 
 Dong, Moses & Li, Efficient K-Nearest Neighbor Graph Construction for Generic Similarity Measures, WWW 2011
 (the approximate search, by the pynndescent package).
@@ -14,6 +16,7 @@ Dong, Moses & Li, Efficient K-Nearest Neighbor Graph Construction for Generic Si
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,7 +25,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.results import Neighbours
 from curation.data.view import View
-from curation.maths.similarity.exact import nearest, sorted_and_padded, unit
+from curation.maths.similarity.exact import largest_products, nearest, sorted_and_padded, unit
 
 CARD = Card(
     title="Nearest neighbours",
@@ -31,7 +34,10 @@ CARD = Card(
     needs=("embeddings",),
     paper="https://doi.org/10.1145/1963405.1963487",
     tags=("label-free",),
+    version=2,
     requires=("torch", "pynndescent"),
+    rows="all",
+    relative=True,
 )
 
 _SAMPLE = 1000  # rows recall is measured on
@@ -48,22 +54,52 @@ def gather(
         int, Field(ge=0, le=10_000_000, description="Up to this many rows, a CPU compares every pair.")
     ] = 60_000,
 ) -> tuple[Neighbours, dict[str, Any]]:
-    """The graph, and notes for its card: which search, and its recall.
+    """The graph of all rows and, where some are held out, of the others; notes for its card: which search, and its
+    recall (the lower, of two graphs).
 
     >>> view = View.of(embeddings=np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], dtype=np.float32))
     >>> graph, notes = gather(view, rng=np.random.default_rng(0), k=1)
     >>> graph.indices.ravel().tolist(), notes["recall"]
     ([1, 0, 1], 1.0)
     """
-    x = view.embeddings
+    x, pool = view.embeddings, view.pool
+    apart = 0 < len(pool) < len(x)
     if len(x) <= exact_up_to or not device.startswith("cpu"):
-        return nearest(x, k, device=device, progress=progress), {"search": "exact", "recall": 1.0}
+        graph = (
+            nearest_apart(x, pool, k, device, progress) if apart else nearest(x, k, device=device, progress=progress)
+        )
+        return graph, {"search": "exact", "recall": 1.0}
+    # The pool first, and with random numbers that do not depend on how much is held out.
+    inner, share = _approximate(x[pool] if apart else x, k, rng, progress)
+    notes = {"search": "pynndescent", "recall": round(share, 4), "recall_measured_on": min(_SAMPLE, len(pool))}
+    if not apart:
+        return inner, notes
+    graph, share = _approximate(x, k, rng, progress)
+    return replace(graph, pool=inner), notes | {"recall": min(notes["recall"], round(share, 4))}
+
+
+def nearest_apart(x: np.ndarray, pool: np.ndarray, k: int, device: str, progress: Callable) -> Neighbours:
+    """The graph of x [n, d] with that of the rows `pool` (ascending) among themselves. Every pair is compared once."""
+    held = np.setdiff1d(np.arange(len(x)), pool)
+    inner = nearest(x[pool], k, device=device, progress=progress)
+    x = unit(x)
+    outward = largest_products(x[pool], x[held], min(k, len(held)), device=device, progress=progress)
+    back = largest_products(x[held], x, min(k, len(x) - 1), own=held, device=device, progress=progress)
+    own = np.where(inner.indices >= 0, pool[inner.indices], -1)
+    of_pool = sorted_and_padded(np.hstack([own, held[outward[0]]]), np.hstack([inner.distances, 1 - outward[1]]), k)
+    of_held = sorted_and_padded(back[0], 1 - back[1], k)
+    order = np.argsort(np.concatenate([pool, held]))
+    indices = np.concatenate([of_pool.indices, of_held.indices])[order]
+    return Neighbours(indices, np.concatenate([of_pool.distances, of_held.distances])[order], pool=inner)
+
+
+def _approximate(x: np.ndarray, k: int, rng: np.random.Generator, progress: Callable) -> tuple[Neighbours, float]:
+    """The graph by descent, and the share of the true neighbours in it."""
     progress(0, 1, "searching for neighbours")
     graph = _descend(x, k, seed=int(rng.integers(2**31)))
     progress(0, 1, "measuring recall")
     rows = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))
-    share = recall(graph, nearest(x, k, rows=rows), rows)
-    return graph, {"search": "pynndescent", "recall": round(share, 4), "recall_measured_on": len(rows)}
+    return graph, recall(graph, nearest(x, k, rows=rows), rows)
 
 
 def recall(found: Neighbours, exact: Neighbours, rows: np.ndarray) -> float:

@@ -3,7 +3,8 @@
 `[evidence.probabilities] path = "probs.npz"` puts them in the place of what Winnow would compute; scores and flags read
 them as they would their own. The file holds `probabilities` [n, C] keyed by `ids`, and may say `classes` (their order)
 and `mode`. Best are out-of-fold ones: a model learns its own training labels by heart, so in-sample probabilities
-("train" or "eval") hide mistakes. Blind to whether the file says the truth about that.
+("train" or "eval") hide mistakes. Every train item must be in it; other items that are not have no probabilities, and
+what reads them passes these items over. Blind to whether the file says the truth about that.
 
 Northcutt, Jiang & Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021, section 3.
 """
@@ -29,6 +30,8 @@ CARD = Card(
     needs=("ids",),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("brought",),
+    version=2,
+    rows="labelled",
     stochastic=False,
 )
 
@@ -42,7 +45,8 @@ def gather(
         Field(description="Whether the model had been trained on the items; empty: as the file says, else not."),
     ] = None,
 ) -> tuple[Probabilities, dict]:
-    """values float64 [m, C], checked, in the order of the view. Raises InputError for whatever does not fit.
+    """values float64 [m, C], checked, in the order of the view; NaN for an item that is no train item and not in the
+    file. Raises InputError for whatever does not fit.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "p.npz"
@@ -51,13 +55,15 @@ def gather(
     [[0.2, 0.8], [0.9, 0.1]]
     """
     found = external_evidence.read(path, "probabilities", ndim=2)
-    at = external_evidence.positions(found, view.ids, path)
-    values = np.asarray(found.values[at][:, external_evidence.columns(found, view.classes, path)], dtype=np.float64)
-    _check(values, view.ids, path)
+    at = external_evidence.positions(found, view.ids, path, view.train)
+    there, columns = np.flatnonzero(at >= 0), external_evidence.columns(found, view.classes, path)
+    values = np.full((len(view), len(columns)), np.nan)
+    values[there] = found.values[at[there]][:, columns]
+    _check(values[there], view.ids[there], path)
     said = mode or found.mode or "out_of_fold"
     if said not in ("out_of_fold", "train", "eval"):
         raise InputError(f"{path}: mode = {said!r}; expected out_of_fold, train or eval")
-    notes = {"from": str(path), "in_sample": said != "out_of_fold", "ignored": len(found.values) - len(at)}
+    notes = {"from": str(path), "in_sample": said != "out_of_fold", "ignored": len(found.values) - len(there)}
     notes["order"] = "by id" if found.ids is not None else "as the items stand"
     values /= values.sum(axis=1, keepdims=True)
     return Probabilities(values, said), notes

@@ -4,8 +4,9 @@ First the out-of-fold probabilities, the neighbours' labels and the early epochs
 does not yet know labels by heart, are multiplied as independent opinions of the true class, and a model of label noise
 (maths/label_noise/anchors.py) says which given labels they contradict; on clean labels, next to none. Then fresh
 students are trained without these items, again out of fold: the first ones had learnt the mistakes along with the rest.
-They are taught on train items only, and on one of several copies with the same label. Blind to mistakes that students
-and neighbours share, such as a whole group of look-alikes with one wrong label.
+They are taught on train items only, and on one of several copies with the same label; other items are judged by the
+students of their fold. Blind to mistakes that students and neighbours share, such as a whole group of look-alikes with
+one wrong label.
 
 The flag `consensus` and the pruner `trusted_coverage` stand on it, so that it is trained once for both.
 
@@ -31,7 +32,7 @@ from curation.maths.label_noise.expert_product import product_of_experts
 from curation.maths.label_noise.suspects import suspects
 from curation.maths.label_noise.votes import distinct, votes
 from curation.maths.similarity.exact import first
-from curation.training.folds import assign
+from curation.training.folds import assign_all
 
 # A hidden layer and a strong penalty: with mistakes taken out, a freer student than the evidence's has the better eye.
 _STUDENT = {"head": {"hidden": 256, "l2": 30.0, "lr": 0.003}}
@@ -45,6 +46,7 @@ CARD = Card(
     tags=("student",),
     version=2,
     requires=("torch",),
+    rows="labelled",
 )
 
 
@@ -75,16 +77,17 @@ def gather(
     >>> found.values[0].argmax(), notes["left_out"]
     (np.int64(0), 1)
     """
+    teachers, whole, view = view.train, view, view.only_train()
     labels, classes = view.labels, len(view.classes)
     near = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
     by_heart = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
     opinion = product_of_experts(view.probabilities, near, by_heart)
     found = judge(opinion, labels, view.groups, view.copies)
     out = suspects(found.wrong, labels)
-    fold = assign(labels, view.groups, folds, rng)
-    taught = view.train[distinct(labels[view.train], view.copies[view.train])]
-    train = view.student(student, **_STUDENT.get(student, {}))
-    values = _out_of_fold(view, taught, out, fold, train, rng, progress)
+    fold = assign_all(whole.labels, whole.groups, teachers, folds, rng)
+    taught = distinct(labels, view.copies)
+    train = whole.student(student, **_STUDENT.get(student, {}))
+    values = _out_of_fold(whole, teachers[taught], out[taught], fold, train, rng, progress)
     return Probabilities(values), {"folds": int(fold.max()) + 1, "left_out": int(out.sum())}
 
 
@@ -108,15 +111,15 @@ def _out_of_fold(
 ) -> np.ndarray:
     """float64 [m, C]: what students trained on other folds think of every item.
 
-    taught: positions they may be trained on. out: bool [m], who is left out of that, unless nobody else is left.
+    taught: positions they may be trained on. out: bool, which of these are left out, unless nobody else is left.
     """
     from scipy.special import softmax
 
     parts, found = int(fold.max()) + 1, np.empty((len(view), len(view.classes)))
     for part in range(parts):
         progress(part, parts, f"student {part + 1} of {parts}")
-        held, others = np.flatnonzero(fold == part), taught[fold[taught] != part]
-        clean = others[~out[others]]
-        fitted = train(view.subset(clean if len(clean) else others), seed=int(rng.integers(2**31)))
+        held, others = np.flatnonzero(fold == part), fold[taught] != part
+        clean = taught[others & ~out]
+        fitted = train(view.subset(clean if len(clean) else taught[others]), seed=int(rng.integers(2**31)))
         found[held] = softmax(fitted.logits(view.subset(held)).astype(np.float64), axis=1)
     return found

@@ -29,7 +29,9 @@ CARD = Card(
     needs=("probabilities", "labels"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("mislabel",),
+    version=2,
     requires=("cleanlab",),
+    rows="labelled",
     stochastic=False,
 )
 

@@ -25,6 +25,7 @@ CARD = Card(
     needs=("labels", "copies"),
     paper="https://arxiv.org/abs/1902.00423",
     tags=("mislabel",),
+    rows="labelled",
     stochastic=False,
     exceptions=(("planted mistakes score above clean items", "it looks at exact copies only"),),
 )

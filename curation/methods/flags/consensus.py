@@ -44,7 +44,8 @@ CARD = Card(
     needs=("second_opinion", "neighbours", "labels", "groups", "copies"),
     paper="https://arxiv.org/abs/1911.00068",
     tags=("mislabel", "student", "calibrated"),
-    version=3,
+    version=4,
+    rows="labelled",
     stochastic=False,
 )
 

@@ -3,9 +3,9 @@
 Exact copies have equal content. Near copies are pairs far closer than is usual here (at most `share` of the median
 distance to the nearest other item, which adapts to the encoder) and close in themselves (at most `within`, for data
 without any two items alike). Copies of copies form one group; kept is its lowest row with the group's most common
-label, the others are flagged. Blind to copies the encoder sees as different (strong crops), and taken in by plain
-backgrounds where the encoder looks at little else; a long chain of small changes becomes one group. Time m * k,
-memory m.
+label, the others are flagged; where train rows are in the group, one of them is kept. Blind to copies the encoder sees
+as different (strong crops), and taken in by plain backgrounds where the encoder looks at little else; a long chain of
+small changes becomes one group. Time m * k, memory m.
 
 The relative rule is that of cleanlab's Datalab; connected groups as in Abbas, Tirumala, Simig, Ganguli & Morcos,
 SemDeDup: Data-efficient Learning at Web-scale through Semantic Deduplication, 2023.
@@ -29,6 +29,8 @@ CARD = Card(
     needs=("neighbours", "labels", "copies"),
     paper="https://arxiv.org/abs/2303.09540",
     tags=("duplicate",),
+    version=2,
+    rows="all",
     stochastic=False,
     exceptions=(("row order does not matter", "of copies that agree the first row is kept"),),
 )
@@ -64,7 +66,9 @@ def flag(
 
     group = _groups(indices, near, view.copies)
     size = np.bincount(group)[group]
-    kept = _kept(group, view.labels)[group]
+    train = np.zeros(len(group), bool)
+    train[view.train] = True
+    kept = _kept(group, view.labels, train)[group]
     alike = np.exp(-nearest / usual) if usual > 0 else (nearest <= _ROUNDING).astype(np.float64)
     copies = kept != np.arange(len(group))
     return Flags(
@@ -86,9 +90,10 @@ def _groups(indices: np.ndarray, near: np.ndarray, same: np.ndarray) -> np.ndarr
     return connected_components(coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(m, m)), directed=False)[1]
 
 
-def _kept(group: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """int [number of groups]: the lowest row of each group that carries the group's most common label."""
-    _, inverse, count = np.unique(np.stack([group, labels]), axis=1, return_inverse=True, return_counts=True)
+def _kept(group: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """int [number of groups]: the lowest row of each group that carries the most common label, of its train rows if it
+    has any, else of all."""
+    _, inverse, count = np.unique(np.stack([group, labels, train]), axis=1, return_inverse=True, return_counts=True)
     common = count[inverse]
-    rows = np.lexsort((np.arange(len(group)), -common, group))
+    rows = np.lexsort((np.arange(len(group)), -common, ~train, group))
     return rows[np.unique(group[rows], return_index=True)[1]]

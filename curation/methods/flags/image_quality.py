@@ -37,8 +37,10 @@ CARD = Card(
     needs=("images",),
     paper="https://doi.org/10.1117/12.702790",
     tags=("outlier", "images", "label-free"),
-    version=2,
+    version=3,
     requires=("cleanvision",),
+    rows="all",
+    fits_on_train=True,
     stochastic=False,
 )
 
@@ -88,7 +90,7 @@ def flag(
         return Flags(score=np.zeros(0), flagged=np.zeros(0, bool))
     low, blur, sides = _measured(view.images, progress)
     length = np.sqrt(sides.prod(axis=1))
-    usual = np.median(length)
+    usual = np.median(length[view.pool] if len(view.pool) else length)
     low |= {"size": np.minimum(length / usual, usual / length), "shape": sides.min(axis=1) / sides.max(axis=1)}
     low["blurred"] = (1 - blur) * blurred  # against blur * (1 - blurred): equal at the limit
     limits = {"dark": dark, "bright": bright, "blank": blank, "size": 1 / size, "shape": shape}

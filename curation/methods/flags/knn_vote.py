@@ -32,7 +32,8 @@ CARD = Card(
     needs=("neighbours", "labels", "groups"),
     paper="https://arxiv.org/abs/2110.06283",
     tags=("mislabel",),
-    version=2,
+    version=3,
+    rows="labelled",
     stochastic=False,
 )
 

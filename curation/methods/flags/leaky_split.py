@@ -35,6 +35,7 @@ CARD = Card(
     tags=("duplicate", "label-free", "split"),
     requires=("torch",),
     rows="all",
+    fits_on_train=True,
     stochastic=False,
 )
 

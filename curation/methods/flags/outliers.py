@@ -27,6 +27,8 @@ CARD = Card(
     needs=("neighbours",),
     paper="https://arxiv.org/abs/2207.03061",
     tags=("outlier", "label-free"),
+    version=2,
+    rows="all",
     stochastic=False,
 )
 

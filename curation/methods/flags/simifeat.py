@@ -39,8 +39,9 @@ CARD = Card(
     needs=("neighbours", "labels", "groups"),
     paper="https://arxiv.org/abs/2110.06283",
     tags=("mislabel",),
-    version=2,
+    version=3,
     requires=("torch",),
+    rows="labelled",
 )
 
 _JITTER = 0.05  # published: how far a round may take a class for cleaner or noisier than estimated

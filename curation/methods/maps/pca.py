@@ -21,7 +21,9 @@ CARD = Card(
     needs=("embeddings",),
     paper="https://doi.org/10.1080/14786440109462720",
     tags=("label-free", "linear"),
+    version=2,
     instant=True,
+    rows="all",
     stochastic=False,
 )
 

@@ -36,8 +36,9 @@ CARD = Card(
     needs=("neighbours", "embeddings"),
     paper="https://arxiv.org/abs/1802.03426",
     tags=("label-free",),
-    version=2,
+    version=3,
     requires=("umap",),
+    rows="all",
 )
 
 

@@ -5,6 +5,9 @@ high where the prediction changes over a short distance, that is along the stude
 Labels are used only through the student. Blind to redundancy along the boundary and to whatever the student is sure
 and wrong about. Time n * k * C after the graph, memory n.
 
+In the recipe, `balance` ranks each class by what the graph of all rows leaves of its neighbours there; a graph per
+class would make it a search for wrong labels (.89 of the picks on digits with 15 % wrong ones, against .15).
+
 Differs: a widely used library sorts the other way round, lowest first; `order` says it. The divergence is symmetric
 and the neighbours are all items, as there; in the paper neighbours are the labelled ones and the divergence points
 from the neighbour to the item. Probabilities are out-of-fold, so no item is predicted by a student that was trained on

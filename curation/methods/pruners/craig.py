@@ -80,6 +80,7 @@ def select(
         hold = len(members) <= dense_up_to
         cover = facility_location(similar, len(members), int(quota), hold=hold, device=device)
         cover.owner[cover.picks] = cover.picks
+        cover.owner[cover.owner < 0] = cover.picks[0]  # as far from every pick as can be
         rows.append(members[cover.picks])
         weights.append(np.bincount(cover.owner, minlength=len(members))[cover.picks])
         turn.append((np.arange(quota) + 0.5) / quota)  # each class's first come first, its last come last

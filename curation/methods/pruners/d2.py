@@ -11,7 +11,9 @@ in the example for CIFAR-10). Exact; time budget * k log n after the graph, memo
 Differs: edges run along the shared cosine graph, whose distances are turned into Euclidean ones between unit rows,
 sqrt(2 * cosine distance), where the authors measure features as they are; difficulty is scaled to 0 to 1 in the right
 direction for every score, where the authors leave AUM, high = easy, unturned; `balance` in the recipe gives their form
-with one graph per class.
+with one graph per class. That form takes more wrong labels than a graph of all rows, in which hard regions between
+classes have many neighbours to share with: at 10 % and beta = 0, .26 against .07 on digits with 15 % wrong labels, .25
+against .16 on 6,000 CIFAR-10 images with 18 % wrong ones.
 
 Maharana, Yadav & Bansal, D2 Pruning: Message Passing for Balancing Diversity and Difficulty in Data Pruning, ICLR
 2024.
@@ -26,7 +28,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.view import View, cut_neighbours
+from curation.data.results import cut_neighbours
+from curation.data.view import View
 from curation.maths.arrays import argsort_random_ties, minmax
 from curation.maths.similarity.exact import first
 from curation.maths.similarity.graph import symmetric
@@ -42,6 +45,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/2310.07931",
     tags=("score", "geometry", "coverage"),
     nested=True,
+    class_graph=True,
 )
 
 _LEAST = 1e-7  # difficulty that an item passes on at the least, as published

@@ -8,7 +8,9 @@ no labels and no training. Blind to labels and difficulty, and to anything that 
 
 Points are drawn until the answer has settled, and no more than `rounds`, which is the published 1,000,000: two halves
 of the rounds count apart, and their agreement says how sure the order is. Few rounds are no more than noise: each
-shows two of d dimensions. SETTLING Time rounds * n, memory n * d.
+shows two of d dimensions. On the 1,797 digits that takes 20,000 to 30,000 rounds, after which two seeds share .82 of
+their picks at 10 % (chance .10). 10,000 images in 1,280 numbers do not settle in 1,000,000 rounds: .42, in a minute.
+Time rounds * n, memory n * d.
 
 Differs: an item is kept out of its own neighbourhood by its number; the published code drops whichever comes first in
 the sorted order. Where several items coincide with the one that gained, the loss is split among them, the limit of the
@@ -44,7 +46,7 @@ CARD = Card(
 
 _PART = 500  # rounds whose points are drawn together
 _LOOK = 20  # parts between two looks at the agreement
-_SETTLED = 0.95  # reliability of the sum of both halves, of 1
+_SETTLED = 0.98  # reliability of the sum of both halves, of 1
 _EVERY = 16  # one row in so many is looked at to guess how far the neighbours reach
 
 

@@ -14,7 +14,7 @@ from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState
 
 # Colours that are not scores: key -> words.
-BY = {"label": "Label", "prediction": "Prediction", "flags": "Flags", "decision": "Decision"}
+BY = {"label": "Label", "prediction": "Prediction", "flags": "Flags", "split": "Split", "decision": "Decision"}
 SUSPICION = "suspicion"
 ORDERS = {
     "suspicious": "Most suspicious first",
@@ -27,12 +27,14 @@ ORDERS = {
 @dataclass(frozen=True)
 class Look:
     """What the controls above the map say. colour: a key of `BY`, `SUSPICION` or a score. size: a score, or "" for
-    points of same size. classes: only these labels, all when empty. flagged: only what a flag speaks against."""
+    points of same size. classes: only these labels, all when empty. flagged: only what a flag speaks against.
+    split: only this one, all when ""."""
 
     colour: str = "label"
     size: str = ""
     classes: tuple[str, ...] = ()
     flagged: bool = False
+    split: str = ""
 
 
 def colour_options(analysis: AnalysisResults) -> dict[str, str]:
@@ -42,9 +44,18 @@ def colour_options(analysis: AnalysisResults) -> dict[str, str]:
         del options["prediction"]
     if not analysis.flags:
         del options["flags"]
+    if len(split_options(analysis)) < 3:
+        del options["split"]
     if np.isfinite(analysis.suspicion).any():
         options[SUSPICION] = "Suspicion of a wrong label"
     return options | {name: f"Score {name}" for name in analysis.scores}
+
+
+def split_options(analysis: AnalysisResults) -> dict[str, str]:
+    """What the map can be cut to: key -> words. The first is everything."""
+    placed = np.isfinite(analysis.xy).all(axis=1)
+    there = {name: name for name, mask in splits(analysis).items() if (mask & placed).any()}
+    return {"": "All splits", **there}
 
 
 def size_options(analysis: AnalysisResults) -> dict[str, str]:
@@ -65,6 +76,8 @@ def shown_rows(analysis: AnalysisResults, state: ItemState, look: Look) -> np.nd
     wanted = np.isfinite(analysis.xy).all(axis=1)
     if look.flagged:
         wanted &= analysis.marked()
+    if look.split:
+        wanted &= splits(analysis)[look.split]
     if look.classes:
         wanted &= np.isin(state.labels, [state.classes.index(name) for name in look.classes if name in state.classes])
     return np.flatnonzero(wanted)
@@ -78,6 +91,9 @@ def colouring(analysis: AnalysisResults, state: ItemState, look: Look, dark: boo
         return _by_class(analysis.classes, analysis.predictions, look, "no prediction")
     if look.colour == "flags":
         return _by_flag(analysis)
+    if look.colour == "split":
+        there = splits(analysis)
+        return Categories(tuple(there), np.select([*there.values()], [*range(len(there))], -1), none="")
     if look.colour == "decision":
         shades = [STATUS[name].dark if dark else STATUS[name].light for name in ("dropped", "relabelled", "kept")]
         colours = dict(zip(DECISIONS, [*shades, "#25A09B", "#DBBD16", OTHER], strict=True))

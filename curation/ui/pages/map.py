@@ -48,6 +48,8 @@ def _controls(analysis, state) -> selection.Look:
     _forget_unknown("map_colour", colours)
     _forget_unknown("map_size", sizes)
     _forget_unknown("map_classes", state.classes)
+    splits = selection.split_options(analysis)
+    _forget_unknown("map_split", splits)
     with st.container(horizontal=True, vertical_alignment="bottom", key="map_controls"):
         st.html('<div class="wn-header"><h1>Map</h1></div>', width=90)
         colour = st.selectbox("Colour", list(colours), format_func=colours.get, key="map_colour", width=200, **keep)
@@ -55,8 +57,11 @@ def _controls(analysis, state) -> selection.Look:
         classes = st.multiselect(
             "Classes", state.classes, key="map_classes", placeholder="All classes", width="stretch", **keep
         )
+        split = ""
+        if len(splits) > 2:  # of more than one
+            split = st.selectbox("Split", list(splits), format_func=splits.get, key="map_split", width=120, **keep)
         flagged = st.toggle("Flagged only", key="map_flagged", disabled=not analysis.flags, **keep)
-    return selection.Look(colour, size, tuple(classes), flagged)
+    return selection.Look(colour, size, tuple(classes), flagged, split)
 
 
 def _forget_unknown(key: str, options: Collection[str]) -> None:

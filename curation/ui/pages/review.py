@@ -31,13 +31,14 @@ def main() -> None:
             st.switch_page("pages/data.py")
         return
     st.html(f"{STYLE}<style>{single.CSS}</style>")
-    counts = _counts(project, analysis)
-    caught = queue.caught(analysis)
-    about = str(caught) if caught else "Most suspicious first. Every decision is saved at once and can be undone."
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="review_head"
     ):
-        st.html(f'<div class="wn-header"><h1>Review</h1><p>{about}</p></div>', width="content")
+        head = st.container(width="content")
+        analysis = analysis.only(_split(analysis))
+        counts, caught = _counts(project, analysis), queue.caught(analysis)
+        about = str(caught) if caught else "Most suspicious first. Every decision is saved at once and can be undone."
+        head.html(f'<div class="wn-header"><h1>Review</h1><p>{about}</p></div>', width="content")
         mode = st.segmented_control(
             "What to review",
             [name for name in MODES if name == "one" or counts[name]],
@@ -51,6 +52,19 @@ def main() -> None:
     for note in analysis.notes:
         item_card.note(note)
     DRAW[mode](project, analysis)
+
+
+def _split(analysis: AnalysisResults) -> str:
+    """The split to review, "" for all; asked for where flags speak against items of several."""
+    if len(analysis.splits) < 2:
+        return ""
+    st.session_state.setdefault("review_split", "")
+    if st.session_state["review_split"] not in ("", *analysis.splits):  # chosen for another dataset
+        st.session_state["review_split"] = ""
+    return st.selectbox(
+        "Split", ["", *analysis.splits], format_func=lambda name: f"Split: {name}" if name else "All splits",
+        key="review_split", label_visibility="collapsed", width=150, persist_state="session",
+    )  # fmt: skip
 
 
 def _counts(project: Project, analysis: AnalysisResults) -> dict[str, int]:

@@ -19,6 +19,7 @@ from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState
 
 _WORTH = 4.0  # answers the scores are worth before anybody answered
+_BELIEVED = (0.05, 0.95)  # scores beyond are moved as these: one surprise among the surest must not move all others far
 _INSIDE = (0.05, 0.95)  # quantiles of the range that is stated
 
 
@@ -71,7 +72,7 @@ def expect(open_: np.ndarray, told: np.ndarray, right: int, wrong: int) -> Outlo
     >>> str(expect(np.array([0.9, 0.7, 0.4]), np.array([]), 0, 0))
     'About 2 of these 3 labels are expected to be wrong'
     >>> str(expect(np.full(50, 0.8), np.full(20, 0.8), right=12, wrong=8))
-    '8 of the 20 labels you judged were wrong; about 31 of all 70 are expected to be (23 to 41)'
+    '8 of the 20 labels you judged were wrong; about 31 of all 70 are expected to be (23 to 40)'
     """
     from scipy.stats import beta
 
@@ -79,7 +80,7 @@ def expect(open_: np.ndarray, told: np.ndarray, right: int, wrong: int) -> Outlo
     if not len(told):
         expected = wrong + float(np.sum(open_))
         return Outlook(total, right + wrong, wrong, expected, expected, expected)
-    mean = float(np.clip(np.mean(told), 0.01, 0.99))
+    mean = float(np.mean(np.clip(told, *_BELIEVED)))
     share = beta(_WORTH * mean + wrong, _WORTH * (1 - mean) + right)
     expected, low, high = (wrong + _moved(open_, told, at) for at in (share.mean(), *share.ppf(_INSIDE)))
     return Outlook(total, right + wrong, wrong, expected, low, high)
@@ -90,7 +91,7 @@ def _moved(open_: np.ndarray, told: np.ndarray, share: float) -> float:
     from scipy.optimize import brentq
     from scipy.special import expit, logit
 
-    a, b = (logit(np.clip(scores, 1e-3, 1 - 1e-3)) for scores in (told, open_))
+    a, b = (logit(np.clip(scores, *_BELIEVED)) for scores in (told, open_))
     share = np.clip(share, 1e-4, 1 - 1e-4)
     by = brentq(lambda move: expit(a + move).mean() - share, -50.0, 50.0)
-    return float(expit(b + by).sum())
+    return float(np.clip(open_ + expit(b + by) - expit(b), 0, 1).sum())

@@ -23,6 +23,7 @@ def mislabel_queue(analysis: AnalysisResults, by_hand: Sequence[str] = ()) -> np
     """
     row_of = analysis.items.row_of
     first = np.array([row_of[id_] for id_ in by_hand if id_ in row_of], np.int64)
+    first = first[analysis.within[first]]
     flagged = np.setdiff1d(np.flatnonzero(analysis.marked("mislabel")), first)
     order = np.argsort(-np.nan_to_num(analysis.suspicion[flagged], nan=-1.0), kind="stable")
     return np.concatenate([first, flagged[order]])

@@ -111,7 +111,7 @@ def _picture(desk: _Desk) -> None:
     with st.container(key="review_picture"):
         theme.picture(thumbnails.large(desk.analysis.items, desk.at), desk.label, side=620)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        item_card.note(desk.id)
+        item_card.note(f"{desk.id} · {desk.analysis.items.column('split')[desk.at]}")
         with st.container(horizontal=True, gap="small", width="content"):
             for text, step, key in (("Previous", -1, "Left"), ("Next", 1, "Right")):
                 st.button(

@@ -12,6 +12,7 @@ from curation.engine.plan import Plan
 from curation.engine.stage import analysis
 from curation.engine.stages import schedule
 from curation.engine.stages.schedule import Schedule
+from curation.engine.trials import FULL
 from curation.ui.state.project import Project
 
 
@@ -39,10 +40,10 @@ def rows(project: Project, section: Schedule | None = None) -> list[dict[str, An
 
 
 def used(project: Project, keep: float) -> dict[str, list[np.ndarray]]:
-    """sampler -> how often every train item was trained on, int [m], one array a seed."""
+    """sampler -> how often every train item was trained on, int [m], one array a seed, at one share."""
     the_plan, found = planned(project), {}
     for step in the_plan.of("schedule"):
-        if the_plan.done(step) and step.shown["keep"] in (keep, 1.0):
+        if the_plan.done(step) and step.shown["keep"] == keep and step.shown["sampler"] != FULL:
             times = results.load(the_plan.workspace.path("schedule", step.key), "value")
             found.setdefault(step.shown["sampler"], []).append(np.asarray(times))
     return found

@@ -17,8 +17,9 @@ from curation.ui.state.project import Project
 
 def usage(project: Project, runs: list[dict], keep: float, dark: bool) -> None:
     """How evenly the items were used."""
-    used = {name: times for name, times in trained.used(project, keep).items() if name != FULL}
-    st.plotly_chart(figures.usage(used, dark=dark), key="schedule_usage", config=picture("usage"))
+    st.plotly_chart(
+        figures.usage(trained.used(project, keep), dark=dark), key="schedule_usage", config=picture("usage")
+    )
     made = [cell for cell in comparison.cells(runs) if cell.sampler != FULL]
     lines = [f"{cell.sampler} {cell.gini:.2f} ({100 * cell.never_seen:.0f} % never seen)" for cell in made]
     st.caption(f"Unevenness (Gini; 0 = all alike): {theme.plain(', '.join(lines))}.")

@@ -6,14 +6,14 @@ Gathered once per state of the analysis and shared by the map and the review; no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from curation.data.items import Items
+from curation.data.items import SPLITS, Items
 from curation.data.writing.manifest import Flagged
 from curation.ui.state.first_map import first_map
 from curation.ui.state.item_state import ItemState
@@ -30,6 +30,7 @@ class AnalysisResults:
     the flags that look for wrong labels; NaN where they saw nothing. suggested: int64 [n], the label that would fit
     better. titles: flag name -> what a person calls it. known: labels by id the analysis was made with, where they
     differ from those given. probabilities, neighbours, embeddings: (item rows, value of those rows), as `Project` has.
+    split: the one whose flags are here, "" for all.
     """
 
     items: Items
@@ -46,6 +47,32 @@ class AnalysisResults:
     probabilities: tuple[np.ndarray, Any] | None = None
     neighbours: tuple[np.ndarray, Any] | None = None
     embeddings: tuple[np.ndarray, Any] | None = None
+    split: str = ""
+
+    @cached_property
+    def splits(self) -> tuple[str, ...]:
+        """The splits in which some flag speaks against an item."""
+        there = {str(name) for name in self.items.column("split")[self.marked()]}
+        return tuple(name for name in SPLITS if name in there)
+
+    @cached_property
+    def within(self) -> np.ndarray:
+        """bool [n]: items of the split that is looked at."""
+        return (self.items.column("split") == self.split) | (not self.split)
+
+    def only(self, split: str) -> AnalysisResults:
+        """What flags say of the items of one split, and of no other; "" for all."""
+        if not split:
+            return self
+        if split not in self._of_split:
+            there = self.items.column("split") == split
+            flags = {name: _cut(flag, there) for name, flag in self.flags.items()}
+            self._of_split[split] = replace(self, flags=flags, split=split)
+        return self._of_split[split]
+
+    @cached_property
+    def _of_split(self) -> dict[str, AnalysisResults]:
+        return {}
 
     def of_kind(self, kind: str) -> dict[str, Flagged]:
         """The flags that look for one of `KINDS`."""
@@ -138,6 +165,16 @@ def suggested(flags: Mapping[str, Flagged], n: int, predictions: np.ndarray | No
     for codes in sources:
         analysis = np.where(analysis < 0, codes, analysis)
     return analysis.astype(np.int64)
+
+
+def _cut(flag: Flagged, there: np.ndarray) -> Flagged:
+    """What a flag says where `there`, bool [n]; nothing elsewhere."""
+    return replace(
+        flag,
+        score=np.where(there, flag.score, np.nan),
+        flagged=flag.flagged & there,
+        duplicate_of=None if flag.duplicate_of is None else np.where(there, flag.duplicate_of, -1),
+    )
 
 
 def _share_below(values: np.ndarray) -> np.ndarray:
