@@ -38,7 +38,10 @@ def main() -> None:
         analysis = analysis.only(_split(analysis))
         counts, caught = _counts(project, analysis), queue.caught(analysis)
         about = str(caught) if caught else "Most suspicious first. Every decision is saved at once and can be undone."
-        head.html(f'<div class="wn-header"><h1>Review</h1><p>{about}</p></div>', width="content")
+        coming = [step.method.card.title for step in project.plan.of("flag") if not project.plan.done(step)]
+        if coming:
+            about = f"Still to come: {', '.join(coming)}. What the other flags found is here already."
+        head.html(f'<div class="wn-header"><h1>Review</h1><p>{theme.escaped(about)}</p></div>', width="content")
         mode = st.segmented_control(
             "What to review",
             [name for name in MODES if name == "one" or counts[name]],

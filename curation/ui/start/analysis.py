@@ -53,7 +53,7 @@ def _coming(project: Project, analysis: AnalysisResults, state: ItemState) -> No
     if analysis.xy is None:
         st.caption("Running. The results appear here as they come; you can look at the images meanwhile.")
         return
-    if said := _result(analysis, state):
+    if said := _result(analysis, state, whole=False):
         theme.chips(said)
     labels = Categories(state.classes, state.labels)
     score = next(iter(analysis.scores.items()), None)
@@ -71,13 +71,14 @@ def _waiting(project: Project, analysis: AnalysisResults) -> str:
     return f"{first}Still to come: {', '.join(step.method.card.title for step in steps) or 'the last step'}."
 
 
-def _result(analysis: AnalysisResults, state: ItemState) -> list:
+def _result(analysis: AnalysisResults, state: ItemState, *, whole: bool = True) -> list:
+    """What is found, as chips. whole: every flag has said what it thinks, so that they can be judged together."""
     counts = {analysis.titles[name]: int(flag.flagged.sum()) for name, flag in analysis.flags.items()}
     said = [(f"{title}: {n:,} flagged", "flagged") if n else f"{title}: none" for title, n in counts.items()]
     for name, values in list(analysis.scores.items())[:1]:
         if (hardest := overview.hardest_class(state.labels, state.classes, values)) is not None:
             said.append(f"Hardest class ({name}): {hardest}")
-    if (mistakes := caught(analysis)) is not None:
+    if whole and (mistakes := caught(analysis)) is not None:
         said.append((str(mistakes), "kept"))
     said += [(note, None) for note in analysis.notes]
     return said
