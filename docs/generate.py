@@ -44,6 +44,7 @@ def _method(method: registry.Method) -> list[str]:
     if len(body) > 1:
         lines += [body[1].strip("\n"), ""]
     facts = {
+        "Suits": card.suits,
         "Reads": ", ".join(card.needs),
         "Cost": card.cost,
         "Blind to": card.blind_to,

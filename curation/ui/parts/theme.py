@@ -193,9 +193,10 @@ dl.wn-metrics.wn-metrics {{ margin: 0; padding: 0; }}
 .wn-chip i {{ width: 0.75rem; height: 0.75rem; flex: none; background: currentColor;
   mask: var(--icon) center / contain; }}
 {"".join(_status_css(name, status) for name, status in STATUS.items())}
-[data-testid="stMultiSelect"] [data-testid="stMultiSelectTagsContainer"] {{ flex-wrap: wrap; overflow: visible;
-  mask-image: none; height: auto; row-gap: 0.25rem; padding-top: 0.3rem; padding-bottom: 0.3rem; }}
-[data-testid="stMultiSelect"] [role="group"]:has(> [data-testid="stMultiSelectTagsContainer"]) {{ height: auto; }}
+[data-testid="stMultiSelect"] [data-testid="stMultiSelectTagsContainer"] {{ flex-wrap: wrap; overflow: hidden;
+  mask-image: none; height: auto; min-width: 0; row-gap: 0.25rem; padding-top: 0.3rem; padding-bottom: 0.3rem; }}
+[data-testid="stMultiSelect"] [role="group"]:has(> [data-testid="stMultiSelectTagsContainer"]) {{ height: auto;
+  max-height: none; }}
 .wn-picture {{ display: block; border-radius: 6px; height: auto; }}
 .wn-pixels {{ image-rendering: pixelated; }}
 """

@@ -79,7 +79,7 @@ def _row(project: Project, title: str, shown: preview.Preview, values: np.ndarra
     row["Smallest class"] = 100 * kept / max(total, 1)
     if known.mistakes:
         row["Mistakes kept"] = f"{known.mistakes[0]:,} of {known.mistakes[1]:,}"
-    elif known.flagged:
+    elif known.flagged and known.flagged[1]:
         row["Flagged kept"] = f"{known.flagged[0]:,} of {known.flagged[1]:,}"
     return row
 
