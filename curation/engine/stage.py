@@ -69,7 +69,8 @@ class Stage:
     analysis: part of what pages show of the data, and of what a new label makes them compute again.
     trial: the error that concerns one step of it only, so that the run goes on; None when every failure ends it.
     device: computes on the GPU itself, whatever its methods ask for.
-    background: runs in a process of its own beside the others, which do not wait for it.
+    background: runs in a process of its own beside the others, which do not wait for it, as soon as what it reads is
+        there.
     resumable: goes on where a killed attempt stopped.
     cold: may train without labels of two classes.
     writes: its parameter `path` is written, not read.

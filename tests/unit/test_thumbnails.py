@@ -44,6 +44,13 @@ def test_a_tiny_image_travels_pixel_by_pixel():
         np.testing.assert_array_equal(np.asarray(image), pixels)
 
 
+def test_a_small_photograph_travels_without_loss_and_is_not_taken_for_a_digit():
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    kind, image, _ = _opened(thumbnails.thumbnail(_items(pixels), 0))
+    assert kind == "webp"  # what is not PNG is enlarged smoothly
+    np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
 def test_a_large_image_is_shrunk_to_a_few_kilobytes():
     ramp = np.add.outer(np.arange(300), np.arange(400)).astype(np.uint8)
     kind, image, size = _opened(thumbnails.thumbnail(_items(ramp), 0, 112))

@@ -6,7 +6,7 @@ from curation.engine.compute import derive
 from curation.engine.plan import POOL, Ask
 from curation.engine.stage import Section, Stage
 
-# Nothing waits for the map, and its libraries compile for long: it runs beside the other steps.
+# Nothing waits for the map, and its libraries compile for long: it runs beside evidence, scores and flags.
 STAGE = Stage(kind="maps", section="map", model=Section, after=("flag",), analysis=True, background=True)
 
 compute = derive

@@ -92,7 +92,9 @@ def _look(project: Project) -> None:
         if state.classes:
             with st.container(border=True, key="classes", height="content" if len(state.classes) <= 20 else 420):
                 train = facts.counts[:, 0]
-                st.markdown(f"**Items per class**: {train.min():,} to {train.max():,} for training")
+                low, high = train.min(), train.max()
+                sizes = f"{low:,} each" if low == high else f"{low:,} to {high:,}"
+                st.markdown(f"**Items per class**: {sizes} for training")
                 st.html(overview.class_bars(state.classes, facts.counts))
 
 

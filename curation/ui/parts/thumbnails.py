@@ -1,7 +1,8 @@
 """Small and large pictures of items, as data URIs a page can hold.
 
-Images of up to 64 x 64 pixels travel as they are, in PNG, and are enlarged by the browser with hard edges; larger
-ones are shrunk and sent as WebP (3-5 kB at 112 pixels). What cannot be read becomes a drawn placeholder.
+Images of up to 64 x 64 pixels travel as they are. Up to 28, as digits have, in PNG, and the browser enlarges them
+with hard edges; above, where photographs begin, in lossless WebP, enlarged smoothly. Larger ones are shrunk and sent
+as WebP (3-5 kB at 112 pixels). What cannot be read becomes a drawn placeholder.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from PIL import Image
 from curation.data.items import Items
 from curation.errors import SourceError
 
-TINY = 64  # pixels; up to here every pixel counts
+TINY = 28  # pixels; up to here every pixel counts (static/gallery.js and map_card.js know the number too)
+SMALL = 64  # pixels; up to here nothing is shrunk or lost
 REMEMBERED = 40_000_000  # characters of thumbnails held in memory: about 8,000 of them
 
 
@@ -53,6 +55,9 @@ def _encoded(items: Items, row: int, size: int) -> str:
     if max(image.size) <= TINY:
         kind = "png"
         image.save(buffer, "PNG")
+    elif max(image.size) <= SMALL:
+        kind = "webp"
+        image.save(buffer, "WEBP", lossless=True, method=0)
     else:
         kind = "webp"
         image.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)

@@ -176,7 +176,7 @@ function build(row) {
   image.decoding = "async";
   image.draggable = false;
   image.addEventListener("load", () => {
-    image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= 64);
+    image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= 28);
   });
   if (/^data:image\//.test(row.src)) image.src = row.src;
   frame.append(image, icon("check", CHECK));

@@ -45,7 +45,7 @@ class Card {
       const image = make("img");
       image.alt = "";
       image.addEventListener("load", () => {
-        image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= 64);
+        image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= 28);
         this.place();
       });
       image.src = answer.src;
