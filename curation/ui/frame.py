@@ -37,6 +37,7 @@ MARK = """<svg xmlns="http://www.w3.org/2000/svg" width="132" height="28" viewBo
  font-weight="650" fill="#3A82C4">Winnow</text></svg>"""
 
 log = logging.getLogger("winnow")
+LIVE = ("Data", "Map", "Prune")  # drawn again for every result that comes; a queue must not move under one's hands
 CLOSE = "\0close"  # no folder has this name
 OTHERS = 8  # projects the menu offers beside the open one
 
@@ -65,7 +66,7 @@ def frame() -> None:
         if who is not None:
             _account(who)
         if project is not None:
-            job_strip(project)
+            job_strip(project, live=page.title in LIVE)
         page.run()
     except (WinnowError, OSError, sqlite3.Error) as error:
         show_error(error)

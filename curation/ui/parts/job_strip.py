@@ -26,21 +26,25 @@ WORDS = {
 }
 
 
-def job_strip(project: Project) -> None:
-    """Show the current job, or how the last one ended until that is dismissed."""
+def job_strip(project: Project, *, live: bool = False) -> None:
+    """Show the current job, or how the last one ended until that is dismissed.
+
+    live: draw the whole page again for every result of the analysis that comes, not only at the end.
+    """
     job = next(iter(project.jobs.all()), None)
     if job is not None and job.active:
-        st.fragment(_running, run_every=1.0)(project, job.number)
+        st.fragment(_running, run_every=1.0)(project, job.number, live)
     elif job is not None:
         _ended(project, job)
 
 
-def _running(project: Project, number: int) -> None:
+def _running(project: Project, number: int, live: bool) -> None:
     job = next((job for job in project.jobs.all() if job.number == number), None)
     if job is None or not job.active:
         st.rerun()  # the whole page: there are new results to show, or the project was deleted in another tab
     st.session_state[f"watched:{project.name}:{number}"] = True
-    _show_what_is_new(project.folder, number)
+    if live:
+        _show_what_is_new(project.folder, number)
     with st.container(border=True, key="jobstrip"):
         text, stop = st.columns([8, 1], vertical_alignment="center")
         step = f"{job.label}" if job.steps else "starting"
