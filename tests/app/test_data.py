@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from curation.data.items import make_items
 from curation.engine.recipe import load_recipe, parse_recipe
@@ -77,7 +78,9 @@ def test_a_path_that_cannot_be_read_is_one_sentence_beside_the_field(empty_home,
 
 def test_a_folder_is_read_where_it_lies_by_a_job_that_ends_with_the_source(empty_home, app, started):
     folder = empty_home.parent / "flowers"
-    folder.mkdir()
+    for name in ("rose", "tulip"):
+        (folder / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(folder / name / "1.png")
     page = app()
     page.segmented_control("own_way").set_value("Path on the server").run()
     page.text_input("own_path").set_value(str(folder)).run()

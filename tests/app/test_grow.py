@@ -152,7 +152,7 @@ def test_before_anything_is_encoded_the_encoder_is_chosen(app, empty_home):
 def test_the_batch_is_on_the_desk_with_the_models_guess(app, home):
     page = app("grow", project="pool")
     assert not page.exception
-    assert progress(page) == "0 of 12 labelled · 1,388 of all items have no label yet"
+    assert progress(page) == "0 of 12 labelled · 1,388 items of the dataset have no label yet"
     assert labels(page)["grow_accept"].startswith("Accept “")
     assert "Most similar labelled items" in said(page)
     assert "Blind to redundancy within a batch, and noise." in said(page)
@@ -244,7 +244,7 @@ def test_after_the_last_answer_the_next_batch_starts_with_one_click(app, home, s
     assert len(before.rows) == 12  # until the job is done
     run(recipe, home / "pool", device="cpu", targets=targets)
     page = app("grow", project="pool")
-    assert progress(page) == "0 of 12 labelled · 1,376 of all items have no label yet"
+    assert progress(page) == "0 of 12 labelled · 1,376 items of the dataset have no label yet"
     after = current(home)
     assert not np.isin(after.rows, before.rows).any()
     press(page, "to_5")
@@ -278,7 +278,7 @@ def test_no_label_and_a_strategy_that_needs_some_names_those_that_do_not(app, em
     page.selectbox(key="grow_strategy").set_value("random").run()
     page.selectbox(key="grow_candidates").set_value("seals").run()
     assert "choose all candidates" in obstacles(page)
-    assert "No labelled test items" in said(page)
+    assert "There are no labelled test items" in said(page)
     assert "40 items are left, fewer than the batch of 50" in said(page)
 
 
@@ -286,7 +286,7 @@ def test_one_class_only_is_said(app, empty_home, tmp_path):
     without_labels(empty_home, tmp_path, np.where(np.arange(40) < 4, 7, -1))
     page = app("grow", project="pool")
     page.selectbox(key="grow_strategy").set_value("margin").run()
-    assert "there is one class only (7)" in obstacles(page)
+    assert "there is only one class (7)" in obstacles(page)
 
 
 def test_when_nothing_is_left_it_is_said(app, home):
@@ -300,7 +300,7 @@ def test_when_nothing_is_left_it_is_said(app, home):
 def test_a_concept_without_examples_leads_to_finding_some(app, home, started):
     page = app("grow", project="pool")
     type_in(page, "concept", "zebra")
-    assert obstacles(page) == "No item is labelled zebra yet: find a few examples first, under Find."
+    assert obstacles(page) == "No item is labelled zebra yet: find a few examples under Find first."
     view(page, "find")
     assert page.radio(key="grow_find_way").value == "image"  # what the encoder can do is proposed
     page.radio(key="grow_find_way").set_value("words").run()

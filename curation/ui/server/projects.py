@@ -39,7 +39,7 @@ def projects() -> list[ProjectInfo]:
     return sorted(found, key=lambda p: -p.changed)
 
 
-def project_names() -> list[str]:
+def project_names() -> tuple[str, ...]:
     """Names of all projects, last changed first, for a menu that every page draws.
 
     Remembered until a project is made or deleted, and for twenty seconds at most: the order may be that old.
@@ -48,9 +48,10 @@ def project_names() -> list[str]:
     return _names(str(folder), folder.stat().st_mtime_ns if folder.exists() else 0)
 
 
-@st.cache_data(ttl=20, max_entries=200, show_spinner=False)
-def _names(home_folder: str, changed: int) -> list[str]:
-    return [info.name for info in projects()]
+# As a resource: the server's routes import this file before Streamlit runs, when cached data has no storage yet.
+@st.cache_resource(ttl=20, max_entries=200, show_spinner=False)
+def _names(home_folder: str, changed: int) -> tuple[str, ...]:
+    return tuple(info.name for info in projects())
 
 
 def project_folder(name: str) -> Path | None:

@@ -295,7 +295,7 @@ def _plan(
     return plan(_recipe, Workspace(folder, make=False), targets, _effective, look=_look)
 
 
-@st.cache_data(ttl=60, max_entries=256, show_spinner=False)
+@st.cache_resource(ttl=60, max_entries=256, show_spinner=False)
 def _look(path: Path, where: str) -> str:
     """A walk over a large folder; not for every decision and every position of a slider."""
     return fingerprint(path, where)
