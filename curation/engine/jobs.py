@@ -162,6 +162,8 @@ class Jobs:
 
     def _read(self, which: str, *values: object) -> list[Job]:
         there = {name for (name,) in database.rows(self._path, _THERE)}
+        if not there:  # nobody has started a job; the table may be made at this very moment
+            return []
         names = ["number", *(name for name in _COLUMNS if name in there)]
         found = database.rows(self._path, f"SELECT {', '.join(names)} FROM job {which}", values)
         return [Job(**dict(zip(names, row, strict=True))) for row in found]

@@ -213,6 +213,7 @@ def test_colour_zoom_and_selection_survive_what_the_page_does(visit):
     assert same(pixels(page), zoomed)
     assert shown_count(page) == chosen[1]
     page.tab.get_by_text("Select the first ten").click()
+    page.tab.locator(".st-key-map .count", has_text=re.compile(r"^10\b")).wait_for()
     rest(page)
     assert shown_count(page) == 10
 

@@ -98,7 +98,7 @@ def OnEmbeddings(classes: int):
 
 
 def test_every_student_that_is_trained_by_the_loop_or_solved_is_held_to_its_weights():
-    through_pixels = {"resnet18", "resnet50"}  # trained by the same function as cnn
+    through_pixels = {"resnet18", "resnet50", "vit"}  # trained by the same function as cnn
     assert set(CONFUSED) | through_pixels == set(registry.methods("students"))
 
 

@@ -99,9 +99,9 @@ def test_what_cannot_be_opened_is_refused_before_anything_starts(started, tmp_pa
     with pytest.raises(InputError, match=r"a project's name may have letters.*\+strange"):
         open_path(strange)
     monkeypatch.setattr(access, "login_on", lambda: True)
-    with pytest.raises(InputError, match="where people log in, winnow app takes no path"):
+    with pytest.raises(InputError, match="winnow app takes no path where people log in"):
         open_path(tmp_path)
-    with pytest.raises(InputError, match="where people log in there is no quickstart"):
+    with pytest.raises(InputError, match="there is no quickstart where people log in"):
         open_sample()
     assert started == []
 

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from curation.data.reading import archives
+from curation.data.reading import archive_streams, archives
 from curation.errors import SourceError
 from curation.methods.sources import archive, folder
 
@@ -258,7 +258,7 @@ def test_members_that_share_their_bytes_are_refused(tmp_path):
 
 
 def test_a_list_of_members_that_would_fill_the_memory_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_DIRECTORY", 100)
+    monkeypatch.setattr(archive_streams, "MAX_DIRECTORY", 100)
     path = zipped(tmp_path / "x.zip", {f"a/{number}.png": png() for number in range(3)})
     refused(path, "has a list of members of [0-9]+ bytes, over the limit of 100; repack it as tar")
 
@@ -278,7 +278,7 @@ def test_attributes_for_all_members_are_limited(tmp_path):
 
 def test_an_xz_that_asks_for_more_memory_than_a_decoder_may_have_is_refused(tmp_path, monkeypatch):
     path = tarred(tmp_path / "x.tar.xz", MEMBERS, "w:xz")
-    monkeypatch.setattr(archives, "XZ_MEMORY", 10**6)
+    monkeypatch.setattr(archive_streams, "XZ_MEMORY", 10**6)
     refused(path, "damaged or cut short .*[Mm]emory")
 
 
