@@ -18,9 +18,7 @@ def test_from_the_sample_to_a_manifest_in_the_browser(tmp_path):
         # data: one click, and the job strip runs until the analysis is there
         part(tab, ".st-key-try_sample button").click()
         part(tab, ".st-key-jobstrip").wait_for(timeout=SLOW)
-        part(tab, ".st-key-coming_map_box canvas").wait_for(
-            timeout=SLOW
-        )  # a first map, long before everything is there
+        part(tab, ".st-key-coming_map_box canvas").wait_for(timeout=SLOW)  # before the rest is there
         tab.get_by_text("What the analysis found").wait_for(timeout=SLOW)
         visit.settle()
         visit.quiet()
