@@ -194,7 +194,8 @@ dl.wn-metrics.wn-metrics {{ margin: 0; padding: 0; }}
   mask: var(--icon) center / contain; }}
 {"".join(_status_css(name, status) for name, status in STATUS.items())}
 [data-testid="stMultiSelect"] [data-testid="stMultiSelectTagsContainer"] {{ flex-wrap: wrap; align-content: center;
-  overflow: hidden; mask-image: none; height: auto; min-width: 0; row-gap: 0.2rem; padding-top: 0.1rem; padding-bottom: 0.1rem; }}
+  overflow: hidden; mask-image: none; height: auto; min-width: 0; row-gap: 0.2rem; padding-top: 0.1rem;
+  padding-bottom: 0.1rem; }}
 [data-testid="stMultiSelect"] [role="group"]:has(> [data-testid="stMultiSelectTagsContainer"]) {{ height: auto;
   max-height: none; }}
 .wn-picture {{ display: block; border-radius: 6px; height: auto; }}
