@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -126,12 +127,12 @@ def test_a_server_killed_right_after_the_answer_has_lost_no_decision(project_hom
         visit = Visit(browser, f"{url}/review?project=digits")
         visit.tab.locator(".st-key-review_picture img").wait_for()
         visit.tab.keyboard.press("x")
-        visit.tab.get_by_text("1 of ").first.wait_for()
+        visit.tab.get_by_text(re.compile(r"^1 of [\d,]+ decided")).first.wait_for()
         os.kill(server_of(url).pid, signal.SIGKILL)
     assert [d.action for d in DecisionLog(project_home / "digits").all()] == ["drop"]
     with chromium() as browser, serving(env={"WINNOW_HOME": str(project_home)}) as url:
         visit = Visit(browser, f"{url}/review?project=digits")
-        visit.tab.get_by_text("1 of ").first.wait_for()
+        visit.tab.get_by_text(re.compile(r"^1 of [\d,]+ decided")).first.wait_for()
         visit.quiet()
 
 
