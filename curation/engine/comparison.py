@@ -89,8 +89,8 @@ def compare(runs: Sequence[Mapping], answers: Answers) -> Comparison:
             Cell(
                 **_figures(method, keep, by_seed),
                 accuracy=_accuracy(list(by_seed.values()), answers),
-                gain=_difference(by_seed, baseline, answers),
-                gap=_difference(by_seed, full, answers) if method != FULL else None,
+                gain=difference(by_seed, baseline, answers),
+                gap=difference(by_seed, full, answers) if method != FULL else None,
             )
         )
     p = uncertainty.holm([np.nan if cell.gain is None else cell.gain.p_above() for cell in made])
@@ -150,7 +150,7 @@ def _accuracy(runs: Sequence[Mapping], answers: Answers) -> Estimate:
     return uncertainty.accuracy(np.stack(stored))
 
 
-def _difference(ours: Mapping[int, Mapping], other: Mapping[int, Mapping], answers: Answers) -> Estimate | None:
+def difference(ours: Mapping[int, Mapping], other: Mapping[int, Mapping], answers: Answers) -> Estimate | None:
     """Paired by seed and test item; None without a common seed."""
     seeds = sorted(ours.keys() & other.keys())
     if not seeds:

@@ -83,6 +83,10 @@ class Estimate:
 
         return float(stdtr(self.df, -(self.centre - limit) / self.error))
 
+    def p_below(self, limit: float = 0.0) -> float:
+        """One-sided p-value of "the truth is not below `limit`"; NaN where it cannot be tested."""
+        return 1.0 - self.p_above(limit)
+
 
 def accuracy(right: np.ndarray) -> Estimate:
     """right: bool [S, n], by seed and test item.
@@ -121,19 +125,6 @@ def holm(p: Sequence[float]) -> np.ndarray:
     steps = p[order] * np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return corrected
-
-
-def beyond_chance(groups: Sequence[Sequence[float]]) -> list[bool]:
-    """Which of several groups of paired gains, one gain per seed, are above zero beyond chance.
-
-    One-sided t-tests over the seeds with Holm's correction. Groups of one gain, or of equal gains as deterministic
-    students give them, say nothing about chance: they prove nothing and count as no comparison.
-
-    >>> beyond_chance([[0.02, 0.03, 0.025], [0.02, -0.03, 0.01], [0.02, 0.02, 0.02], []])
-    [True, False, False, False]
-    """
-    p = [over_seeds(gains, (-1.0, 1.0)).p_above() if len(gains) else np.nan for gains in groups]
-    return [bool(value < LEVEL) for value in holm(p)]
 
 
 class Needed(NamedTuple):

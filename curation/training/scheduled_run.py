@@ -15,19 +15,23 @@ from curation.training.student import Predictor
 
 @dataclass(frozen=True)
 class ScheduledRun:
-    """What a run came to. accuracy: of the finished student on the test rows, never of its best epoch.
+    """What a run came to. right: bool [n], which test rows the student got right when it was finished, not at its best.
 
     passes float [E]: used by the end of every epoch. curve float [E]: accuracy on the test rows then. noise float [E]:
     share of wrong labels among what the epoch trained on; NaN where nobody knows them. used int32 [m]: how often every
     row was trained on. accounting: of the sampler, and train_seconds, without choosing and without the test rows.
     """
 
-    accuracy: float
+    right: np.ndarray
     passes: np.ndarray
     curve: np.ndarray
     noise: np.ndarray
     used: np.ndarray
     accounting: dict[str, float]
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.right.mean())
 
     @property
     def noise_taken(self) -> float:
@@ -57,19 +61,21 @@ def train_scheduled(
     up by it.
     """
     passes, curve, noise, before = [], [], [], np.zeros(len(view), np.int32)
+    right = np.zeros(len(test), bool)
     begin, watching = time.perf_counter(), 0.0
 
     def watch(student: Predictor) -> None:
-        nonlocal before, watching
+        nonlocal before, right, watching
         start = time.perf_counter()
         taken = sampler.used - before
         before = sampler.used
         passes.append(sampler.spent)
-        curve.append(float((student.logits(test).argmax(axis=1) == test.labels).mean()))
+        right = student.logits(test).argmax(axis=1) == test.labels
+        curve.append(float(right.mean()))
         noise.append(float(taken[wrong].sum() / taken.sum()) if wrong is not None else float("nan"))
         watching += time.perf_counter() - start
 
     train(view, seed=seed, progress=progress, sampler=sampler, watch=watch)
     accounts = sampler.accounting()
     accounts["train_seconds"] = time.perf_counter() - begin - watching - accounts["seconds"]
-    return ScheduledRun(curve[-1], np.array(passes), np.array(curve), np.array(noise), sampler.used, accounts)
+    return ScheduledRun(right, np.array(passes), np.array(curve), np.array(noise), sampler.used, accounts)

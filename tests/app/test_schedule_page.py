@@ -9,6 +9,8 @@ from curation.data.results import Factors
 from curation.engine.recipe import load_recipe, parse_recipe
 from curation.engine.run import run
 from curation.engine.stage import analysis
+from curation.engine.trials import failures
+from curation.maths.uncertainty import difference
 from curation.ui.schedule import comparison, factors, figures, snippet, trained
 
 CLEAR, LEVEL, FULL = [0.930, 0.944, 0.937, 0.941], [0.90, 0.91, 0.905, 0.912], [0.93, 0.94, 0.935, 0.945]
@@ -25,6 +27,7 @@ def runs(**accuracy):
             made.append(
                 {
                     "sampler": sampler, "keep": 1.0 if whole else 0.5, "seed": seed, "student": "head", "noise": 0.2,
+                    "key": f"{sampler} {seed}",
                     "accuracy": value, "passes": passes, "share": 1.0 if whole else 0.5, "noise_taken": taken,
                     "gini": 0.1, "never_seen": 10, "train_rows": 100, "test_rows": 50, "prepare_seconds": 0.5,
                     "choose_seconds": 0.1, "train_seconds": 1.0, "failed": None, "notes": [],
@@ -42,7 +45,7 @@ def test_a_clear_lead_is_said_with_its_interval():
     (cell,) = [c for c in made if c.sampler == "gated_rotation"]
     assert cell.better
     assert not cell.worse
-    assert (cell.low, cell.high) == pytest.approx((gains.mean() - half, gains.mean() + half), abs=1e-4)
+    assert cell.gain.interval() == pytest.approx((gains.mean() - half, gains.mean() + half), abs=1e-4)
     assert comparison.headline(made) == (
         True, f"gated_rotation beats rs2 at 50 % of the passes, by {cell.interval} points",
     )  # fmt: skip
@@ -55,6 +58,18 @@ def test_where_nothing_beats_rs2_the_first_line_says_so():
     assert words.startswith("Nothing beats rs2: ")
     assert "2 comparisons, 4 seeds" in words
     assert any("worse than rs2: orderdp" in line for line in comparison.sentences(made, 0.01))
+
+
+def test_the_test_items_are_part_of_the_interval_where_the_answers_are_there():
+    """As verification counts them: a lead of two items in fifty is no proof, however alike the seeds are."""
+    made = runs(infobatch=[0.9, 0.9, 0.92], rs2=[0.86, 0.86, 0.88])
+    right = {run["key"]: np.arange(50) < round(50 * run["accuracy"]) for run in made}
+    alone, counted = comparison.cells(made), comparison.cells(made, answers=right)
+    gain = difference(*(np.stack([right[f"{name} {seed}"] for seed in range(3)]) for name in ("infobatch", "rs2")))
+    assert counted[0].gain == gain
+    assert not counted[0].better
+    assert "over seeds and 50 test items" in comparison.how_tested(counted)
+    assert "over seeds alone" in comparison.how_tested(alone)
 
 
 def test_one_seed_proves_nothing():
@@ -81,8 +96,8 @@ def test_passes_to_the_accuracy_of_everything_and_wrong_labels_are_told():
 
 def test_failures_are_named_and_count_for_nothing():
     made = runs(infobatch=CLEAR, rs2=LEVEL)
-    made[1] = {k: made[1][k] for k in ("sampler", "keep", "seed")} | {"failed": "it diverged"}
-    assert comparison.failures(made) == ["infobatch at 50 %, seed 1: it diverged"]
+    made[1] = {k: made[1][k] for k in ("sampler", "keep", "seed", "key")} | {"failed": "it diverged"}
+    assert failures(made, "sampler") == ["infobatch at 50 %, seed 1: it diverged"]
     assert {c.sampler: c.seeds for c in comparison.cells(made)} == {"infobatch": 3, "rs2": 4}
 
 

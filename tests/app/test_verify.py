@@ -12,6 +12,7 @@ from curation.engine.comparison import compare
 from curation.engine.recipe import load_recipe
 from curation.engine.run import run
 from curation.engine.stage import analysis
+from curation.engine.trials import failures, finished
 from curation.errors import StepError
 from curation.maths.uncertainty import holm
 from curation.ui.verify import summary
@@ -147,8 +148,8 @@ def test_trainings_of_an_older_winnow_have_the_interval_of_their_seeds_and_a_wor
 def test_trainings_that_failed_are_named_and_count_for_nothing():
     rows, answers = trained(ccs=[0.90, 0.91], random=[0.80, 0.82])
     rows[0] = {**rows[0], "failed": "the student diverged", "accuracy": None}
-    assert cell(compared((summary.finished(rows), answers)), "ccs").seeds == 1
-    assert summary.failures(rows) == ["ccs at 30 %, seed 0: the student diverged"]
+    assert cell(compared((finished(rows), answers)), "ccs").seeds == 1
+    assert failures(rows, "method") == ["ccs at 30 %, seed 0: the student diverged"]
 
 
 def test_a_subset_is_enough_when_it_is_proven_to_lose_less_than_the_tolerance():

@@ -21,7 +21,7 @@ from curation.engine.compute import Call
 from curation.engine.plan import Ask, Plan, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
-from curation.engine.trials import FULL, grid, trial_rows
+from curation.engine.trials import FULL, finished, grid, save_answers, trial_rows
 from curation.errors import InputError, RecipeError, RunError
 from curation.maths.label_noise.planted import Flips, plant
 from curation.training.sampler import Sampler
@@ -122,7 +122,8 @@ def check(store: ResultReader) -> None:
 
 
 def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
-    """value.npy int32 [m], how often every row was trained on; the figures, and those of every epoch, on the card."""
+    """value.npy int32 [m], how often every row was trained on; correct.npy, a bit per test item; the figures, and those
+    of every epoch, on the card."""
     extra, view = step.extra, store.view(step, store.candidates, call.student)
     planted = np.zeros(len(view), bool)
     if share := extra.get("noise"):
@@ -141,6 +142,7 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
             seed=step.seed, wrong=wrong, progress=call.progress,
         )  # fmt: skip
     results.save(made.used, store.candidates, folder)
+    save_answers(made.right, folder)
     accounts = made.accounting
     return {
         "accuracy": made.accuracy,
@@ -163,7 +165,7 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
 def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
     """A row per cell of the plan that is trained or has failed, in the plan's order.
 
-    sampler, keep, seed, student, noise (the share planted); accuracy of the finished student on the test rows; passes,
+    sampler, keep, seed, key, student, noise (the share planted); accuracy of the finished student on test rows; passes,
     one that goes forward only counted as a third; noise_taken, the share of wrong labels among all passes, None where
     none are known; gini, how unevenly items were used; share, passes of those of everything; train_passes, eval_passes,
     never_seen, aside, train_rows, test_rows; seconds of preparing (what the sampler stands on: neighbours, factors, a
@@ -186,7 +188,7 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Mean and spread over the seeds, per share and sampler."""
-    done = [row for row in rows if not row["failed"]]
+    done = finished(rows)
     lines = [["keep", "sampler", "accuracy (mean +- sd)", "passes", "wrong taken", "Gini", "seeds"]]
     for keep, name in sorted({(row["keep"], row["sampler"]) for row in done}):
         cell = [row for row in done if (row["keep"], row["sampler"]) == (keep, name)]
@@ -203,7 +205,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _head(step: Step) -> dict[str, Any]:
-    return {"seed": step.seed, "student": step.extra["student"], "noise": step.extra.get("noise", 0.0)}
+    return {"seed": step.seed, "key": step.key, "student": step.extra["student"], "noise": step.extra.get("noise", 0.0)}
 
 
 def _prepared(plan: Plan, step: Step) -> float:

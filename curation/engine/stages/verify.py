@@ -19,7 +19,7 @@ from curation.engine.plan import Ask, Plan, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
 from curation.engine.stages.prune import Keep, Prune, subset
-from curation.engine.trials import FULL, RANDOM, grid, trial_rows
+from curation.engine.trials import FULL, RANDOM, answers, finished, grid, save_answers, trial_rows
 from curation.errors import InputError, RunError
 from curation.training.record import EpochAccuracy, MeanMargin, Several
 
@@ -113,7 +113,7 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
         results.save(margin.value, train, folder)
     truth = store.labels[test]
     correct = student.logits(store.view(step, test)).argmax(axis=1) == truth
-    np.save(folder / "correct.npy", np.packbits(correct), allow_pickle=False)
+    save_answers(correct, folder)
     right = np.bincount(truth, weights=correct, minlength=len(store.classes))
     count = np.bincount(truth, minlength=len(store.classes))
     return {
@@ -151,19 +151,9 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
             row["share"] = row["keep"] if row["keep"] <= 1 else card["train_rows"] / len(store.candidates)
             row |= _selection(plan, step, wrong)
         made.append(row)
-    summed = compare([row for row in made if not row["failed"]], answers(plan))
+    summed = compare(finished(made), answers(plan, "verify"))
     cells = {(cell.keep, cell.method): figures(cell) for cell in summed.cells}
     return [row if row["failed"] else row | cells[row["keep"], row["method"]] for row in made]
-
-
-def answers(plan: Plan) -> dict[str, np.ndarray]:
-    """key -> bool [n], which test items each finished trial got right, of those that say so; older ones do not."""
-    found = {}
-    for step in plan.of("verify"):
-        if plan.done(step) and (bits := results.load(plan.workspace.path("verify", step.key), "correct")) is not None:
-            count = plan.workspace.card("verify", step.key)["test_rows"]
-            found[step.key] = np.unpackbits(bits, count=count).astype(bool)
-    return found
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[list[str]]:

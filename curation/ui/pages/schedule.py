@@ -7,7 +7,7 @@ from curation.data.budget import keep_words
 from curation.engine import registry
 from curation.engine.stage import analysis
 from curation.engine.stages.schedule import FULL_SHORT, RS2, Schedule, cells
-from curation.engine.trials import FULL, grid
+from curation.engine.trials import FULL, failures, finished, grid
 from curation.ui.parts import theme
 from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.forms import form
@@ -125,7 +125,7 @@ def _student(given: Schedule | None) -> tuple[str, dict | None]:
 def _start(project: Project, wanted: Schedule) -> None:
     total = len(grid(cells(wanted), wanted.seeds))
     same = project.recipe.schedule == wanted
-    left = total - len(_finished(trained.rows(project))) if same else total
+    left = total - len(finished(trained.rows(project))) if same else total
     st.caption(f"{total} trainings; finished ones are kept.")
     if wanted.seeds < 3:
         st.caption(":orange[Fewer than 3 seeds say little about the spread.]")
@@ -154,9 +154,9 @@ def _result(project: Project) -> None:
         text = "Accuracy against passes appears here, for every sampler beside random parts and everything."
         theme.empty_state("show_chart", "No student has been trained yet", text, key="schedule_none")
         return
-    for line in comparison.failures(runs):
+    for line in failures(runs, "sampler"):
         st.warning(theme.plain(line), icon=":material/error:")
-    runs = _finished(runs)
+    runs = finished(runs)
     total = len(grid(cells(section), section.seeds))
     if len(runs) < total and project.jobs.current() is not None:
         st.progress(len(runs) / total, f"{len(runs)} of {total} students are trained")
@@ -164,7 +164,7 @@ def _result(project: Project) -> None:
         return
     for note in dict.fromkeys(note for run in runs for note in run["notes"]):
         st.caption(f":orange[{theme.plain(note)}]")
-    beats, first = comparison.headline(comparison.cells(runs))
+    beats, first = comparison.headline(comparison.cells(runs, answers=trained.answers(project)))
     icon = ":material/check_circle:" if beats else ":material/info:"
     (st.success if beats else st.info)(f"**{theme.plain(first)}**", icon=icon)
     view = st.segmented_control(
@@ -202,12 +202,13 @@ def _comparison(project: Project, runs: list[dict], here: list[dict]) -> None:
         "As good as everything means within", [0.005, 0.01, 0.02, 0.05], default=0.01, required=True,
         format_func=lambda t: f"{100 * t:g} point{'s' * (t != 0.01)}", key="schedule_tolerance",
     )  # fmt: skip
-    made = comparison.cells(runs, tolerance)
+    made = comparison.cells(runs, tolerance, trained.answers(project))
     st.markdown("\n".join(f"- {theme.plain(line)}" for line in comparison.sentences(made, tolerance)))
     if words := comparison.how_tested(made):
         st.caption(theme.plain(words))
     st.dataframe(_table(made, _clean(project, section)), hide_index=True, key="schedule_table", width="stretch")
-    plain = pd.DataFrame([{k: v for k, v in run.items() if k not in ("failed", "notes", "epochs")} for run in runs])
+    left = ("failed", "key", "notes", "epochs")
+    plain = pd.DataFrame([{k: v for k, v in run.items() if k not in left} for run in runs])
     with st.container(horizontal=True):
         for label, table, name in (
             ("Download all trainings as csv", plain, "schedule"),
@@ -222,7 +223,7 @@ def _clean(project: Project, section: Schedule) -> dict[tuple[str, float], float
     """Mean accuracy without planted labels, where the same grid was trained without them; for the drop under noise."""
     if not section.noise:
         return {}
-    runs = _finished(trained.rows(project, section.model_copy(update={"noise": 0.0})))
+    runs = finished(trained.rows(project, section.model_copy(update={"noise": 0.0})))
     return {(cell.sampler, cell.keep): cell.mean for cell in comparison.cells(runs)}
 
 
@@ -258,10 +259,6 @@ def _reached(cell: comparison.Cell) -> str:
     if cell.reached is None:
         return ""
     return "not reached" if cell.reached == float("inf") else f"{100 * cell.reached:.0f} % of all passes"
-
-
-def _finished(runs: list[dict]) -> list[dict]:
-    return [run for run in runs if not run["failed"]]
 
 
 if __name__ == "__main__":  # as a page of the installed app

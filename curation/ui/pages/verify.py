@@ -9,7 +9,7 @@ from curation.engine.comparison import Comparison, compare
 from curation.engine.stage import analysis
 from curation.engine.stages.prune import Prune
 from curation.engine.stages.verify import Verify, trials
-from curation.engine.trials import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM, failures, finished
 from curation.ui.parts import charts, theme
 from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.forms import form
@@ -93,7 +93,7 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
         return
     every = trials(prunes, wanted)
     same = project.recipe.verify == wanted and project.recipe.prune == prunes
-    runs = summary.finished(project.verified()) if project.recipe.verify else []
+    runs = finished(project.verified()) if project.recipe.verify else []
     total, left = len(every), len(every) - len(runs) * same
     shares = len({k for p in prunes for k in (wanted.keeps or [p.keep])})
     words = (
@@ -130,9 +130,9 @@ def _result(project: Project) -> None:
         text = "Accuracy on the test split at every share appears here, beside random subsets and the full data."
         theme.empty_state("show_chart", "No student has been trained yet", text, key="verify_none")
         return
-    for line in summary.failures(runs):
+    for line in failures(runs, "method"):
         st.warning(theme.plain(line), icon=":material/error:")
-    runs = summary.finished(runs)
+    runs = finished(runs)
     if not runs:
         return
     view = st.segmented_control(

@@ -1,8 +1,8 @@
 """Samplers compared in words, no stronger than the numbers allow.
 
 Everybody is held against rs2 on the same passes. Seeds pair up: seed s of two samplers trains the same first weights on
-the same planted mistakes. The intervals are Student's, over the paired differences; "beats" and "is worse" are the
-one-sided paired tests of verification, with Holm's correction over all comparisons of the grid.
+the same planted mistakes, and all answer the same test items. The intervals and the one-sided tests behind "beats" and
+"is worse" are those of verification, over seeds and test items, with Holm's correction over all comparisons.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curation.data.budget import keep_words
+from curation.engine.comparison import Answers, difference
 from curation.engine.stages.schedule import FULL_SHORT, RS2
-from curation.engine.trials import FULL
-from curation.maths.uncertainty import SAME, beyond_chance
-
-LEVEL = 0.95  # of the intervals
+from curation.engine.trials import FULL, finished
+from curation.maths.uncertainty import LEVEL, Estimate, holm
+from curation.ui.verify.summary import points
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ class Cell:
     choose_seconds: float
     train_seconds: float
     reached: float | None = None
-    gain: float | None = None
-    low: float = float("nan")
-    high: float = float("nan")
-    pairs: int = 0
+    gain: Estimate | None = None
     better: bool = False
     worse: bool = False
 
@@ -51,25 +48,23 @@ class Cell:
         """The gain in points, with its interval where several seeds give one."""
         if self.gain is None:
             return ""
-        points = f"{100 * self.gain:+.1f}"
-        return points if np.isnan(self.low) else f"{points} ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+        return points(self.gain)
 
 
-def cells(runs: Sequence[Mapping], tolerance: float = 0.01) -> list[Cell]:
-    """Finished runs with their epochs, summed up per sampler and share, in the order they come."""
+def cells(runs: Sequence[Mapping], tolerance: float = 0.01, answers: Answers | None = None) -> list[Cell]:
+    """Finished runs with their epochs, summed up per sampler and share, in the order they come.
+
+    answers: of the runs by their `key`; without them the gains are known over the seeds alone.
+    """
     groups: dict[tuple[float, str], dict[int, Mapping]] = {}
-    for run in runs:
-        if not run.get("failed"):
-            groups.setdefault((run["keep"], run["sampler"]), {})[run["seed"]] = run
+    for run in finished(runs):
+        groups.setdefault((run["keep"], run["sampler"]), {})[run["seed"]] = run
     full = next((by_seed for (_, name), by_seed in groups.items() if name == FULL), {})
     goal = np.mean([run["accuracy"] for run in full.values()]) - tolerance if full else None
     whole = np.mean([run["passes"] for run in full.values()]) if full else None
-    made, gains = [], []
+    made = []
     for (keep, name), by_seed in groups.items():
         base = groups.get((keep, RS2), {}) if name not in (RS2, FULL) else {}
-        paired = [run["accuracy"] - base[seed]["accuracy"] for seed, run in by_seed.items() if seed in base]
-        gains.append(paired)
-        low, high = _interval(paired)
         accuracy = [run["accuracy"] for run in by_seed.values()]
         taken = [run["noise_taken"] for run in by_seed.values()]
         mean = lambda of, by_seed=by_seed: float(np.mean([run[of] for run in by_seed.values()]))  # noqa: E731
@@ -88,14 +83,13 @@ def cells(runs: Sequence[Mapping], tolerance: float = 0.01) -> list[Cell]:
                 choose_seconds=mean("choose_seconds"),
                 train_seconds=mean("train_seconds"),
                 reached=None if goal is None else float(np.mean([_reached(r, goal) for r in by_seed.values()]) / whole),
-                gain=float(np.mean(paired)) if paired else None,
-                low=low,
-                high=high,
-                pairs=len(paired),
+                gain=difference(by_seed, base, answers or {}),
             )
         )
-    over, under = beyond_chance(gains), beyond_chance([[-gain for gain in group] for group in gains])
-    return [replace(cell, better=b, worse=w) for cell, b, w in zip(made, over, under, strict=True)]
+    over = holm([cell.gain.p_above() if cell.gain else np.nan for cell in made])
+    under = holm([cell.gain.p_below() if cell.gain else np.nan for cell in made])
+    both = zip(made, over, under, strict=True)
+    return [replace(cell, better=bool(above < LEVEL), worse=bool(below < LEVEL)) for cell, above, below in both]
 
 
 def headline(made: Sequence[Cell]) -> tuple[bool, str]:
@@ -103,12 +97,12 @@ def headline(made: Sequence[Cell]) -> tuple[bool, str]:
     rivals = [cell for cell in made if cell.gain is not None]
     if not rivals:
         return False, "Nothing can be compared yet: rs2 and another sampler have to be trained at one share."
-    if winners := sorted((cell for cell in rivals if cell.better), key=lambda cell: -cell.gain):
+    if winners := sorted((cell for cell in rivals if cell.better), key=lambda cell: -cell.gain.value):
         first, *rest = winners
         more = [f"{cell.sampler} at {keep_words(cell.keep)} ({cell.interval})" for cell in rest]
         words = f"{first.sampler} beats rs2 at {keep_words(first.keep)} of the passes, by {first.interval} points"
         return True, words + (f"; so do {', '.join(more)}" if len(more) > 1 else f"; so does {more[0]}" if more else "")
-    seeds = max(cell.pairs for cell in rivals)
+    seeds = max(cell.gain.seeds for cell in rivals)
     if seeds < 2:
         return False, "One seed proves nothing: train more seeds to compare samplers with rs2."
     n = f"{len(rivals)} comparison{'s' * (len(rivals) > 1)}, {seeds} seeds"
@@ -129,7 +123,7 @@ def sentences(made: Sequence[Cell], tolerance: float) -> list[str]:
             words += f", {abs(gap):.1f} points {'above' if gap >= 0 else 'below'} everything on all passes"
         rivals = [cell for cell in here.values() if cell.gain is not None]
         if rivals:
-            best = max(rivals, key=lambda cell: cell.gain)
+            best = max(rivals, key=lambda cell: cell.gain.value)
             words += f"; the highest beside it is {best.sampler}, {best.interval} points against rs2"
         if worse := [cell.sampler for cell in rivals if cell.worse]:
             words += f"; worse than rs2: {', '.join(worse)}"
@@ -143,41 +137,21 @@ def sentences(made: Sequence[Cell], tolerance: float) -> list[str]:
 
 def how_tested(made: Sequence[Cell]) -> str:
     """What "beats" means here; "" where nothing was compared."""
-    rivals = [cell for cell in made if cell.pairs > 1]
+    rivals = [cell for cell in made if cell.gain and cell.gain.seeds > 1]
     if not rivals:
         return ""
-    fewest = min(cell.pairs for cell in rivals)
+    fewest = min(cell.gain.seeds for cell in rivals)
+    items = min(cell.gain.n for cell in rivals)
+    over = f"seeds and {items:,} test items" if items else "seeds alone"
     more = " More seeds can prove smaller differences." if fewest < 5 else ""
     same = f" {FULL_SHORT} is an ordinary run that ends sooner on the same passes." if _has(made, FULL_SHORT) else ""
     return (
-        f"Differences to rs2 are paired by seed, with {_percent(LEVEL)} intervals. Beats, and worse than: p < 0.05 in "
-        f"a one-sided paired t-test, Holm-corrected for {len(rivals)} comparison{'s' * (len(rivals) > 1)}.{same}{more}"
+        f"Differences to rs2 are paired, with 95 % intervals over {over}. Beats, and worse than: p < {LEVEL:g} in "
+        f"a one-sided paired test, Holm-corrected for {len(rivals)} comparison{'s' * (len(rivals) > 1)}.{same}{more}"
     )
 
 
-def failures(runs: Sequence[Mapping]) -> list[str]:
-    """What failed, one line per sampler, share and reason, with the seeds it happened for."""
-    seeds: dict[tuple[str, float, str], list[int]] = {}
-    for run in runs:
-        if run.get("failed"):
-            seeds.setdefault((run["sampler"], run["keep"], run["failed"]), []).append(run["seed"])
-    return [
-        f"{sampler} at {keep_words(keep)}, seed{'s' * (len(of) > 1)} {', '.join(map(str, of))}: {why}"
-        for (sampler, keep, why), of in seeds.items()
-    ]
-
-
 # ------------------------------------------------------------------------------------------------------------
-
-
-def _interval(gains: Sequence[float]) -> tuple[float, float]:
-    """Student's interval of the mean; NaN for fewer than two gains, or for gains that are all the same."""
-    from scipy.stats import t
-
-    if len(gains) < 2 or np.ptp(gains) <= SAME:
-        return float("nan"), float("nan")
-    half = t.ppf(0.5 + LEVEL / 2, len(gains) - 1) * np.std(gains, ddof=1) / np.sqrt(len(gains))
-    return float(np.mean(gains) - half), float(np.mean(gains) + half)
 
 
 def _reached(run: Mapping, goal: float) -> float:

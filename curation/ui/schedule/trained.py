@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.engine import results
+from curation.engine import results, trials
 from curation.engine.plan import Plan
 from curation.engine.stage import analysis
 from curation.engine.stages import schedule
@@ -37,6 +37,11 @@ def rows(project: Project, section: Schedule | None = None) -> list[dict[str, An
         if not row["failed"]:
             row["epochs"] = cards[row["sampler"], row["keep"], row["seed"]]["epochs"]
     return made
+
+
+def answers(project: Project) -> dict[str, np.ndarray]:
+    """Which test items each finished student got right, by its key."""
+    return trials.answers(planned(project), "schedule")
 
 
 def used(project: Project, keep: float) -> dict[str, list[np.ndarray]]:

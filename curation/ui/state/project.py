@@ -31,6 +31,7 @@ from curation.engine.results_reader import ResultReader
 from curation.engine.stage import analysis
 from curation.engine.stages import verify
 from curation.engine.stages.flag import flagged
+from curation.engine.trials import answers
 from curation.ui.server import allowed_paths, projects
 
 
@@ -209,8 +210,8 @@ class Project:
         return verify.rows(self.verification, self.store) if self.store is not None else []
 
     def answers(self) -> dict[str, np.ndarray]:
-        """Which test items each finished training got right, by its key; see `engine.stages.verify.answers`."""
-        return verify.answers(self.verification)
+        """Which test items each finished training got right, by its key; see `engine.trials.answers`."""
+        return answers(self.verification, "verify")
 
     def _path(self, step: Step) -> Path:
         return self.workspace.path(step.stage, step.key)

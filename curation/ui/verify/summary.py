@@ -15,7 +15,7 @@ import numpy as np
 
 from curation.data.budget import keep_words
 from curation.engine.comparison import Cell, Comparison
-from curation.engine.trials import FULL, RANDOM
+from curation.engine.trials import FULL, RANDOM, finished
 from curation.maths.uncertainty import LEVEL, Estimate, Needed
 
 # Train accuracy gained in the last epoch above which a network was not done. Set on `cnn`, 2,000 images of CIFAR-10 at
@@ -35,22 +35,6 @@ class Sentence:
 
     def __str__(self) -> str:
         return self.claim + self.text
-
-
-def finished(runs: Sequence[Mapping]) -> list[Mapping]:
-    return [run for run in runs if not run.get("failed")]
-
-
-def failures(runs: Sequence[Mapping]) -> list[str]:
-    """What failed, one line per method, share and reason, with the seeds it happened for."""
-    seeds: dict[tuple[str, float, str], list[int]] = {}
-    for run in runs:
-        if run.get("failed"):
-            seeds.setdefault((run["method"], run["keep"], run["failed"]), []).append(run["seed"])
-    return [
-        f"{method} at {keep_words(keep)}, seed{'s' * (len(of) > 1)} {', '.join(map(str, of))}: {why}"
-        for (method, keep, why), of in seeds.items()
-    ]
 
 
 def enough(summed: Comparison, tolerance: float) -> Sentence | None:
