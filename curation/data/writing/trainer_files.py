@@ -21,7 +21,8 @@ def write_part(items: Items, rows: np.ndarray, labels: np.ndarray, folder: Path,
 
     Conversations: the records as they were read, a JSON array where they came from a .json file, else JSON lines.
     Arrays: an .npz of ids, labels ("" for none) and images or features. Everything else: a csv of id, label, the
-    absolute path of the file and the text, and container, offset and length where the bytes are a part of a larger file.
+    absolute path of the file and the text, and container, offset and length where the bytes are a part of a larger
+    file.
     """
     order = np.argsort(rows, kind="stable")
     rows, labels = np.asarray(rows)[order], np.asarray(labels, object)[order]

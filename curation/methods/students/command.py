@@ -4,12 +4,12 @@
     use = "command"
     command = "python train.py --train {train} --val {val} --out {out} --seed {seed}"
 
-For every subset and seed of the grid it is started once: {train} is a file with the subset, {val} one with the held-out
-items, {out} an empty folder, {seed} a number (also in WINNOW_SEED). The last line it prints is JSON, such as
-`{"metric": 0.81}` (or "accuracy"): one number, higher = better, the same measure every time. Conversations are
-handed over as they were read, letter for letter; other items as `data/writing/trainer_files.py` says. There is no shell between: a
-place holder is one argument, whatever its path holds. {out} and both files are removed when the trainer has ended, so
-whatever should stay must be written elsewhere.
+For every subset and seed of the grid it is started once: {train} is a file with the subset, {val} one with the
+held-out items, {out} an empty folder, {seed} a number (also in WINNOW_SEED). The last line it prints is JSON, such as
+`{"metric": 0.81}` (or "accuracy"): one number, higher = better, the same measure every time. Conversations are handed
+over as they were read, letter for letter; other items as `data/writing/trainer_files.py` says. There is no shell
+between: a place holder is one argument, whatever its path holds. {out} and both files are removed when the trainer has
+ended, so whatever should stay must be written elsewhere.
 
 Only the number is known, not the answer to each item. So intervals and tests rest on the seeds alone, and two or
 three of them show large differences only. The program named and files among its arguments are part of the result's key;
