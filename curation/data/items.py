@@ -53,6 +53,7 @@ SCHEMA = pa.schema(
         ("length", pa.int64()),  # bytes
         ("record", pa.int64()),  # row of a conversation in records.parquet; null for other items
         ("turns", pa.int32()),  # how many turns of it the item is; null for all of them
+        ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
     ]
 )
 REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary
@@ -143,6 +144,11 @@ class Items:
     @property
     def has_images(self) -> bool:
         return self.images is not None or self.root is not None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether items have several labels, so that none has a `label`."""
+        return self.table["labels"].null_count < len(self)
 
     @property
     def has_texts(self) -> bool:
@@ -252,11 +258,13 @@ def make_items(
     record_rows: Sequence[int | None] | None = None,
     turns: Sequence[int | None] | None = None,
     labelled: bool = True,
+    several: Sequence[Sequence[str] | None] | None = None,
     **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
 
     classes: all names in order; by default the labels seen on usable rows, in natural order.
+    several: all labels of each item, where items have several; they have no `label` then.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
     labelled: False where items of this source have no labels at all, so that those without are train rows as well.
     record_rows, turns: the columns `record` and `turns` of conversations.
@@ -304,6 +312,7 @@ def make_items(
         "parent": parents,
         "record": record_rows,
         "turns": turns,
+        "labels": several,
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)
