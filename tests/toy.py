@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,6 +54,7 @@ def arrays(seed: int = 0) -> dict:
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
         "class_embeddings": np.eye(CLASSES, 6, dtype=np.float32),
+        "text_encoder": Letters(),
         "second_opinion": softmax(2.0 * lean),  # surer: its students were taught without the mistakes
         "dynamics": Dynamics(logits, "train", x[:, :4].copy()),
         "network": network(x),
@@ -63,6 +65,14 @@ def arrays(seed: int = 0) -> dict:
 def images(pixels: np.ndarray) -> Images:
     items = make_items(ids=[f"item {i}" for i in range(N)], labels=["?"] * N, splits=["train"] * N, images=pixels)
     return Images(items, np.arange(N))
+
+
+@dataclass(frozen=True)
+class Letters:
+    """An encoder of texts into the six numbers of the embeddings: how often each of six letters occurs."""
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        return np.array([[text.count(letter) for letter in "aeiost"] for text in texts], np.float32)
 
 
 def chats() -> list[Conversation]:

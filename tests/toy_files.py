@@ -183,5 +183,6 @@ def brought(at: Path) -> dict[str, dict[str, Any]]:
         "probabilities_file": {"path": at / "p.npz"},
         "dynamics_file": {"path": at / "run.npz"},
         "dsir": {"target": at / "wanted.txt"},
+        "rds": {"target": at / "wanted.txt"},
         "ifd": {"model": toy_lm.save(at / "lm")},
     }

@@ -20,6 +20,9 @@ from curation.data.results import Dynamics, Factors, Neighbours, cut_neighbours
 from curation.errors import InputError
 
 
+WHOLE = ("class_embeddings", "text_encoder")  # needs that have no row for each item
+
+
 class View:
     """m rows of a dataset, and the evidence a method declared.
 
@@ -60,10 +63,10 @@ class View:
         if classes is None and "labels" in arrays:
             classes = [str(c) for c in range(int(np.max(arrays["labels"], initial=-1)) + 1)]
         table = {name: float_rows(values) for name, values in (scores or {}).items()}
-        of_classes = arrays.pop("class_embeddings", None)
+        whole = {name: arrays.pop(name, None) for name in WHOLE}
         return cls(
             {name: (lambda rows, value=value: take(value, rows)) for name, value in arrays.items()}
-            | {"class_embeddings": lambda rows: of_classes},
+            | {name: (lambda rows, value=value: value) for name, value in whole.items()},
             np.arange(m),
             classes or (),
             needs=needs,
@@ -78,7 +81,7 @@ class View:
         """The same view cut to these positions, in this order."""
         part = self._of(self.rows[positions])
         # What was loaded for the whole is cut, not loaded again.
-        cut = {name: value for name, value in self._cache.items() if name != "class_embeddings"}
+        cut = {name: value for name, value in self._cache.items() if name not in WHOLE}
         part._cache = {name: take(value, np.asarray(positions)) for name, value in cut.items()}
         return part
 
@@ -207,6 +210,11 @@ class View:
         Raises InputError where the encoder has no text tower.
         """
         return self._get("class_embeddings")
+
+    @property
+    def text_encoder(self) -> Callable[[list[str]], np.ndarray]:
+        """k texts -> float32 [k, d], by the encoder of `embeddings`. Raises InputError where that reads no texts."""
+        return self._get("text_encoder")
 
     @property
     def features(self) -> np.ndarray:

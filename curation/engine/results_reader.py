@@ -165,6 +165,8 @@ class ResultReader:
             return lambda rows: self._embeddings(inputs["embeddings"], rows)
         if need == "class_embeddings":
             return lambda rows: self._class_embeddings(inputs["embeddings"])
+        if need == "text_encoder":
+            return lambda rows: self._text_encoder(inputs["embeddings"])
         if need == "network":
             return lambda rows: self._network(step, rows)
         part = "" if need == registry.evidence().get(need) else need  # what a result gives beside its own value
@@ -209,6 +211,18 @@ class ResultReader:
             )
         added = len(self.classes) - len(found)  # classes a person added after encoding: unlike everything
         return np.pad(np.asarray(found, np.float32), ((0, added), (0, 0)))
+
+    def _text_encoder(self, key: str) -> Callable[[list[str]], np.ndarray]:
+        folder = self.folder("encode", key)
+        card = results.read_json(folder / "card.json")
+        method = registry.get("encoders", card["use"])
+        if "texts" not in method.card.needs:
+            raise InputError(
+                f"the encoder {method.id} reads no texts of yours; use lsa, static or sentence_transformer"
+            )
+        offer = {"rng": np.random.default_rng(0), "progress": lambda *_: None, "device": "cpu", "into": folder}
+        given = {name: value for name, value in offer.items() if name in method.injected}
+        return method.call(View.of(texts=[]), **method.validated(card["params"], "[encode]"), **given)
 
     def _network(self, step: Step, rows: np.ndarray) -> Any:
         key = step.inputs["network"]
