@@ -19,7 +19,6 @@ from curation.data.contents import Images, TextRows
 from curation.data.results import Dynamics, Factors, Neighbours, cut_neighbours
 from curation.errors import InputError
 
-
 WHOLE = ("class_embeddings", "text_encoder")  # needs that have no row for each item
 
 
