@@ -23,13 +23,13 @@ from curation.data.greys import Scales
 from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
-from curation.data.safe_open import open_inside
-from curation.data.texts import FILE as TEXTS_FILE
-from curation.data.texts import Texts, write_texts
+from curation.data.safe_open import open_inside, open_part
+from curation.data.texts import FILE, RECORDS, Texts, write_texts
 from curation.errors import SourceError
 
 TRAIN, VAL, TEST, UNLABELED = "train", "val", "test", "unlabeled"
 SPLITS = (TRAIN, VAL, TEST, UNLABELED)
+TEXTS = {"written": FILE, "records": RECORDS}  # what lies beside the table, one text a row
 OK = "ok"
 
 SCHEMA = pa.schema(
@@ -68,6 +68,7 @@ class Items:
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
     written: n texts, None where an item has none, when the items are texts or have one; read by `text` and `texts`.
+    records: n records as they were read, JSON, where an exporter can write the source's own form again. dialect: which.
     greys: what grey images of more than 8 bits are scaled by; see `data/greys.py`.
     notes: sentences a person should read about how the data was read.
     """
@@ -78,6 +79,8 @@ class Items:
     images: np.ndarray | None = None
     features: np.ndarray | None = None
     written: Texts | Sequence[str | None] | None = None
+    records: Texts | Sequence[str | None] | None = None
+    dialect: str = ""
     greys: Scales = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
@@ -169,24 +172,29 @@ class Items:
             raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
         if not self.ok[row]:
             raise SourceError(str(self.column("status")[row]))
+        if (container := self.column("container")[row]) is not None:
+            offset, length = (int(self.column(name)[row]) for name in ("offset", "length"))
+            return open_part(self.root, container, offset, length)
         return open_inside(self.root, path)
 
     # -- to and from a folder -------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write items.parquet, and images.npy, features.npy and texts.parquet unless they already lie there."""
+        """Write items.parquet, and images.npy, features.npy, texts.parquet and records.parquet unless they are there."""
         root = None
         if self.root is not None:  # kept relative when inside, so that a workspace can be moved
             inside = self.root.is_relative_to(folder)
             root = self.root.relative_to(folder).as_posix() if inside else str(self.root.resolve())
         about = {"classes": self.classes, "root": root, "notes": self.notes, "greys": self.greys}
+        about["dialect"] = self.dialect
         table = self.table.select(SCHEMA.names).cast(SCHEMA)
         pq.write_table(table.replace_schema_metadata({"winnow": json.dumps(about)}), folder / "items.parquet")
         for name, array in (("images", self.images), ("features", self.features)):
             if array is not None and not (folder / f"{name}.npy").exists():
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        if self.written is not None and not (folder / TEXTS_FILE).exists():
-            write_texts(folder, self.written)
+        for name, file in TEXTS.items():
+            if (texts := getattr(self, name)) is not None and not (folder / file).exists():
+                write_texts(folder, texts, file)
 
     @classmethod
     def load(cls, folder: Path) -> Items:
@@ -203,9 +211,9 @@ class Items:
         root = None if about["root"] is None else folder / about["root"]
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
-        written = Texts(folder / TEXTS_FILE) if (folder / TEXTS_FILE).exists() else None
-        notes = tuple(about["notes"])
-        return cls(table, tuple(about["classes"]), root=root, written=written, greys=greys, notes=notes, **arrays)
+        arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
+        said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", "")}
+        return cls(table, tuple(about["classes"]), root=root, greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
 
@@ -241,13 +249,15 @@ def make_items(
     groups: Sequence[str | None] | None = None,
     parents: Sequence[str | None] | None = None,
     kinds: Sequence[str | None] | None = None,
+    parts: Sequence[tuple[str, int, int] | None] | None = None,
     **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
 
     classes: all names in order; by default the labels seen on usable rows, in natural order.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
-    where: root, images, features, written, greys, notes, handed to `Items`.
+    parts: container, offset and length of what lies in a file with others; the container's path is below `root`.
+    where: root, images, features, written, records, dialect, greys, notes, handed to `Items`.
     Raises SourceError on repeated ids, an unknown split, or not a single usable row.
     """
     n = len(ids)
@@ -288,9 +298,14 @@ def make_items(
         "kind": kinds or _kinds(n, {name for name, part in where.items() if part is not None}),
         "group": groups,
         "parent": parents,
+        **dict(zip(("container", "offset", "length"), _columns(parts, 3), strict=True)),
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)
+
+
+def _columns(rows: Sequence[tuple | None] | None, width: int) -> list[list]:
+    return [[row and row[at] for row in rows or ()] for at in range(width)]
 
 
 def _kinds(n: int, brought: set[str]) -> list[str] | None:
