@@ -180,7 +180,7 @@ class Items:
     # -- to and from a folder -------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write items.parquet, and images.npy, features.npy, texts.parquet and records.parquet unless they are there."""
+        """Write items.parquet, and the arrays and texts beside it unless they already lie there."""
         root = None
         if self.root is not None:  # kept relative when inside, so that a workspace can be moved
             inside = self.root.is_relative_to(folder)
@@ -298,14 +298,12 @@ def make_items(
         "kind": kinds or _kinds(n, {name for name, part in where.items() if part is not None}),
         "group": groups,
         "parent": parents,
-        **dict(zip(("container", "offset", "length"), _columns(parts, 3), strict=True)),
+        "container": [part and part[0] for part in parts or ()],
+        "offset": [part and part[1] for part in parts or ()],
+        "length": [part and part[2] for part in parts or ()],
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)
-
-
-def _columns(rows: Sequence[tuple | None] | None, width: int) -> list[list]:
-    return [[row and row[at] for row in rows or ()] for at in range(width)]
 
 
 def _kinds(n: int, brought: set[str]) -> list[str] | None:

@@ -55,7 +55,7 @@ def open_inside(root: Path, path: str) -> BinaryIO:
 
 
 def open_part(root: Path, path: str, offset: int, length: int) -> BinaryIO:
-    """`length` bytes of a regular file `root / path` from `offset` on, such as a member of a tar. Raises SourceError."""
+    """`length` bytes of a file `root / path` from `offset` on, such as a member of a tar. Raises SourceError."""
     with open_inside(root, path) as handle:
         handle.seek(offset)
         data = handle.read(length)

@@ -1,6 +1,6 @@
 """Texts: what items of the kinds text, pair and chat say, in `texts.parquet` beside `items.parquet`.
 
-The records they were read from, as JSON, lie in `records.parquet` in the same form, where a file is to be written again.
+The records they were read from, as JSON, lie in `records.parquet` the same way, where a file is to be written again.
 
 One row per item, in the items' order; null where there is no text. Row groups are small, so that any text is read
 without the others, and a walk over all of them holds a few groups in memory.
