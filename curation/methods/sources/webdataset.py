@@ -88,7 +88,7 @@ def read(
         labels=[row.label for row in rows],
         splits=[row.split for row in rows],
         parts=places,
-        **(as_pairs(facts, texts, ids) if any(texts) else as_columns(facts)),
+        **(as_pairs(facts, texts, ids) if any(row.image and row.text for row in rows) else as_columns(facts)),
         root=top,
         notes=found.notes(),
     )
