@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
         ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
         ("offset", pa.int64()),  # of the item's first byte in the container
         ("length", pa.int64()),  # bytes
+        ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
     ]
 )
 REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary
@@ -142,6 +143,11 @@ class Items:
     @property
     def has_images(self) -> bool:
         return self.images is not None or self.root is not None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether items have several labels, so that none has a `label`."""
+        return self.table["labels"].null_count < len(self)
 
     @property
     def has_texts(self) -> bool:
@@ -250,11 +256,13 @@ def make_items(
     parents: Sequence[str | None] | None = None,
     kinds: Sequence[str | None] | None = None,
     parts: Sequence[tuple[str, int, int] | None] | None = None,
+    several: Sequence[Sequence[str] | None] | None = None,
     **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
 
     classes: all names in order; by default the labels seen on usable rows, in natural order.
+    several: all labels of each item, where items have several; they have no `label` then.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
     parts: container, offset and length of what lies in a file with others; the container's path is below `root`.
     where: root, images, features, written, records, dialect, greys, notes, handed to `Items`.
@@ -301,6 +309,7 @@ def make_items(
         "container": [part and part[0] for part in parts or ()],
         "offset": [part and part[1] for part in parts or ()],
         "length": [part and part[2] for part in parts or ()],
+        "labels": several,
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)
