@@ -24,40 +24,11 @@ from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
 from curation.data.safe_open import open_inside, open_part
+from curation.data.schema import IN_MEMORY, OK, REPEATED, SCHEMA, SPLITS, TEST, TRAIN, UNLABELED, VAL  # noqa: F401
 from curation.data.texts import FILE, RECORDS, Texts, write_texts
 from curation.errors import SourceError
 
-TRAIN, VAL, TEST, UNLABELED = "train", "val", "test", "unlabeled"
-SPLITS = (TRAIN, VAL, TEST, UNLABELED)
 TEXTS = {"written": FILE, "records": RECORDS}  # what lies beside the table, one text a row
-OK = "ok"
-
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),  # unique, stable from run to run
-        ("path", pa.string()),  # as a person would name the file; null where there is none
-        ("label", pa.string()),  # as given; null where there is none
-        ("split", pa.string()),  # one of SPLITS
-        ("width", pa.int32()),  # pixels, after EXIF rotation; null for non-images
-        ("height", pa.int32()),
-        ("bytes", pa.int64()),  # size of the stored item
-        ("hash", pa.string()),  # of the stored bytes; equal hash = exact duplicate
-        ("status", pa.string()),  # "ok", or why this item cannot be used, in words
-        ("truth", pa.string()),  # the right label where the source knows it (planted mistakes); else null
-        # Since format 1 was first written; a workspace without them is read as if they were null.
-        ("kind", pa.string()),  # image, text, pair, chat or box; null where the source brings features only
-        ("group", pa.string()),  # name of what must stay together, such as a patient; null where it stands alone
-        ("parent", pa.string()),  # id of what the item is a part of, such as the image of a box; null where of none
-        ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
-        ("offset", pa.int64()),  # of the item's first byte in the container
-        ("length", pa.int64()),  # bytes
-        ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
-    ]
-)
-REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary
-IN_MEMORY = pa.schema(
-    [(f.name, pa.dictionary(pa.int32(), pa.string()) if f.name in REPEATED else f.type) for f in SCHEMA]
-)
 
 
 @dataclass(frozen=True)
@@ -69,7 +40,8 @@ class Items:
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
     written: n texts, None where an item has none, when the items are texts or have one; read by `text` and `texts`.
-    records: n records as they were read, JSON, where an exporter can write the source's own form again. dialect: which.
+    records: what items were read from, as it stood in its file, where it can be written again; see the column
+        `record`. dialect: the form of that file, "" where the records say it themselves.
     greys: what grey images of more than 8 bits are scaled by; see `data/greys.py`.
     notes: sentences a person should read about how the data was read.
     """
@@ -257,6 +229,9 @@ def make_items(
     kinds: Sequence[str | None] | None = None,
     parts: Sequence[tuple[str, int, int] | None] | None = None,
     several: Sequence[Sequence[str] | None] | None = None,
+    record_rows: Sequence[int | None] | None = None,
+    turns: Sequence[int | None] | None = None,
+    labelled: bool = True,
     **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
@@ -265,6 +240,8 @@ def make_items(
     several: all labels of each item, where items have several; they have no `label` then.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
     parts: container, offset and length of what lies in a file with others; the container's path is below `root`.
+    labelled: False where items of this source have no labels at all, so that those without are train rows as well.
+    record_rows, turns: the columns `record` and `turns` of items with records.
     where: root, images, features, written, records, dialect, greys, notes, handed to `Items`.
     Raises SourceError on repeated ids, an unknown split, or not a single usable row.
     """
@@ -280,7 +257,8 @@ def make_items(
         first = f"; the first problem: {status[0]}" if n else ""
         raise SourceError(f"none of the {n} items can be used{first}")
     # A train row without a label is an unlabelled row, wherever it was found.
-    splits = [UNLABELED if label is None else split for split, label in zip(splits, labels, strict=True)]
+    if labelled:
+        splits = [UNLABELED if label is None else split for split, label in zip(splits, labels, strict=True)]
     used = {label for label, s in zip(labels, status, strict=True) if label is not None and s == OK}
     if classes is None:
         classes = natural_order(used)
@@ -310,6 +288,8 @@ def make_items(
         "offset": [part and part[1] for part in parts or ()],
         "length": [part and part[2] for part in parts or ()],
         "labels": several,
+        "record": record_rows,
+        "turns": turns,
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)
