@@ -111,9 +111,7 @@ def _array(handle: TextIO, path: Path) -> Iterator[JsonRecord]:
     buffer, at, number, ended = handle.read(_PIECE), 0, 0, False
 
     def broken(why: str) -> SourceError:
-        return SourceError(
-            f"{path} cannot be read behind record {number:,} ({why}); repair the array, or write one object per line"
-        )
+        return SourceError(f"{path} cannot be read behind record {number:,} ({why}); repair the array, or write one object per line")
 
     at = _BLANK.match(buffer).end() + 1  # behind the [
     comma = False

@@ -27,8 +27,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.chat.conversation import ANSWERS, Conversation, content_hash
-from curation.data.chat.dialects import dialect_of
-from curation.data.chat.dialects import read as read_record
+from curation.data.chat.dialects import dialect_of, read as read_record
 from curation.data.chat.rows import KIND
 from curation.data.grouping import column_named
 from curation.data.items import OK, TEST, TRAIN, Items, make_items
@@ -69,9 +68,7 @@ class _Read:
 def read(
     *,
     path: Annotated[Path, Field(description="The file: a JSON array, or JSON lines.")],
-    test: Annotated[
-        Path | None, Field(description="A second file, held out: it is looked at, and never pruned.")
-    ] = None,
+    test: Annotated[Path | None, Field(description="A second file, held out: it is looked at, and never pruned.")] = None,
     per: Annotated[
         Literal["conversation", "turn"],
         Field(description="What an item is: a whole conversation, or one answer with what led up to it."),
@@ -201,9 +198,7 @@ def _notes(dialects: Counter, count: int, items: int, per: str, key: str | None)
     if not dialects:
         return []
     said = ", ".join(f"{name} {number:,}" for name, number in dialects.most_common())
-    notes = [
-        f"{count:,} records were read, by dialect: {said}. They have no labels, so what needs labels cannot be used."
-    ]
+    notes = [f"{count:,} records were read, by dialect: {said}. They have no labels, so what needs labels cannot be used."]
     if per == "turn":
         notes.append(f"Their answers are {items:,} items; those of one conversation stay together.")
     return notes
