@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -53,7 +53,7 @@ class Items:
     features: np.ndarray | None = None
     written: Texts | Sequence[str | None] | None = None
     records: Texts | Sequence[str | None] | None = None
-    dialect: str = ""
+    dialect: Mapping[str, Any] = field(default_factory=dict)
     greys: Scales = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
@@ -190,7 +190,7 @@ class Items:
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
         arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
-        said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", "")}
+        said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", {})}
         return cls(table, tuple(about["classes"]), root=root, greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------

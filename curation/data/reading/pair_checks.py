@@ -7,13 +7,13 @@ item with the reason as its status.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from curation.data.items import OK, Items
-from curation.data.reading.image_checks import Facts, as_columns, content_hash
+from curation.data.reading.image_checks import content_hash
 from curation.data.reading.text_checks import examine_text
 from curation.errors import SourceError
 
@@ -23,17 +23,21 @@ WHITE = 250  # of 255; JPEG leaves white not quite white
 SHARE = 0.1  # of the images looked at, from which on it is said
 
 
-def as_pairs(images: Sequence[Facts], texts: Sequence[str | None], ids: Sequence[str]) -> dict[str, Any]:
-    """What `make_items` takes of n pairs: the columns of `as_columns`, the captions and which pairs share an image."""
-    facts, captions, parents = [], [], []
+def as_pairs(images: Mapping[str, Any], texts: Sequence[str | None], ids: Sequence[str]) -> dict[str, Any]:
+    """What `make_items` takes of n pairs: what it takes of their images (`image_checks.as_columns`), their captions,
+    and which pairs share an image."""
     first: dict[str, str] = {}
-    for image, text, id_ in zip(images, texts, ids, strict=True):
-        caption, said = examine_text(text)
-        parents.append(first.setdefault(image.hash, id_) if image.hash else None)
+    status, hashes, captions, parents = [], [], [], []
+    for said, image, text, id_ in zip(images["status"], images["hashes"], texts, ids, strict=True):
+        caption, facts = examine_text(text)
+        if said == OK:
+            said = facts.status.replace("the text is", "the caption is")
+        parent = first.setdefault(image, id_) if image else id_
+        status.append(said)
         captions.append(caption)
-        facts.append(_both(image, said))
-    shared = [None if parent == id_ else parent for parent, id_ in zip(parents, ids, strict=True)]
-    return as_columns(facts) | {"written": captions, "parents": shared}
+        hashes.append(content_hash(f"{image} {facts.hash}".encode()) if image else None)
+        parents.append(None if parent == id_ else parent)
+    return {**images, "status": status, "hashes": hashes, "written": captions, "parents": parents}
 
 
 def bars_note(items: Items) -> list[str]:
@@ -73,11 +77,3 @@ def _white(grey: np.ndarray, axis: int) -> tuple[int, int]:
     """How many rows (axis 0) or columns (axis 1) from the start and from the end are white."""
     coloured = np.flatnonzero((grey < WHITE).any(axis=1 - axis))
     return (int(coloured[0]), grey.shape[axis] - 1 - int(coloured[-1])) if len(coloured) else (0, 0)
-
-
-def _both(image: Facts, caption: Facts) -> Facts:
-    if image.status != OK:
-        return image
-    if caption.status != OK:
-        return image._replace(status=caption.status.replace("the text is", "the caption is"))
-    return image._replace(hash=content_hash(f"{image.hash} {caption.hash}".encode()))

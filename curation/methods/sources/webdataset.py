@@ -77,18 +77,18 @@ def read(
         raise SourceError(f"{path} holds no samples; members of a sample are called like 0001.jpg and 0001.txt")
     rows, ids = found.rows, numbered([row.id for row in found.rows])
     places = [row.image and (row.shard, row.image.offset, row.image.length) for row in rows]
-    facts = [
-        fact if row.image else fact._replace(status="no image in this sample")
-        for row, fact in zip(rows, examine(top, places, progress), strict=True)
-    ]
-    texts = [row.text for row in rows]
+    facts = zip(rows, examine(top, places, progress), strict=True)
+    images = as_columns([f if row.image else f._replace(status="no image in this sample") for row, f in facts])
+    pairs = any(row.image and row.text for row in rows)
+    labels = [row.label for row in rows]
     items = make_items(
         ids=ids,
         paths=[row.image and shown(f"{row.shard}/{row.image.name}") for row in rows],
-        labels=[row.label for row in rows],
+        labels=labels,
+        labelled=any(labels),
         splits=[row.split for row in rows],
         parts=places,
-        **(as_pairs(facts, texts, ids) if any(row.image and row.text for row in rows) else as_columns(facts)),
+        **(as_pairs(images, [row.text for row in rows], ids) if pairs else images),
         root=top,
         notes=found.notes(),
     )
