@@ -277,7 +277,7 @@ class Ask:
         for need in needs:
             if need in evidence:
                 inputs[need] = self.result("evidence", evidence[need], rows=self._covered(evidence[need], rows))
-            elif need in ("embeddings", "class_embeddings"):
+            elif need in ("embeddings", "class_embeddings", "text_embeddings"):
                 inputs["embeddings"] = self._embeddings(stage, method)
             elif need == "labels" and self.labels_key:
                 inputs["labels"] = self.labels_key

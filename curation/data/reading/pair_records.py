@@ -27,6 +27,7 @@ FOLDERS = ("image", "images")  # where MiniGPT-4's images may lie
 MAX_WHOLE = 256 * 1024**2  # bytes of a file that is a single object, which is read as a whole
 JSON, LINES, ANNOTATIONS = "json", "jsonl", "annotations"  # beside those of tables
 MARK = "<image>"
+USUAL = {"image": "an image", "text": "a caption"}
 
 
 @dataclass(frozen=True)
@@ -163,11 +164,7 @@ def _keys(file: Path, there: list[str], image: str, text: str) -> tuple[str, str
     }
     for role, name in found.items():
         if name not in there:
-            said = (
-                f"has no key {name!r}"
-                if name
-                else f"has no key that is called like {'an image' if role == 'image' else 'a caption'}"
-            )
+            said = f"has no {name!r}" if name else f"has nothing that is called as {USUAL[role]} usually is"
             raise SourceError(f"{file} {said}; name it with {role} = one of: {', '.join(map(str, there[:20]))}")
     return found["image"], found["text"]
 
