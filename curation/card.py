@@ -10,7 +10,20 @@ from dataclasses import dataclass
 
 # What a method may ask its View for beside evidence. The runner provides exactly these and what evidence `gives`.
 NEEDS = (
-    *("ids", "images", "texts", "chats", "responses", "labels", "groups", "copies", "embeddings", "class_embeddings", "text_embeddings", "features"),
+    *(
+        "ids",
+        "images",
+        "texts",
+        "chats",
+        "responses",
+        "labels",
+        "groups",
+        "copies",
+        "embeddings",
+        "class_embeddings",
+        "text_embeddings",
+        "features",
+    ),
     *("known", "predicted", "costs"),  # queries only
 )
 

@@ -27,9 +27,9 @@ SCHEMA = pa.schema(
         ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
         ("offset", pa.int64()),  # of the item's first byte in the container
         ("length", pa.int64()),  # bytes
-        ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
         ("record", pa.int64()),  # row of its record in records.parquet; null where there is none
         ("turns", pa.int32()),  # how many turns of it the item is; null for all of them
+        ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
     ]
 )
 REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary

@@ -1,7 +1,7 @@
 """A conversation as every method sees it, whatever dialect it was written in.
 
-The record it was read from is kept letter for letter (`Items.records`): keys that Winnow does not know are in there, and
-an export writes it back. See `dialects` for what is understood.
+The record it was read from is kept letter for letter (`Items.records`): keys that Winnow does not know are in there,
+and an export writes it back. See `dialects` for what is understood.
 """
 
 from __future__ import annotations

@@ -32,14 +32,20 @@ from curation.data.chat.conversation import (
 
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter", "question"), USER),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model", "bot", "ai", "claude", "answer"), ASSISTANT),
+    **dict.fromkeys(
+        ("assistant", "gpt", "chatgpt", "bing", "bard", "model", "bot", "ai", "claude", "answer"), ASSISTANT
+    ),
     **dict.fromkeys(("system", "developer"), SYSTEM),
     **dict.fromkeys(("tool", "function", "observation", "function_response", "ipython", "tool_response"), TOOL),
     **dict.fromkeys(("function_call", "tool_call"), CALL),
 }
 _LISTS = (("messages", "messages"), ("conversations", "sharegpt"), ("conversation", "sharegpt"))
 _PAIRS = (("prompt", "completion"), ("prompt", "response"), ("question", "answer"), ("query", "response"))
-_ALPACA = (("instruction", "input", "output"), ("instruction", "context", "response"), ("instruction", "input", "response"))
+_ALPACA = (
+    ("instruction", "input", "output"),
+    ("instruction", "context", "response"),
+    ("instruction", "input", "response"),
+)
 CONVERSIONS = ("messages", "sharegpt", "alpaca", "completion")  # what a conversation can be written as
 
 
@@ -70,7 +76,9 @@ def read(record: Mapping[str, Any]) -> Conversation:
     dialect = dialect_of(record)
     if dialect is None:
         keys = ", ".join(map(str, list(record)[:6])) or "none"
-        raise ValueError(f"no conversation among its keys ({keys}); expected such as messages, or instruction and output")
+        raise ValueError(
+            f"no conversation among its keys ({keys}); expected such as messages, or instruction and output"
+        )
     rejected = None
     if dialect in ("messages", "sharegpt"):
         turns = _turns(record[_list_key(record)])
@@ -206,7 +214,9 @@ def _turn(message: Any, number: int) -> Turn:
     if calls and isinstance(calls, list):
         arguments = tuple(_arguments(call) for call in calls)
         said = "" if value is None else _content(value, number)
-        return Turn(CALL, "\n".join([said] * bool(said) + [json.dumps(call, ensure_ascii=False) for call in calls]), arguments)
+        return Turn(
+            CALL, "\n".join([said] * bool(said) + [json.dumps(call, ensure_ascii=False) for call in calls]), arguments
+        )
     text = _content(value, number)
     return Turn(role, text, (text,) if role == CALL else ())
 

@@ -1,8 +1,8 @@
 """JSON objects of a file one by one, each with its own letters: an array or JSON lines, whatever the file is called.
 
 Which of the two is told by the first letter that is no blank. A file is read a piece at a time, so its size costs no
-memory. A line that cannot be read is handed on with the reason, and so is every other record that is no object; an array
-that breaks off is an error, since nobody knows where the next record begins.
+memory. A line that cannot be read is handed on with the reason, and so is every other record that is no object; an
+array that breaks off is an error, since nobody knows where the next record begins.
 
 Bray, The JavaScript Object Notation Data Interchange Format, RFC 8259, 2017; Ward, JSON Lines, jsonlines.org, 2013.
 """
@@ -111,7 +111,9 @@ def _array(handle: TextIO, path: Path) -> Iterator[JsonRecord]:
     buffer, at, number, ended = handle.read(_PIECE), 0, 0, False
 
     def broken(why: str) -> SourceError:
-        return SourceError(f"{path} cannot be read behind record {number:,} ({why}); repair the array, or write one object per line")
+        return SourceError(
+            f"{path} cannot be read behind record {number:,} ({why}); repair the array, or write one object per line"
+        )
 
     at = _BLANK.match(buffer).end() + 1  # behind the [
     comma = False

@@ -29,12 +29,13 @@ def write_records(items: Items, rows: np.ndarray, path: Path, dialect: str = AS_
     with path.open("w", encoding="utf-8", newline="") as out:
         out.write("[\n" if array else "")
         for number, text in enumerate(_texts(items, rows, dialect, refused)):
-            out.write((",\n" if number else "") + text if array else text.replace("\n", " ") + "\n")
+            out.write((",\n" if number else "") + text if array else _one_line(text) + "\n")
         out.write("\n]\n" if array else "")
     if refused:
+        first = "; ".join(refused[:_SHOWN])
         raise InputError(
-            f"{len(refused):,} conversations cannot be written as {dialect}, the first are {'; '.join(refused[:_SHOWN])}; "
-            "choose messages or sharegpt, or write them as read"
+            f"{len(refused):,} conversations cannot be written as {dialect}, the first are {first}; choose messages or "
+            "sharegpt, or write them as read"
         )
 
 
@@ -83,3 +84,8 @@ def _shortened(text: str, turns: int) -> str:
 
 def _json(record: dict[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    """In JSON a line ends between two parts only, never in a text."""
+    return text.replace("\r", " ").replace("\n", " ")

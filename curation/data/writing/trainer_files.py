@@ -1,4 +1,4 @@
-"""A part of the items as a file for a trainer outside of Winnow: in the form they were read in, as far as it has one."""
+"""A part of the items as a file for a trainer outside of Winnow, in the form they were read in where it has one."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def write_part(items: Items, rows: np.ndarray, labels: np.ndarray, folder: Path,
     rows: int64, item rows. labels: object [m], the label in force of each, None where there is none.
 
     Conversations: the records as they were read, a JSON array where they came from a .json file, else JSON lines.
-    Arrays: an .npz of ids, labels ("" for none) and images or features. Everything else: a csv of id, label, the absolute
-    path of the file and the text, and container, offset and length where the bytes are a part of a larger file.
+    Arrays: an .npz of ids, labels ("" for none) and images or features. Everything else: a csv of id, label, the
+    absolute path of the file and the text, and container, offset and length where the bytes are a part of a larger
+    file.
     """
     order = np.argsort(rows, kind="stable")
     rows, labels = np.asarray(rows)[order], np.asarray(labels, object)[order]

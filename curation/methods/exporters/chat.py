@@ -1,13 +1,14 @@
 """Chat: the conversations that were kept, as they were read or in another dialect.
 
 By default every record is written back letter for letter, in the order of the file, so that keys Winnow does not know
-stay: read and written without a decision, the same records come out. A path that ends in .json gets one array, any other
-JSON lines. Held-out conversations never mix with the kept ones: they go to a file beside it, `kept.jsonl.test.jsonl`.
+stay: read and written without a decision, the same records come out. A path that ends in .json gets one array, any
+other JSON lines. Held-out conversations never mix with the kept ones: they go to a file beside it,
+`kept.jsonl.test.jsonl`.
 
-Where items are single answers (`per = "turn"`), a conversation is written up to the first answer that was not kept, and
-not at all where that is the first: what a person or a flag spoke against is never trained on, and what was said after it
-goes with it. `dialect` writes another dialect, of what all of them can say: the turns, the system prompt and an id. Of a
-preference pair that is the chosen answer.
+Where items are single answers (`per = "turn"`), a conversation is written up to the first answer that was not kept,
+and not at all where that is the first: what a person or a flag spoke against is never trained on, and what was said
+after it goes with it. `dialect` writes another dialect, of what all of them can say: the turns, the system prompt and
+an id. Of a preference pair that is the chosen answer.
 
 LLaMA-Factory, data/README.md; TRL, Dataset formats and types; OpenAI, Fine-tuning guide.
 """
@@ -38,6 +39,7 @@ CARD = Card(
     stochastic=False,
     ending=".jsonl",
 )
+
 
 def write(
     manifest: pa.Table,

@@ -1,12 +1,12 @@
 """Instruction data: conversations from JSON or JSON lines, in the dialect they come in.
 
 Read are alpaca (and dolly), ShareGPT, OpenAI and TRL messages, prompt and completion, preference pairs, and plain
-`text`; each record says by its keys which it is, and a file may mix them. A file may be one array or an object on every
-line, whatever it is called. Every record is kept letter for letter, so the exporter `chat` writes back what was read, with
-keys that Winnow does not know. One item is a conversation, or with `per = "turn"` every answer with what led up to it,
-which then stay together. Items are called by their `id` where the records have one (a repeated one is numbered: a, a#2),
-else by their place. What is embedded and compared is all that is said, without the system prompt, which is often the same
-for all. Exact copies are those that say the same in the same roles, whatever their other keys.
+`text`; each record says by its keys which it is, and a file may mix them. A file may be one array or an object on
+every line, whatever it is called. Every record is kept letter for letter, so the exporter `chat` writes back what was
+read, with keys that Winnow does not know. One item is a conversation, or with `per = "turn"` every answer with what
+led up to it, which then stay together. Items are called by their `id` where the records have one (a repeated one is
+numbered: a, a#2), else by their place. What is embedded and compared is all that is said, without the system prompt,
+which is often the same for all. Exact copies are those that say the same in the same roles, whatever their other keys.
 
 Conversations have no labels: what needs labels says so, and everything else works. Nothing is held out unless `test`
 names a file or [source] a `holdout`. A record that cannot be read stays an item with its reason.
@@ -27,7 +27,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.chat.conversation import ANSWERS, Conversation, content_hash
-from curation.data.chat.dialects import dialect_of, read as read_record
+from curation.data.chat.dialects import dialect_of
+from curation.data.chat.dialects import read as read_record
 from curation.data.chat.rows import KIND
 from curation.data.grouping import column_named
 from curation.data.items import OK, TEST, TRAIN, Items, make_items
@@ -68,7 +69,9 @@ class _Read:
 def read(
     *,
     path: Annotated[Path, Field(description="The file: a JSON array, or JSON lines.")],
-    test: Annotated[Path | None, Field(description="A second file, held out: it is looked at, and never pruned.")] = None,
+    test: Annotated[
+        Path | None, Field(description="A second file, held out: it is looked at, and never pruned.")
+    ] = None,
     per: Annotated[
         Literal["conversation", "turn"],
         Field(description="What an item is: a whole conversation, or one answer with what led up to it."),
@@ -84,7 +87,7 @@ def read(
     >>> _ = (top / "a.jsonl").write_text('{"instruction": "Add 1 and 1.", "output": "2"}\\n{"title": "x"}\\n')
     >>> items = read(path=top / "a.jsonl", into=top, progress=lambda *_: None)
     >>> items.text(0), items.column("status")[1][:34]
-    ('Add 1 and 1.\\n\\n2', 'no conversation among its keys (tit')
+    ('Add 1 and 1.\\n\\n2', 'no conversation among its keys (ti')
     """
     found, seen, dialects = _Read(), Counter(), Counter()
     key = column_named(group)
@@ -198,7 +201,9 @@ def _notes(dialects: Counter, count: int, items: int, per: str, key: str | None)
     if not dialects:
         return []
     said = ", ".join(f"{name} {number:,}" for name, number in dialects.most_common())
-    notes = [f"{count:,} records were read, by dialect: {said}. They have no labels, so what needs labels cannot be used."]
+    notes = [
+        f"{count:,} records were read, by dialect: {said}. They have no labels, so what needs labels cannot be used."
+    ]
     if per == "turn":
         notes.append(f"Their answers are {items:,} items; those of one conversation stay together.")
     return notes

@@ -4,12 +4,12 @@
     use = "command"
     command = "python train.py --train {train} --val {val} --out {out} --seed {seed}"
 
-For every subset and seed of the grid it is started once: {train} is a file with the subset, {val} one with the held-out
-items, {out} an empty folder, {seed} a number (also in WINNOW_SEED). The last line it prints is JSON, such as
-`{"metric": 0.81}` (or "accuracy"): one number, higher = better, the same measure every time. Conversations are handed over
-as they were read, letter for letter; other items as `data/writing/trainer_files.py` says. There is no shell between: a
-place holder is one argument, whatever its path holds. {out} and both files are removed when the trainer has ended, so
-whatever should stay must be written elsewhere.
+For every subset and seed of the grid it is started once: {train} is a file with the subset, {val} one with the
+held-out items, {out} an empty folder, {seed} a number (also in WINNOW_SEED). The last line it prints is JSON, such as
+`{"metric": 0.81}` (or "accuracy"): one number, higher = better, the same measure every time. Conversations are handed
+over as they were read, letter for letter; other items as `data/writing/trainer_files.py` says. There is no shell
+between: a place holder is one argument, whatever its path holds. {out} and both files are removed when the trainer has
+ended, so whatever should stay must be written elsewhere.
 
 Only the number is known, not the answer to each item. So intervals and tests rest on the seeds alone, and two or
 three of them show large differences only. The program named and files among its arguments are part of the result's key;
@@ -72,13 +72,16 @@ def train(
         int, Field(ge=1, le=30 * 86_400, description="Seconds after which a trainer is stopped and counts as failed.")
     ] = 86_400,
 ) -> Measured:
-    """The number the trainer gave for exactly the rows of the view. `items` and `held_out` are handed over by verification.
+    """The number the trainer gave for exactly the rows of the view. `items` and `held_out` are handed over by
+    verification.
 
-    Raises InputError where it is asked for answers to single items, RunError where the trainer fails, hangs or prints no
-    number.
+    Raises InputError where it is asked for answers to single items, RunError where the trainer fails, hangs or prints
+    no number.
     """
     if items is None or held_out is None:
-        raise InputError("command measures with your own trainer and cannot say what it thinks of an item: use it in [verify] only")
+        raise InputError(
+            "command measures with your own trainer and cannot say what it thinks of an item: use it in [verify] only"
+        )
     with tempfile.TemporaryDirectory(prefix="winnow-trainer-") as place:
         folder = Path(place)
         (folder / "out").mkdir()
@@ -97,11 +100,17 @@ def preflight(*, command: str, **_) -> None:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise UnavailableError(f"command = {command!r} cannot be taken apart ({str(error).lower()}); close its quotes") from None
+        raise UnavailableError(
+            f"command = {command!r} cannot be taken apart ({str(error).lower()}); close its quotes"
+        ) from None
     if "{train}" not in command:
-        raise UnavailableError(f"command = {command!r} has no {{train}}, so every subset would give the same; put it in")
+        raise UnavailableError(
+            f"command = {command!r} has no {{train}}, so every subset would give the same; put it in"
+        )
     if shutil.which(words[0]) is None:
-        raise UnavailableError(f"command = {command!r}: there is no program {words[0]!r}; give its path, or start where it is found")
+        raise UnavailableError(
+            f"command = {command!r}: there is no program {words[0]!r}; give its path, or start where it is found"
+        )
 
 
 def files(*, command: str, **_) -> list[Path]:
@@ -139,11 +148,11 @@ def _run(arguments: list[str], folder: Path, seed: int, timeout: int) -> str:
     printed, complained = folder / "stdout", folder / "stderr"
     with printed.open("wb") as out, complained.open("wb") as err:
         try:
-            process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment
-            )
+            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment)
         except OSError as error:
-            raise RunError(f"the trainer cannot be started ({(error.strerror or str(error)).lower()}): {arguments[0]}") from None
+            raise RunError(
+                f"the trainer cannot be started ({(error.strerror or str(error)).lower()}): {arguments[0]}"
+            ) from None
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -175,7 +184,9 @@ def _metric(said: str) -> float:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        raise RunError(f"the trainer's last line is {line!r}; {expected}" if line else f"the trainer printed nothing; {expected}") from None
+        raise RunError(
+            f"the trainer's last line is {line!r}; {expected}" if line else f"the trainer printed nothing; {expected}"
+        ) from None
     number = value.get("metric", value.get("accuracy")) if isinstance(value, dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise RunError(f"the trainer's last line is {line!r}; {expected}")
