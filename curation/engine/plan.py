@@ -261,7 +261,8 @@ class Ask:
         if self.joined_key and (rows in ("train", "labelled") or knows_train):
             inputs["joined"] = self.joined_key
         for parameter, ref in method.refs.items():
-            named = section.params[parameter]
+            if (named := section.params[parameter]) is None:
+                continue
             if ref.kind == "scores":
                 inputs[f"score:{named}"] = self.result("score", named)
             elif ref.kind == "students":

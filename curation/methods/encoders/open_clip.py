@@ -2,8 +2,9 @@
 
 Pictures of the same thing lie close together whatever the style, and every class name gets an embedding too, so
 an item can be compared with what it is said to show. So does the caption of every image-text pair; one that is longer
-than the model reads at once is the mean of its first sentences, as in InstructionGPT-4, and that is said. Blind to what captions do not mention: counts, positions, fine
-texture, small text. The class names must be words; "7" and "n02085620" say nothing to it.
+than the model reads at once is the mean of its first sentences, as in InstructionGPT-4, and that is said. Blind to what
+captions do not mention: counts, positions, fine texture, small text. The class names must be words; "7" and
+"n02085620" say nothing to it.
 
 Radford, Kim, Hallacy et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021;
 Cherti, Beaumont, Wightman et al., Reproducible Scaling Laws for Contrastive Language-Image Learning, CVPR 2023.
