@@ -25,7 +25,7 @@ MAX_SHARDS = 100_000  # that a list in braces may stand for
 MAX_MEMBERS = 2_000_000  # of one shard
 _KEY = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)", re.DOTALL)
 _META = re.compile(r"__[^/]*__($|/)")
-_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")  # {000..123} or {train,val}
 
 
 class Member(NamedTuple):
@@ -111,12 +111,15 @@ def expanded(path: Path) -> list[Path]:
 def _listed(text: str) -> Iterator[str]:
     names = [text]
     while found := _BRACES.search(names[0]):
-        first, last = found.groups()
-        count = int(last) - int(first) + 1
+        first, last, listed = found.groups()
+        count = int(last) - int(first) + 1 if first else listed.count(",") + 1
         if count < 1 or count * len(names) > MAX_SHARDS:
             raise SourceError(f"{text} stands for {max(count, 0) * len(names):,} shards; expected 1 to {MAX_SHARDS:,}")
-        numbers = [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
-        names = [_BRACES.sub(number, name, count=1) for name in names for number in numbers]
+        if first:
+            parts = [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
+        else:
+            parts = listed.split(",")
+        names = [_BRACES.sub(part.replace("\\", r"\\"), name, count=1) for name in names for part in parts]
     yield from names
 
 
