@@ -13,7 +13,8 @@ import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
 
-from curation.data.chat.conversation import ANSWERS, ASSISTANT, CALL, SYSTEM, TEXT, TOOL, USER, Conversation, normal
+from curation.data.chat.conversation import ANSWERS, ASSISTANT, CALL, SYSTEM, TEXT, TOOL, USER, Conversation
+from curation.data.reading.text_checks import normalised
 
 _KNOWN = (SYSTEM, USER, ASSISTANT, CALL, TOOL, TEXT)
 # What may follow each role; a call may be answered at once where the result is not part of the data.
@@ -82,10 +83,10 @@ def empty(chat: Conversation) -> bool:
 
 def echo(chat: Conversation) -> bool:
     """The answer repeats the prompt, or the rejected answer is the chosen one."""
-    answer = normal(chat.response)
-    if chat.rejected is not None and normal(chat.rejected) == answer:
+    answer = normalised(chat.response)
+    if chat.rejected is not None and normalised(chat.rejected) == answer:
         return True
-    return bool(answer) and answer == normal(chat.prompt)
+    return bool(answer) and answer == normalised(chat.prompt)
 
 
 def refusal(chat: Conversation) -> bool:

@@ -7,10 +7,11 @@ and an export writes it back. See `dialects` for what is understood.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+
+from curation.data.reading.text_checks import normalised
 
 SYSTEM, USER, ASSISTANT, CALL, TOOL, TEXT = "system", "user", "assistant", "call", "tool", "text"
 ANSWERS = (ASSISTANT, CALL, TEXT)  # what a model is trained to say; "text" is a document without a prompt
@@ -85,15 +86,6 @@ def content_hash(chat: Conversation) -> str:
 
     Two records that differ in their other keys alone, such as an id, are exact copies.
     """
-    said = "\x1e".join(f"{turn.role}\x1f{normal(turn.text)}" for turn in chat.turns)
-    whole = f"{said}\x1d{chat.images}\x1d{normal(chat.rejected or '')}"
+    said = "\x1e".join(f"{turn.role}\x1f{normalised(turn.text)}" for turn in chat.turns)
+    whole = f"{said}\x1d{chat.images}\x1d{normalised(chat.rejected or '')}"
     return hashlib.blake2b(whole.encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
-def normal(text: str) -> str:
-    """Text as it is compared: compatible forms of letters, case and blanks make no difference.
-
-    >>> normal("  Ｈello\\n WORLD ")
-    'hello world'
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

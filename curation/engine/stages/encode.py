@@ -13,6 +13,7 @@ from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
+from curation.training.embed_texts import TextEncoder, embed_texts
 
 if TYPE_CHECKING:
     from curation.training.embed import Encoder
@@ -39,10 +40,14 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     text_embeddings.npy [m, d], their captions."""
     rows = store.usable
     view = store.view(step, rows, as_read=True)
-    made = call(view)
+    made = call(view, into=folder)
     about: dict[str, Any] = {}
     if isinstance(made, np.ndarray):
         np.save(folder / "embeddings.npy", made, allow_pickle=False)
+    elif isinstance(made, TextEncoder):
+        embed_texts(made, view.texts, folder, progress=call.progress)
+        longer = sum(len(text) > made.read for text in view.texts)
+        about = {**made.notes, **({f"read to {made.read:,} characters": longer} if longer else {})}
     else:
         from curation.training.embed import embed
 
@@ -59,10 +64,8 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
 
 def _captions(made: Encoder, texts: TextRows, folder: Path, call: Call) -> list[str]:
     """text_embeddings.npy, and what to say of captions that the encoder cannot read at once."""
-    from curation.training.embed_texts import embed_texts
-
-    how = {"dim": made.dim, "device": call.device, "progress": call.progress, "name": "text_embeddings"}
-    embed_texts(made.captions, texts, folder, batch=made.batch, **how)
+    reader = TextEncoder(made.dim, made.captions, made.batch)
+    embed_texts(reader, texts, folder, progress=call.progress, name="text_embeddings")
     step = TextRows.BLOCK
     blocks = (texts.take(np.arange(at, min(at + step, len(texts)))) for at in range(0, len(texts), step))
     longer = sum(made.captions.longer(list(block)) for block in blocks)

@@ -23,7 +23,9 @@ from pydantic import Field
 from curation.card import Card, Download
 from curation.data.view import View
 from curation.errors import RecipeError, SourceError, nearest
+from curation.maths.similarity.exact import unit
 from curation.training import weights
+from curation.training.device import autocast
 from curation.training.embed import Encoder
 
 DEFAULT = ("ViT-B-32", "laion2b_s34b_b79k")
@@ -165,19 +167,13 @@ class _Captions:
         self.window = int(net.context_length)
         self._pad = getattr(getattr(tokenizer, "tokenizer", None), "pad_token_id", 0) or 0
 
-    def __call__(self, texts: list[str]):
-        """float [b, d], unit rows."""
-        import torch
-        from torch.nn.functional import normalize
-
-        long = self._longer(texts)
-        parts = [_sentences(text) if cut else [text] for text, cut in zip(texts, long, strict=True)]
-        flat = [part for own in parts for part in own]
-        step = max(len(texts), 1)
-        encoded = torch.cat([self._encoded(flat[at : at + step]) for at in range(0, len(flat), step)])
-        owner = torch.tensor([i for i, own in enumerate(parts) for _ in own], device=encoded.device)
-        total = torch.zeros(len(texts), encoded.shape[1], device=encoded.device)
-        return normalize(total.index_add_(0, owner, encoded), dim=-1)
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        """float32 [b, d], unit rows."""
+        parts = [_sentences(text) if cut else [text] for text, cut in zip(texts, self._longer(texts), strict=True)]
+        flat, step = [part for own in parts for part in own], max(len(texts), 1)
+        encoded = np.concatenate([self._encoded(flat[at : at + step]) for at in range(0, len(flat), step)])
+        starts = np.cumsum([0, *(len(own) for own in parts[:-1])])
+        return unit(np.add.reduceat(encoded, starts, axis=0))
 
     def longer(self, texts: list[str]) -> int:
         return sum(self._longer(texts))
@@ -186,9 +182,12 @@ class _Captions:
         tokens = self.tokenizer(texts, context_length=self.window + 1)
         return (tokens[:, self.window] != self._pad).tolist()
 
-    def _encoded(self, texts: list[str]):
+    def _encoded(self, texts: list[str]) -> np.ndarray:
+        import torch
+
         tokens = self.tokenizer(texts, context_length=self.window).to(self.device)
-        return self.net.encode_text(tokens, normalize=True).float()
+        with torch.inference_mode(), autocast(self.device):
+            return self.net.encode_text(tokens, normalize=True).float().cpu().numpy()
 
 
 def _sentences(text: str) -> list[str]:

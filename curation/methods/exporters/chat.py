@@ -24,9 +24,9 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.chat.rows import is_chat
+from curation.data.chat.writing import write_records
 from curation.data.items import TEST, TRAIN, VAL, Items
 from curation.data.writing.atomic import atomic
-from curation.data.writing.chat_records import write_records
 from curation.data.writing.export_helpers import kept_rows
 from curation.data.writing.owned import sidecar
 from curation.errors import InputError

@@ -28,7 +28,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.chat.checks import SINGLE, unfinished
-from curation.data.chat.conversation import Conversation, normal
+from curation.data.chat.conversation import Conversation
+from curation.data.reading.text_checks import normalised
 from curation.data.results import Flags
 from curation.data.view import View
 
@@ -108,9 +109,9 @@ class _Across:
         self.asked, self.open, self.length = np.zeros(m, bool), np.zeros(m, bool), np.zeros(m, np.int64)
 
     def add(self, at: int, chat: Conversation) -> None:
-        prompt = normal(f"{chat.system}\x1f{chat.prompt}") if chat.prompt.strip() else ""
+        prompt = normalised(f"{chat.system}\x1f{chat.prompt}") if chat.prompt.strip() else ""
         self.asked[at] = bool(prompt)
-        self.prompt[at], self.answer[at] = hash(prompt), hash(normal(chat.response))
+        self.prompt[at], self.answer[at] = hash(prompt), hash(normalised(chat.response))
         self.open[at], self.length[at] = unfinished(chat.response), len(chat.response)
 
     def several(self) -> np.ndarray:

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.reading.text_file import example_texts
+from curation.data.chat.examples import example_texts
 from curation.data.view import View
 
 CARD = Card(

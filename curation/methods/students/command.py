@@ -7,7 +7,7 @@
 For every subset and seed of the grid it is started once: {train} is a file with the subset, {val} one with the
 held-out items, {out} an empty folder, {seed} a number (also in WINNOW_SEED). The last line it prints is JSON, such as
 `{"metric": 0.81}` (or "accuracy"): one number, higher = better, the same measure every time. Conversations are handed
-over as they were read, letter for letter; other items as `data/writing/trainer_files.py` says. There is no shell
+over as they were read, letter for letter; other items as `data/trainer_files.py` says. There is no shell
 between: a place holder is one argument, whatever its path holds. {out} and both files are removed when the trainer has
 ended, so whatever should stay must be written elsewhere.
 
@@ -38,8 +38,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
+from curation.data.trainer_files import write_part
 from curation.data.view import View
-from curation.data.writing.trainer_files import write_part
 from curation.errors import InputError, RunError, UnavailableError
 from curation.training.student import Measured
 

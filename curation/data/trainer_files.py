@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from curation.data.chat.rows import is_chat
+from curation.data.chat.writing import write_records
 from curation.data.items import Items
-from curation.data.writing.chat_records import write_records
 
 _BLOCK = 4096  # texts held at once
 
