@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 # What a method may ask its View for beside evidence. The runner provides exactly these and what evidence `gives`.
 NEEDS = (
-    *("ids", "images", "labels", "groups", "copies", "embeddings", "class_embeddings", "features"),
+    *("ids", "images", "texts", "labels", "groups", "copies", "embeddings", "class_embeddings", "features"),
     *("known", "predicted", "costs"),  # queries only
 )
 

@@ -24,6 +24,8 @@ from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
 from curation.data.safe_open import open_inside
+from curation.data.texts import FILE as TEXTS_FILE
+from curation.data.texts import Texts, write_texts
 from curation.errors import SourceError
 
 TRAIN, VAL, TEST, UNLABELED = "train", "val", "test", "unlabeled"
@@ -65,6 +67,7 @@ class Items:
     root: the folder `path` is relative to, when items are files.
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
+    written: n texts, None where an item has none, when the items are texts or have one; read by `text` and `texts`.
     greys: what grey images of more than 8 bits are scaled by; see `data/greys.py`.
     notes: sentences a person should read about how the data was read.
     """
@@ -74,6 +77,7 @@ class Items:
     root: Path | None = None
     images: np.ndarray | None = None
     features: np.ndarray | None = None
+    written: Texts | Sequence[str | None] | None = None
     greys: Scales = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
@@ -136,6 +140,21 @@ class Items:
     def has_images(self) -> bool:
         return self.images is not None or self.root is not None
 
+    @property
+    def has_texts(self) -> bool:
+        return self.written is not None
+
+    def text(self, row: int) -> str:
+        """What an item says: a text, a caption, a conversation as it is read; "" where there is nothing."""
+        return self.texts([row])[0]
+
+    def texts(self, rows: Sequence[int] | np.ndarray) -> list[str]:
+        """What these items say, in the order of `rows`. Raises SourceError where the source brings no texts."""
+        if self.written is None:
+            raise SourceError("these items have no text")
+        found = self.written.take(rows) if isinstance(self.written, Texts) else [self.written[row] for row in rows]
+        return [text or "" for text in found]
+
     def image(self, row: int, *, at_least: int | None = None):
         """The item as an upright RGB `PIL.Image`; `at_least` as in `open_image`. Raises SourceError if unreadable."""
         if self.images is not None:
@@ -155,7 +174,7 @@ class Items:
     # -- to and from a folder -------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write items.parquet, and images.npy / features.npy unless they already lie there."""
+        """Write items.parquet, and images.npy, features.npy and texts.parquet unless they already lie there."""
         root = None
         if self.root is not None:  # kept relative when inside, so that a workspace can be moved
             inside = self.root.is_relative_to(folder)
@@ -166,6 +185,8 @@ class Items:
         for name, array in (("images", self.images), ("features", self.features)):
             if array is not None and not (folder / f"{name}.npy").exists():
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        if self.written is not None and not (folder / TEXTS_FILE).exists():
+            write_texts(folder, self.written)
 
     @classmethod
     def load(cls, folder: Path) -> Items:
@@ -182,7 +203,9 @@ class Items:
         root = None if about["root"] is None else folder / about["root"]
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
-        return cls(table, tuple(about["classes"]), root=root, greys=greys, notes=tuple(about["notes"]), **arrays)
+        written = Texts(folder / TEXTS_FILE) if (folder / TEXTS_FILE).exists() else None
+        notes = tuple(about["notes"])
+        return cls(table, tuple(about["classes"]), root=root, written=written, greys=greys, notes=notes, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
 
@@ -217,12 +240,14 @@ def make_items(
     truth: Sequence[str | None] | None = None,
     groups: Sequence[str | None] | None = None,
     parents: Sequence[str | None] | None = None,
+    kinds: Sequence[str | None] | None = None,
     **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
 
     classes: all names in order; by default the labels seen on usable rows, in natural order.
-    where: root, images, features, greys, notes, handed to `Items`.
+    kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
+    where: root, images, features, written, greys, notes, handed to `Items`.
     Raises SourceError on repeated ids, an unknown split, or not a single usable row.
     """
     n = len(ids)
@@ -260,14 +285,18 @@ def make_items(
         "hash": hashes,
         "status": status,
         "truth": truth,
-        "kind": ["image"] * n
-        if {"images", "root"} & {name for name, part in where.items() if part is not None}
-        else None,
+        "kind": kinds or _kinds(n, {name for name, part in where.items() if part is not None}),
         "group": groups,
         "parent": parents,
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)
+
+
+def _kinds(n: int, brought: set[str]) -> list[str] | None:
+    if brought & {"images", "root"}:
+        return ["pair" if "written" in brought else "image"] * n
+    return ["text"] * n if "written" in brought else None
 
 
 def encode_labels(labels: Sequence[str | None] | np.ndarray, classes: Sequence[str]) -> np.ndarray:

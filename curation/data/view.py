@@ -7,13 +7,14 @@ in `needs` is an error: it keeps plans honest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from curation.data.contents import Images, TextRows
 from curation.data.results import Dynamics, Factors, Neighbours, cut_neighbours
 from curation.errors import InputError
 
@@ -217,6 +218,11 @@ class View:
         return self._get("images")
 
     @property
+    def texts(self) -> TextRows:
+        """The m texts, read when asked for: by position, in turn, or all at once with `list`."""
+        return self._get("texts")
+
+    @property
     def pixels(self) -> np.ndarray:
         """uint8 [m, s, s, 3], every image at one small size; see evidence `pixels`."""
         return self._get("pixels")
@@ -291,30 +297,6 @@ class View:
         return self._students(name, **params)
 
 
-class Images:
-    """m images by position; decoding happens on access. Picklable, so that worker processes can share the work."""
-
-    def __init__(self, items, rows: np.ndarray):
-        self.items, self.rows = items, np.asarray(rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, position: int):
-        """An upright RGB `PIL.Image`."""
-        return self.decoded(position)
-
-    def decoded(self, position: int, at_least: int | None = None):
-        """An upright RGB `PIL.Image`; `at_least` as in `curation.data.images.open_image`."""
-        return self.items.image(int(self.rows[position]), at_least=at_least)
-
-    def __iter__(self) -> Iterator:
-        return (self[i] for i in range(len(self)))
-
-    def take(self, positions: np.ndarray) -> Images:
-        return Images(self.items, self.rows[positions])
-
-
 def _check(name: str, value: Any, label_free: bool) -> None:
     """What no method can answer is said once, here, in words."""
     if name in ("embeddings", "features") and not (finite := np.isfinite(value).all(axis=1)).all():
@@ -340,4 +322,4 @@ def take(value: Any, rows: np.ndarray) -> Any:
         return replace(value, logits=value.logits[:, rows], features=features)
     if hasattr(value, "take") and not isinstance(value, np.ndarray):
         return value.take(rows)
-    return value[rows]
+    return [value[row] for row in rows] if isinstance(value, list) else value[rows]

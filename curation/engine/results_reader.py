@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from curation.data.contents import Images, TextRows
 from curation.data.decisions import EffectiveDecisions
 from curation.data.effective_labels import effective_labels, holds
 from curation.data.items import TRAIN, UNLABELED, Items
 from curation.data.results import Neighbours
-from curation.data.view import Images, View, take
+from curation.data.view import View, take
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.plan import Step
@@ -143,6 +144,8 @@ class ResultReader:
             return lambda rows: self.items.copies[rows]
         if need == "images":
             return self._images
+        if need == "texts":
+            return self._texts
         if need == "features":
             return self._features
         if need == "embeddings":
@@ -156,8 +159,14 @@ class ResultReader:
 
     def _images(self, rows: np.ndarray) -> Images:
         if not self.items.has_images:
-            raise InputError("this source has features only: use an encoder or student that needs no images")
+            what = "the items are texts" if self.items.has_texts else "this source has features only"
+            raise InputError(f"{what}: use a method that needs no images")
         return Images(self.items, rows)
+
+    def _texts(self, rows: np.ndarray) -> TextRows:
+        if not self.items.has_texts:
+            raise InputError("the items of this source have no text: use a method that needs none")
+        return TextRows(self.items, rows)
 
     def _features(self, rows: np.ndarray) -> np.ndarray:
         if self.items.features is None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from curation.data.view import Images
+from curation.data.contents import Images
 from curation.errors import RunError, SourceError
 from curation.training.device import autocast, is_out_of_memory
 

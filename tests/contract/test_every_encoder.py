@@ -7,8 +7,9 @@ import pickle
 import numpy as np
 import pytest
 
+from curation.data.contents import Images
 from curation.data.items import make_items
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.engine.registry import methods
 from curation.training.embed import Encoder, embed
 from tests import toy_files

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from curation.card import NEEDS
+from curation.data.contents import Images
 from curation.data.results import Dynamics, Factors, Flags, Neighbours, Probabilities, Selection
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.engine.registry import all_methods, evidence, kinds, methods
 from curation.errors import InputError
 from curation.training.checkpoints import Network

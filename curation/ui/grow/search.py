@@ -15,10 +15,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from curation.data.contents import Images
 from curation.data.images import open_image
 from curation.data.items import Items
 from curation.data.reading.image_checks import examine
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.engine import results
 from curation.engine.plan import Plan
 from curation.engine.registry import Method
