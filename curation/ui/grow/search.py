@@ -29,8 +29,9 @@ from curation.training.active_learning import OTHERS
 from curation.ui.grow.batches import WHY, waiting
 from curation.ui.parts import actions, item_card, theme
 from curation.ui.parts.gallery import Tile, gallery
-from curation.ui.parts.theme import literal, plain
-from curation.ui.parts.tiles import pictures
+from curation.ui.parts.item_kinds.shown import brief
+from curation.ui.parts.theme import plain
+from curation.ui.parts.tiles import tile
 from curation.ui.start import presets
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
@@ -246,9 +247,9 @@ def _others(project: Project, state: ItemState) -> None:
 
 def _tiles(project: Project, rows: np.ndarray, alike: np.ndarray) -> list[Tile]:
     ids, made = project.items.column("id"), []
-    for row, score, src in zip(rows.tolist(), alike, pictures(project.items, rows.tolist(), 112), strict=True):
+    for row, score, content in zip(rows.tolist(), alike, brief(project.items, rows, 112), strict=True):
         note = "" if np.isnan(score) else f"similarity {score:.2f}"
-        made.append(Tile(str(row), src, literal(ids[row]), note, title=literal(ids[row])))
+        made.append(tile(row, ids[row], content, ids[row], note))
     return made
 
 

@@ -9,8 +9,9 @@ import streamlit as st
 
 from curation.ui.map import selection
 from curation.ui.map.colours import Categories
-from curation.ui.parts import actions, item_card, theme, thumbnails
+from curation.ui.parts import actions, item_card, reading, theme
 from curation.ui.parts.gallery import gallery, pager, part
+from curation.ui.parts.item_kinds.shown import whole
 from curation.ui.parts.tiles import tiles
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState, item_state
@@ -101,15 +102,17 @@ def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: i
                 on_click=select, args=(project, [row, *near.tolist()]),
             )  # fmt: skip
     with st.container(key="map_scroll", border=False):
-        left, right = st.columns([2, 3], gap="small")
+        content = whole(items, row)
+        # words need the whole width
+        left, right = (st.container(), st.container()) if content.said else st.columns([2, 3], gap="small")
         with left:
-            theme.picture(thumbnails.large(items, row), state.label(row), side=320)
+            reading.close_up(content, state.label(row), key=f"map_read_{row}", side=320)
         with right:
             item_card.facts(analysis, state, row)
         item_card.why(analysis, state, row)
         if len(same := twins(analysis, row)):
             st.caption("Copies")
-            item_card.strip(tiles(analysis, state, same[:8], note=lambda twin: str(ids[twin])), columns=4)
+            item_card.strip(tiles(analysis, state, same[:8], note=lambda twin: str(ids[twin])), columns=4, of_words=2)
         if not len(near):
             return [row]
         st.caption("Nearest neighbours")

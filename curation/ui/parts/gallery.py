@@ -28,7 +28,7 @@ class Tile:
 
     src: data URI of the picture, "" for none. note: second line, a suggested label or a score. badge: a key of
     `theme.STATUS`. title: shown on hover. colour: of the dot before the label, to match a map. said: words the item
-    shows, each with whose they are, as `contents.content.Said`.
+    shows, each with whose they are, as `item_kinds.content.Said`.
     """
 
     id: str

@@ -68,13 +68,16 @@ def _small(tile: Tile) -> str:
     kind = ' class="wn-pixels"' if tile.src.startswith("data:image/png") else ""
     picture = f'<img{kind} src="{escaped(tile.src)}" alt="{escaped(tile.label)}">' if tile.src else ""
     said = "".join(
-        f'<p dir="auto">{f"<small>{escaped(who)}</small> " if who else ""}{escaped(text)}</p>' for who, text in tile.said
+        f'<p dir="auto">{f"<small>{escaped(who)}</small> " if who else ""}{escaped(text)}</p>'
+        for who, text in tile.said
     )
     return picture + (f'<blockquote class="wn-words">{said}</blockquote>' if said else "")
 
 
 # For pages that show items: `st.html(STYLE)` once.
-STYLE = f"""<style>{CSS}</style>""" + """<style>
+STYLE = (
+    f"""<style>{CSS}</style>"""
+    + """<style>
 .wn-note { font-size: 0.9rem; opacity: 0.75; overflow-wrap: anywhere; }
 .wn-facts.wn-facts { display: grid; grid-template-columns: auto 1fr; gap: 0.15rem 0.75rem; margin: 0; padding: 0;
   font-size: 0.85rem; }
@@ -95,3 +98,4 @@ STYLE = f"""<style>{CSS}</style>""" + """<style>
   text-overflow: ellipsis; white-space: nowrap; }
 .wn-strip small { display: block; opacity: 0.65; overflow: hidden; text-overflow: ellipsis; }
 </style>"""
+)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from curation.ui.parts import theme
-from curation.ui.parts.contents.content import Content
+from curation.ui.parts.item_kinds.content import Content
 from curation.ui.parts.theme import escaped
 
 LONG = 20_000  # characters a pane shows before it asks; the browser is slow with more

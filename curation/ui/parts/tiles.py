@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from curation.ui.parts.contents.content import Content
-from curation.ui.parts.contents.shown import brief
 from curation.ui.parts.gallery import Tile
+from curation.ui.parts.item_kinds.content import Content
+from curation.ui.parts.item_kinds.shown import brief
 from curation.ui.parts.theme import literal
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState

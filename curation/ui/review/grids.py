@@ -154,7 +154,7 @@ def _group(project: Project, analysis: AnalysisResults, state: ItemState, group:
         left, right = st.columns([4, 1] if columns > 2 else [1, 1], gap="medium", vertical_alignment="center")
         with left:
             note = {int(row): "kept" if row == kept else str(ids[row]) for row in group[:SHOWN]}
-            item_card.strip(tiles(analysis, state, group[:SHOWN], note=note.get), columns=columns)
+            item_card.strip(tiles(analysis, state, group[:SHOWN], note=note.get), columns=columns, of_words=2)
         with right:
             if queue.labels_differ(group, state):
                 theme.chips([("the labels differ", "flagged")])

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
+from curation.ui.parts import actions, item_card, number_keys, reading, theme
+from curation.ui.parts.item_kinds.shown import whole
 from curation.ui.parts.theme import escaped, plain
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
@@ -109,7 +110,7 @@ class _Desk:
 
 def _picture(desk: _Desk) -> None:
     with st.container(key="review_picture"):
-        theme.picture(thumbnails.large(desk.analysis.items, desk.at), desk.label, side=620)
+        reading.close_up(whole(desk.analysis.items, desk.at), desk.label, key=f"review_read_{desk.at}", side=620)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         item_card.note(f"{desk.id} · {desk.analysis.items.column('split')[desk.at]}")
         with st.container(horizontal=True, gap="small", width="content"):
@@ -175,11 +176,11 @@ def _alike(desk: _Desk) -> None:
         rows = nearest_of_class(desk.analysis, desk.state, desk.at, name)
         if len(rows):
             item_card.note(f"Nearest labelled {name}")
-            item_card.strip(tiles(desk.analysis, desk.state, rows), columns=3, captions=False)
+            item_card.strip(tiles(desk.analysis, desk.state, rows), columns=3, of_words=1, captions=False)
             shown = True
     if not shown and len(near := nearest(desk.analysis, desk.at, 9)[0]):
         item_card.note("Nearest neighbours")
-        item_card.strip(tiles(desk.analysis, desk.state, near, note=lambda row: ""), columns=3)
+        item_card.strip(tiles(desk.analysis, desk.state, near, note=lambda row: ""), columns=3, of_words=1)
 
 
 def _coming(desk: _Desk) -> None:
@@ -189,7 +190,9 @@ def _coming(desk: _Desk) -> None:
     if following:
         item_card.note("Coming next")
         item_card.strip(
-            tiles(desk.analysis, desk.state, following, flagged=desk.analysis.marked("mislabel")), columns=COMING
+            tiles(desk.analysis, desk.state, following, flagged=desk.analysis.marked("mislabel")),
+            columns=COMING,
+            of_words=4,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from curation.data.items import Items
-from curation.ui.parts.contents.content import Content, Said, excerpt
+from curation.ui.parts.item_kinds.content import Content, Said, excerpt
 
 
 def brief(items: Items, rows: Sequence[int], size: int) -> list[Content]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from curation.data.items import Items
-from curation.ui.parts.contents import image, text
-from curation.ui.parts.contents.content import Content
+from curation.ui.parts.item_kinds import image, text
+from curation.ui.parts.item_kinds.content import Content
 
 
 def brief(items: Items, rows: Sequence[int], size: int) -> list[Content]:

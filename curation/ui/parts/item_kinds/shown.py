@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from curation.data.items import Items
-from curation.ui.parts.contents import image, pair, text
-from curation.ui.parts.contents.content import Content
+from curation.ui.parts.item_kinds import image, pair, text
+from curation.ui.parts.item_kinds.content import Content
 
 KINDS = {"text": text, "pair": pair}  # every other kind has a picture, or nothing to show
 

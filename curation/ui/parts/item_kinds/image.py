@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from curation.data.items import Items
-from curation.ui.parts.contents.content import Content
+from curation.ui.parts.item_kinds.content import Content
 from curation.ui.parts.thumbnails import large, thumbnail
 
 _decoders = ThreadPoolExecutor(4, thread_name_prefix="thumbnails")  # decoding leaves the interpreter free
