@@ -222,13 +222,11 @@ def test_a_score_that_reads_class_names_asks_for_an_encoder_that_does():
     assert _reads_no_names("lite0", wanted[:1]) == _reads_no_names("open_clip", wanted) == ""
 
 
-def test_an_encoder_is_held_to_what_the_source_brings():
-    features_only = {o.id: o.problem for o in presets.suited(encoders(), images=False, features=True)}
-    assert features_only["precomputed"] == ""
-    assert features_only["patches"] == "this source has no images"
-    images_only = {o.id: o.problem for o in presets.suited(encoders(timm="no"), images=True, features=False)}
-    assert images_only["precomputed"] == "this source has no features of its own"
-    assert images_only["patches"] == ""
+def test_only_encoders_that_read_what_the_source_brings_are_offered():
+    offered = lambda *lack: {option.id for option in presets.suited(encoders(), lack)}  # noqa: E731
+    assert offered("images", "texts") == {"precomputed"}
+    assert offered("texts", "features") >= {"patches", "lite0", "open_clip"}
+    assert "precomputed" not in offered("texts", "features")
 
 
 def test_another_analysis_keeps_what_stays_and_adds_what_is_new():

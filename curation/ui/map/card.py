@@ -1,7 +1,6 @@
 """What the card beside a hovered point shows and the map does not hold: an item's name, its picture, its words.
 
-GET /winnow/item/{project}/{source}/{row}   {"id", "src", "said"}: src a data URI, said [[who, text], ...]; "" and [] for
-none
+GET /winnow/item/{project}/{source}/{row}   {"id", "src", "said"}: src a data URI or "", said [[who, text], ...]
 
 `access.Guard` has asked for the login before a request comes here; a project of somebody else's is not found.
 """

@@ -91,7 +91,8 @@ STYLE = (
 .wn-strip img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 5px;
   background: color-mix(in srgb, currentColor 6%, transparent); }
 .wn-strip blockquote.wn-words { margin: 0; padding: 0.4rem 0.6rem; border: 0; border-radius: 5px; font-size: 0.85rem;
-  line-height: 1.45; background: color-mix(in srgb, currentColor 5%, transparent); max-height: 6.2em; overflow: hidden; }
+  line-height: 1.45; background: color-mix(in srgb, currentColor 5%, transparent); max-height: 6.2em;
+  overflow: hidden; }
 .wn-strip blockquote.wn-words p { margin: 0; padding: 0; font-size: inherit; }
 .wn-strip blockquote.wn-words small { display: inline; }
 .wn-strip figcaption { font-size: 0.8rem; line-height: 1.35; margin-top: 3px; overflow: hidden;

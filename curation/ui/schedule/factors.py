@@ -93,5 +93,6 @@ CSS = """<style>
 .wn-factor { display: flex; gap: 6px; align-items: center; overflow-x: auto; }
 .wn-factor small { flex: 0 0 9.5em; opacity: 0.75; }
 .wn-factor img { width: 52px; height: 52px; object-fit: contain; image-rendering: pixelated; border-radius: 4px; }
-.wn-factor span { flex: none; max-width: 16rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding: 2px 8px; border-radius: 4px; background: color-mix(in srgb, currentColor 8%, transparent); }
+.wn-factor span { flex: none; max-width: 16rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  padding: 2px 8px; border-radius: 4px; background: color-mix(in srgb, currentColor 8%, transparent); }
 </style>"""

@@ -13,6 +13,7 @@ from curation.ui.parts.item_kinds import image, pair, text
 from curation.ui.parts.item_kinds.content import Content
 
 KINDS = {"text": text, "pair": pair}  # every other kind has a picture, or nothing to show
+NAMES = {"image": "images", "text": "texts", "pair": "pairs", "chat": "conversations"}
 
 
 def brief(items: Items, rows: Sequence[int], size: int) -> list[Content]:
@@ -25,6 +26,12 @@ def brief(items: Items, rows: Sequence[int], size: int) -> list[Content]:
     for kind, some in of_kind.items():
         made |= zip(some, KINDS.get(kind, image).brief(items, some, size), strict=True)
     return [made[row] for row in rows]
+
+
+def many(items: Items) -> str:
+    """What the items are called: "texts", or "items" where they are of several kinds."""
+    kinds = items.table["kind"].unique().to_pylist()
+    return NAMES.get(kinds[0], "items") if len(kinds) == 1 else "items"
 
 
 def whole(items: Items, row: int, size: int = 640) -> Content:
