@@ -173,7 +173,7 @@ def encoders(fetched: tuple[str, ...] = (), **problems: str) -> list[presets.Opt
         (["precomputed"], ["open_clip"], 200, 5_000, False, False, "open_clip", "on this machine"),
         (["precomputed"], ["timm"], 200, 5_000, False, False, "timm", "on this machine"),
         (["precomputed"], ["open_clip"], 200, 60_000, True, False, "open_clip", "on this machine"),
-        (["precomputed"], ["open_clip"], 200, 60_000, False, False, "lite0", "take hours on 60,000 images"),
+        (["precomputed"], ["open_clip"], 200, 60_000, False, False, "lite0", "take hours on 60,000 items"),
         (["precomputed"], ["timm"], 200, 5_000, False, True, "patches", "timm model looks for shapes"),
         (["precomputed"], [], 200, 5_000, False, True, "patches", "EfficientNet-Lite0 looks for shapes"),
         (["precomputed", "lite0"], [], 200, 60_000, True, False, "patches", "learns from these images"),

@@ -19,7 +19,7 @@ import streamlit as st
 
 from curation.ui.parts.theme import STATUS
 
-WORDS = 190  # pixels; words on a narrower tile are hard to read
+WORDS = 165  # pixels; words on a narrower tile are hard to read
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,6 @@ CSS = """
   text-decoration-thickness: 2px; text-underline-offset: 3px; }
 mark.wn-for { background: light-dark(#D6E6F7, #1D4468); text-decoration: underline solid light-dark(#2F74B8, #5A9FE0); }
 mark.wn-against { background: light-dark(#FBE6CE, #55360F);
-  text-decoration: underline dashed light-dark(#C26A00, #FFB454); }
+  text-decoration: underline dashed var(--wn-flagged); }
 mark.wn-changed { background: light-dark(#FBE6CE, #55360F); font-weight: 600; }
 """

@@ -21,7 +21,7 @@ from curation.ui.state.item_state import DECISIONS, ItemState, item_state
 from curation.ui.state.project import Project
 from curation.ui.state.similar_items import nearest, nearest_of_class
 
-COMING = 12  # items shown below the one on the desk
+COMING, COMING_WORDS = 12, 8  # items shown below the one on the desk; of items that show words
 
 
 @st.fragment(key="review_one")
@@ -186,7 +186,8 @@ def _alike(desk: _Desk) -> None:
 def _coming(desk: _Desk) -> None:
     """The next open items of the queue."""
     place = queue.position(desk.rows, desk.at)
-    following = [row for row in np.roll(desk.rows, -place)[1:] if not desk.state.decided[row]][:COMING]
+    following = [row for row in np.roll(desk.rows, -place)[1:] if not desk.state.decided[row]]
+    following = following[: COMING_WORDS if desk.analysis.items.has_texts else COMING]
     if following:
         item_card.note("Coming next")
         item_card.strip(
