@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
         ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
         ("offset", pa.int64()),  # of the item's first byte in the container
         ("length", pa.int64()),  # bytes
+        ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
     ]
 )
 REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary
@@ -139,6 +140,11 @@ class Items:
     @property
     def has_images(self) -> bool:
         return self.images is not None or self.root is not None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether items have several labels, so that none has a `label`."""
+        return self.table["labels"].null_count < len(self)
 
     @property
     def has_texts(self) -> bool:
@@ -241,11 +247,13 @@ def make_items(
     groups: Sequence[str | None] | None = None,
     parents: Sequence[str | None] | None = None,
     kinds: Sequence[str | None] | None = None,
+    several: Sequence[Sequence[str] | None] | None = None,
     **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
 
     classes: all names in order; by default the labels seen on usable rows, in natural order.
+    several: all labels of each item, where items have several; they have no `label` then.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
     where: root, images, features, written, greys, notes, handed to `Items`.
     Raises SourceError on repeated ids, an unknown split, or not a single usable row.
@@ -288,6 +296,7 @@ def make_items(
         "kind": kinds or _kinds(n, {name for name, part in where.items() if part is not None}),
         "group": groups,
         "parent": parents,
+        "labels": several,
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)

@@ -87,9 +87,15 @@ class TextWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._file.close()
+
+    def close(self) -> None:
+        """Write what waits."""
         with self._file:
-            if error is None:
-                self._flush()
+            self._flush()
 
     def _flush(self) -> None:
         if self._waiting:

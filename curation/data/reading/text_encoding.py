@@ -15,7 +15,7 @@ from pathlib import Path
 from curation.data.reading.cells import MAX_ROWS
 from curation.errors import SourceError
 
-MAX_LINE = 4 * 1024**2  # characters
+MAX_LINE = 16 * 1024**2  # characters
 SAMPLE = 4096
 CHUNK = 1024**2
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
