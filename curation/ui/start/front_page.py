@@ -15,7 +15,6 @@ import humanize
 import streamlit as st
 
 from curation import packages
-from curation.data.reading.tables import columns_of
 from curation.engine import registry
 from curation.engine.stage import analysis
 from curation.errors import InputError, SourceError
@@ -24,10 +23,11 @@ from curation.ui.parts.forms import form, humanised
 from curation.ui.server import allowed_paths, projects
 from curation.ui.server.home import home
 from curation.ui.start import opening, overview, presets, source_kind
-from curation.ui.start.guess_panel import guess_panel, in_doubt, table_rows
+from curation.ui.start.guess_panel import guess_panel, in_doubt, table_panel
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
+JOINED = "Several columns are joined, each on a line of its own, as a title and a body."
 UPLOAD, PATH, NAMED = "Upload", "Path on the server", "Named dataset"
 RECENT = 12
 
@@ -158,20 +158,36 @@ def _folders(path: Path, key: str) -> dict[str, Any] | None:
 
 
 def _columns(path: Path, key: str) -> dict[str, Any] | None:
-    """Ask which columns hold image and label. Returns the source once that was answered. Raises SourceError."""
-    columns = columns_of(path)
-    st.caption(theme.plain(f"{path.name}: {len(columns)} columns"))
-    images, labels = opening.guessed(columns)
-    table_rows(path, key)
-    image, label = st.columns(2)
-    chosen = {
-        "image": image.selectbox("Image", columns, index=images, key=f"{key}_image"),
-        "label": label.selectbox("Label", columns, index=labels, key=f"{key}_label"),
-    }
-    ready = all(chosen.values()) and chosen["image"] != chosen["label"]
+    """Show what the columns of a table are taken for. Returns the source once it may be read. Raises SourceError."""
+    guess = table_panel(path, key)
+    columns, texts = guess.columns, _names(guess.params.get("text"))
+    kind = st.segmented_control(
+        "Every row is", ["An image", "A text"], default="A text" if texts else "An image", required=True,
+        key=f"{key}_kind",
+    )  # fmt: skip
+    content, label = st.columns(2)
+    if kind == "A text":
+        name = content.multiselect("Text", columns, texts, key=f"{key}_text", help=JOINED)
+    else:
+        name = content.selectbox("Image", columns, _at(columns, guess.params.get("image")), key=f"{key}_image")
+    others = [column for column in columns if column != name and column not in (name or ())]
+    given = label.selectbox(
+        "Label", [*others, ""], _at([*others, ""], guess.params.get("label")), key=f"{key}_label",
+        format_func=lambda column: column or "(no labels)",
+    )  # fmt: skip
+    ready = bool(name) and given is not None
     if st.button("Read the data", key=f"{key}_read_table", icon=":material/arrow_forward:", disabled=not ready):
-        return {"use": "table", "path": str(path), **chosen}
+        role = {"text": name} if kind == "A text" else {"image": name}
+        return {"use": "table", "path": str(path), **role, "label": given}
     return None
+
+
+def _names(said: str | Sequence[str] | None) -> list[str]:
+    return [said] if isinstance(said, str) else list(said or ())
+
+
+def _at(options: Sequence[str], name: str | None) -> int | None:
+    return options.index(name) if name in options else None
 
 
 def _named() -> None:
