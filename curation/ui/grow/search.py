@@ -33,12 +33,19 @@ from curation.ui.parts.item_kinds.shown import brief
 from curation.ui.parts.theme import plain
 from curation.ui.parts.tiles import tile
 from curation.ui.start import presets
+from curation.ui.state.found_by_words import CONTAINS, found_by_words
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
 
 SHOWN = 60  # items found
 NEGATIVES = 20  # random items to answer "any other" with, by default
-WAYS = {"words": "Words", "image": "An image", "items": "Like these items", "chance": "Random items"}
+WAYS = {
+    "contains": "Words in the text",
+    "words": "Words by their meaning",
+    "image": "An image",
+    "items": "Like these items",
+    "chance": "Random items",
+}
 
 
 @st.fragment(key="grow_find")
@@ -51,8 +58,8 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
     rows, x = np.asarray(results.load(folder, "rows")), results.load(folder, "embeddings")
     ways, picked = st.columns([2, 5], gap="medium")
     with ways:
-        first = "words" if "text" in step.method.card.tags else "image" if encodes_anything(step.method) else "items"
-        way = st.radio("Search by", list(WAYS), list(WAYS).index(first), format_func=WAYS.get, key="grow_find_way",
+        offered, first = _ways(project.items, step.method)
+        way = st.radio("Search by", offered, offered.index(first), format_func=WAYS.get, key="grow_find_way",
                        persist_state="session")  # fmt: skip
         try:
             query = _query(project, step.method, step.params, folder, state, way, (rows, x), concept)
@@ -65,6 +72,9 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
         candidates = candidates[np.isin(candidates, rows)]
         if way == "chance":
             found = np.random.default_rng(len(candidates)).permutation(candidates)[:SHOWN]
+            alike = np.full(len(found), np.nan)
+        elif way == "contains" and query is not None:
+            found = query[np.isin(query, candidates)][:SHOWN]
             alike = np.full(len(found), np.nan)
         elif query is None:
             text = "Results appear here, most similar first. Select the items that show the concept and label them."
@@ -87,7 +97,10 @@ def _alike(folder: str, query: bytes, _x: np.ndarray) -> np.ndarray:
 
 
 def _query(project: Project, method: Method, params: dict, folder, state: ItemState, way: str, vectors, concept: str):
-    """The vector to search with; None while nothing was entered."""
+    """The vector to search with, or the item rows that contain some words; None while nothing was entered."""
+    if way == "contains":
+        words = _typed(concept)
+        return found_by_words(project, words, CONTAINS) if words else None
     if way == "words":
         return _by_words(project, method, params, folder, concept)
     if way == "image":
@@ -98,6 +111,18 @@ def _query(project: Project, method: Method, params: dict, folder, state: ItemSt
     return None
 
 
+def _ways(items: Items, method: Method) -> tuple[list[str], str]:
+    """How the items can be searched, out of `WAYS`, and the way that comes first."""
+    without = [way for way, has in (("contains", items.has_texts), ("image", items.has_images)) if not has]
+    first = "words" if "text" in method.card.tags else "image" if encodes_anything(method) else "items"
+    return [way for way in WAYS if way not in without], "contains" if items.has_texts else first
+
+
+def _typed(concept: str) -> str:
+    """The words to search for."""
+    return " ".join(st.text_input("Words", concept, key=f"grow_find_words_{concept}", max_chars=200).split())
+
+
 def _by_words(project: Project, method: Method, params: dict, folder, concept: str) -> np.ndarray | None:
     if "text" not in method.card.tags:
         st.info(
@@ -105,7 +130,7 @@ def _by_words(project: Project, method: Method, params: dict, folder, concept: s
             f"one that does. {presets.reads_words()}", icon=":material/info:",
         )  # fmt: skip
         return None
-    words = " ".join(st.text_input("Words", concept, key=f"grow_find_words_{concept}", max_chars=200).split())
+    words = _typed(concept)
     if not words:
         return None
     known = results.load(folder, "class_embeddings")

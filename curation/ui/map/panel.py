@@ -65,9 +65,10 @@ def _many(
             )  # fmt: skip
         else:
             item_card.note(f"All {len(rows):,}", width="content")
+        key = "map_order_found" if FOUND in orders else "map_order"
         order = st.selectbox(
-            "Order", list(orders), format_func=orders.get,
-            key="map_order_found" if FOUND in orders else "map_order", label_visibility="collapsed", width=200, persist_state="session", on_change=first_page,
+            "Order", list(orders), format_func=orders.get, key=key, label_visibility="collapsed", width=200,
+            persist_state="session", on_change=first_page,
         )  # fmt: skip
     rows = found if order == FOUND else selection.ordered(analysis, rows, order, look.size)
     _about(analysis, state, rows)

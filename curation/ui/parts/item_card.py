@@ -63,15 +63,28 @@ def strip(tiles: Sequence[Tile], *, columns: int, of_words: int, captions: bool 
     st.html(f'<div class="wn-strip" style="--columns:{columns}">{"".join(cells)}</div>')
 
 
+def compared(tiles: Sequence[Tile], said: Sequence[str]) -> None:
+    """Items two in a row, to tell what they do not have in common. said: the words of each as HTML."""
+    cells = []
+    for tile, words in zip(tiles, said, strict=True):
+        caption = f"<figcaption>{escaped(tile.label)}<small>{escaped(tile.note)}</small></figcaption>"
+        text = f'<blockquote class="wn-words" dir="auto" tabindex="0">{words}</blockquote>'
+        cells.append(f'<figure title="{escaped(tile.title)}">{_picture(tile)}{text}{caption}</figure>')
+    st.html(f'<div class="wn-strip wn-compared" style="--columns:2">{"".join(cells)}</div>')
+
+
+def _picture(tile: Tile) -> str:
+    kind = ' class="wn-pixels"' if tile.src.startswith("data:image/png") else ""
+    return f'<img{kind} src="{escaped(tile.src)}" alt="{escaped(tile.label)}">' if tile.src else ""
+
+
 def _small(tile: Tile) -> str:
     """The picture of a tile, its words, or both."""
-    kind = ' class="wn-pixels"' if tile.src.startswith("data:image/png") else ""
-    picture = f'<img{kind} src="{escaped(tile.src)}" alt="{escaped(tile.label)}">' if tile.src else ""
-    said = "".join(
-        f'<p dir="auto">{f"<small>{escaped(who)}</small> " if who else ""}{escaped(text)}</p>'
-        for who, text in tile.said
-    )
-    return picture + (f'<blockquote class="wn-words">{said}</blockquote>' if said else "")
+    said = ""
+    for who, text in tile.said:
+        name = f"<small>{escaped(who)}</small> " if who else ""
+        said += f'<p dir="auto">{name}{escaped(text)}</p>'
+    return _picture(tile) + (f'<blockquote class="wn-words">{said}</blockquote>' if said else "")
 
 
 # For pages that show items: `st.html(STYLE)` once.
@@ -93,6 +106,7 @@ STYLE = (
 .wn-strip blockquote.wn-words { margin: 0; padding: 0.4rem 0.6rem; border: 0; border-radius: 5px; font-size: 0.85rem;
   line-height: 1.45; background: color-mix(in srgb, currentColor 5%, transparent); max-height: 6.2em;
   overflow: hidden; }
+.wn-compared blockquote.wn-words { max-height: 12em; overflow-y: auto; scrollbar-width: thin; }
 .wn-strip blockquote.wn-words p { margin: 0; padding: 0; font-size: inherit; }
 .wn-strip blockquote.wn-words small { display: inline; }
 .wn-strip figcaption { font-size: 0.8rem; line-height: 1.35; margin-top: 3px; overflow: hidden;

@@ -5,12 +5,13 @@ A fragment that reads what is decided and never asks for a plan, so that a key p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import streamlit as st
 
 from curation.ui.parts import actions, item_card, number_keys, reading, theme
+from curation.ui.parts.item_kinds.content import Content
 from curation.ui.parts.item_kinds.shown import whole
 from curation.ui.parts.theme import escaped, plain
 from curation.ui.parts.tiles import tiles
@@ -20,6 +21,7 @@ from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState, item_state
 from curation.ui.state.project import Project
 from curation.ui.state.similar_items import nearest, nearest_of_class
+from curation.ui.state.word_help import spoken
 
 COMING, COMING_WORDS = 12, 8  # items shown below the one on the desk; of items that show words
 
@@ -109,8 +111,12 @@ class _Desk:
 
 
 def _picture(desk: _Desk) -> None:
+    content = whole(desk.analysis.items, desk.at)
+    marks = _marks(desk, content)
     with st.container(key="review_picture"):
-        reading.close_up(whole(desk.analysis.items, desk.at), desk.label, key=f"review_read_{desk.at}", side=620)
+        reading.close_up(content, desk.label, key=f"review_read_{desk.at}", side=620, marks=marks)
+    if marks:
+        st.html(_legend(desk, {mark.kind for mark in marks}))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         item_card.note(f"{desk.id} · {desk.analysis.items.column('split')[desk.at]}")
         with st.container(horizontal=True, gap="small", width="content"):
@@ -118,6 +124,22 @@ def _picture(desk: _Desk) -> None:
                 st.button(
                     text, key=f"review_{text.lower()}", shortcut=key, type="tertiary", on_click=desk.walk, args=(step,)
                 )
+
+
+def _marks(desk: _Desk, content: Content) -> list[reading.Mark]:
+    """Words that speak for the label or for the suggested one."""
+    if not content.said:
+        return []
+    found = spoken(desk.project, content.said[0].text[: reading.LONG], desk.label, desk.suggestion)
+    kinds = {desk.suggestion: "against", desk.label: "for"}
+    return [reading.Mark(start, end, kinds[name], f"speaks for {name}") for start, end, name in found]
+
+
+def _legend(desk: _Desk, kinds: Collection[str]) -> str:
+    """What the marked words speak for."""
+    names = {"for": desk.label, "against": desk.suggestion}
+    said = [f'<mark class="wn-{kind}">{escaped(names[kind])}</mark>' for kind in names if kind in kinds]
+    return f'<div class="wn-note">Marked words speak for {" or ".join(said)}, says a linear student of words.</div>'
 
 
 def _verdict(desk: _Desk) -> None:
