@@ -162,6 +162,7 @@ CSS = (
   background: color-mix(in srgb, currentColor 10%, transparent); }
 .wn-guess u { display: block; height: 100%; border-radius: 4px; background: light-dark(#2F74B8, #5A9FE0); }
 .wn-guess span { font-variant-numeric: tabular-nums; opacity: 0.75; text-align: right; }
+.st-key-grow_picture { --wn-read: max(200px, calc(100vh - 34rem)); }
 .st-key-grow_picture img { width: 100%; max-height: max(240px, calc(100vh - 30rem)); object-fit: contain;
   object-position: left top; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-grow_scroll) { max-height: max(340px, calc(100vh - 24rem)); }

@@ -74,8 +74,10 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
             found = np.random.default_rng(len(candidates)).permutation(candidates)[:SHOWN]
             alike = np.full(len(found), np.nan)
         elif way == "contains" and query is not None:
-            found = query[np.isin(query, candidates)][:SHOWN]
-            alike = np.full(len(found), np.nan)
+            query = query[np.isin(query, candidates)]
+            found, alike = query[:SHOWN], np.full(min(len(query), SHOWN), np.nan)
+            first = f", the first {SHOWN} are shown" if len(query) > SHOWN else ""
+            item_card.note(f"Found {actions.items(len(query))} without a label{first}.")
         elif query is None:
             text = "Results appear here, most similar first. Select the items that show the concept and label them."
             theme.empty_state("search", "No search yet", text, key="grow_find_none")
