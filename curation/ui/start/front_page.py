@@ -86,7 +86,7 @@ def _sample_picture() -> str:
 
 
 def _own() -> None:
-    st.markdown("**Bring your own images**")
+    st.markdown("**Bring your own images or texts**")
     ways = [UPLOAD, PATH, NAMED]
     first = UPLOAD if opening.given_path() is None else PATH
     way = st.segmented_control("From", ways, default=first, required=True, key="own_way", label_visibility="collapsed")
@@ -121,9 +121,9 @@ def _path() -> None:
         str(opening.given_path() or ""),
         placeholder="/data/flowers or /data/flowers.zip",
         key="own_path",
-        help="A folder with one sub-folder per class, optionally below train and test folders; a zip or tar of such a "
-        "folder; a csv, parquet or jsonl file with a column of image paths and a column of labels; an .npz file with "
-        "images or features.",
+        help="A folder with one sub-folder of images or text files per class, optionally below train and test folders; "
+        "a zip or tar of such a folder; a csv, parquet or jsonl file with a column of texts or of image paths and a "
+        "column of labels; an .npz file with images or features.",
     )
     if not text.strip():
         st.caption("The data is read in place; nothing is copied or changed. Allowed folders: " + _roots())
@@ -269,7 +269,7 @@ _STEPS = """<style>
   margin: 1.2rem 0 0; padding: 1rem 0.2rem 0; border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 .wn-steps b { display: block; margin-bottom: 0.15rem; } .wn-steps span { opacity: 0.72; font-size: 0.9rem; }
 </style><div class="wn-steps">
-<div><b>1 See</b><span>Every image on a map; hard ones are drawn large.</span></div>
+<div><b>1 See</b><span>Every item on a map; hard ones are drawn large.</span></div>
 <div><b>2 Review</b><span>Wrong labels, duplicates and outliers: one key per decision.</span></div>
 <div><b>3 Prune</b><span>Choose a method and a share; see what each class keeps and loses.</span></div>
 <div><b>4 Verify</b><span>Train on the subset, on random ones of its size and on the full data.</span></div>

@@ -29,7 +29,9 @@ def kind_of(path: Path) -> str:
 
 
 def tables_in(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(endings("table"))]
+    """Tables that may say what the files beside them are; a .txt there is a note or one of the texts."""
+    known = tuple(ending for ending in endings("table") if ending != ".txt")
+    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(known)]
 
 
 def title_of(path: Path) -> str:
