@@ -263,7 +263,7 @@ def test_class_names_that_are_none_are_passed_over_or_refused_in_a_sentence(here
     [
         ("t.jsonl", "[" * 100_000, "line 1 of .* cannot be read|is not JSON"),
         ("t.jsonl", '{"path": "a/1.png", "label": ' + "9" * 5000 + "}", "line 1 of .* cannot be read"),
-        ("t.jsonl", '{"path": "a/1.png", "label": ["x"]}', "holds a list where a single text"),
+        ("t.jsonl", '{"path": ["a/1.png"], "label": "x"}', "holds a list where a single text"),
         ("t.jsonl", '{"path": "' + "x" * 17_000_000 + '"}', "has a line of over 16,777,216 characters"),
         (
             "t.jsonl",
