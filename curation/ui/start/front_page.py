@@ -28,6 +28,7 @@ from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
 JOINED = "Several columns are joined, each on a line of its own, as a title and a body."
+EACH = "\0each"  # no column has this name
 UPLOAD, PATH, NAMED = "Upload", "Path on the server", "Named dataset"
 RECENT = 12
 
@@ -161,25 +162,31 @@ def _columns(path: Path, key: str) -> dict[str, Any] | None:
     """Show what the columns of a table are taken for. Returns the source once it may be read. Raises SourceError."""
     guess = table_panel(path, key)
     columns, texts = guess.columns, _names(guess.params.get("text"))
-    kind = st.segmented_control(
-        "Every row is", ["An image", "A text"], default="A text" if texts else "An image", required=True,
-        key=f"{key}_kind",
-    )  # fmt: skip
+    kinds = ["An image", "A text"]
+    kind = st.segmented_control("Every row is", kinds, default=kinds[bool(texts)], required=True, key=f"{key}_kind")
     content, label = st.columns(2)
     if kind == "A text":
-        name = content.multiselect("Text", columns, texts, key=f"{key}_text", help=JOINED)
+        names = content.multiselect("Text", columns, texts, key=f"{key}_text", help=JOINED)
+        role = {"text": names[0] if len(names) == 1 else names}
     else:
-        name = content.selectbox("Image", columns, _at(columns, guess.params.get("image")), key=f"{key}_image")
-    others = [column for column in columns if column != name and column not in (name or ())]
-    given = label.selectbox(
-        "Label", [*others, ""], _at([*others, ""], guess.params.get("label")), key=f"{key}_label",
-        format_func=lambda column: column or "(no labels)",
-    )  # fmt: skip
-    ready = bool(name) and given is not None
+        names = [content.selectbox("Image", columns, _at(columns, guess.params.get("image")), key=f"{key}_image")]
+        role = {"image": names[0]}
+    given = _label(label, [column for column in columns if column not in names], guess.params.get("label"), key)
+    ready = all(names) and bool(names) and given is not None
     if st.button("Read the data", key=f"{key}_read_table", icon=":material/arrow_forward:", disabled=not ready):
-        role = {"text": name} if kind == "A text" else {"image": name}
-        return {"use": "table", "path": str(path), **role, "label": given}
+        told = {name: guess.params[name] for name in ("columns", "label_separator") if name in guess.params}
+        return {"use": "table", "path": str(path), **role, "label": given, **told}
     return None
+
+
+def _label(place, columns: Sequence[str], guess: str | Sequence[str] | None, key: str) -> str | Sequence[str] | None:
+    """The column of the label, "" for none; or the columns of 1 and 0 that were recognised, one for every class."""
+    words = {column: column for column in columns} | {"": "(no labels)"}
+    if guess and not isinstance(guess, str):
+        words[EACH] = f"One column per class: {', '.join(guess)}"
+    first = guess if isinstance(guess, str) else EACH if guess else None
+    chosen = place.selectbox("Label", list(words), _at(list(words), first), format_func=words.get, key=f"{key}_label")
+    return list(guess) if chosen == EACH else chosen
 
 
 def _names(said: str | Sequence[str] | None) -> list[str]:
