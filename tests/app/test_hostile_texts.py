@@ -1,70 +1,26 @@
 """Texts made to be read as HTML, Markdown, formulas or directives are shown letter for letter on every page; long
 words wrap, and Arabic runs from the right."""
 
-import json
+import shutil
 
 import numpy as np
 import pytest
 from test_hostile_names import everything, harmless
+from text_project import ARABIC, TEXTS
 
-from curation.engine.recipe import parse_recipe
-from curation.engine.run import run
 from tests.app.browser import Visit, app, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-ARABIC, CHINESE, LONG = "أين بطاقتي الجديدة؟", "我的新卡在哪里？" * 20, "w" * 3_000
-TEXTS = (
-    "<img src=x onerror=window.pwned=1>",
-    "<b>t</b> <script>window.pwned=1</script>",
-    "**bold** _it_ `code`",
-    "$x^2$ and $y$",
-    ":red[x] :material/home: :smile:",
-    "[a](javascript:window.pwned=1)",
-    "a\u202egnp.exe",
-    "nothing\x00after",
-    "=cmd|' !A0'",
-    ARABIC,
-    CHINESE,
-    LONG,
-)
 SHOWN = [text.replace("\u202e", "⟨202E⟩").replace("\x00", "⟨0000⟩")[:200] for text in TEXTS]
-RECIPE = {
-    "score": [{"use": "aum"}],
-    "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
-    "map": {"use": "pca"},
-    "prune": [{"use": "random", "name": "half", "keep": 0.5}],
-    "grow": {"use": "margin", "batch": 12},
-}
 
 
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    """A home folder with one analysed project of the texts above: two classes, one wrong label, a pool to label."""
-    top = tmp_path_factory.mktemp("hostile")
-    rng = np.random.default_rng(0)
-    rows, x = [], []
-    for copy in range(4):
-        for number, text in enumerate(TEXTS):
-            code = number % 2
-            wrong = (copy, number) == (0, 0)
-            rows.append({"text": f"{text} {copy}", "label": str(code ^ wrong) if copy < 3 else ""})
-            x.append(rng.normal(size=8) + 3 * code)
-    (top / "texts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    np.save(top / "x.npy", np.array(x, np.float32))
-    recipe = {
-        "source": {"use": "table", "path": str(top / "texts.jsonl"), "text": "text"},
-        "encode": {"use": "precomputed", "path": str(top / "x.npy")},
-    }
-    run(parse_recipe(recipe | RECIPE), top / "home" / "hostile", device="cpu")
-    return top
-
-
-def test_texts_are_shown_letter_for_letter_and_nothing_in_them_runs(hostile):
+def test_texts_are_shown_letter_for_letter_and_nothing_in_them_runs(built_texts, tmp_path):
     seen = {}
-    with app(env={"WINNOW_HOME": str(hostile / "home"), "WINNOW_ROOTS": str(hostile)}) as url, chromium() as browser:
+    shutil.copytree(built_texts, tmp_path / "home")
+    with app(env={"WINNOW_HOME": str(tmp_path / "home")}) as url, chromium() as browser:
         for page in ("", "map", "review", "grow"):
-            visit = Visit(browser, f"{url}/{page}?project=hostile")
+            visit = Visit(browser, f"{url}/{page}?project=texts")
             tab = visit.tab
             tab.wait_for_timeout(500)  # galleries are drawn after the page is
             visit.settle()
