@@ -52,7 +52,8 @@ class Unpacked:
     """paths: files written, posix, below the target folder. problems: path -> why it could not be unpacked.
 
     others: number of files passed over since they are no items by their name; shown: some of their names. links: number
-    of links and devices passed over. renamed: number of names with characters or words that some file system cannot hold.
+    of links and devices passed over. renamed: number of names with characters or words that some file system cannot
+    hold.
     """
 
     paths: list[str] = field(default_factory=list)

@@ -12,6 +12,7 @@ from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
+from curation.training.embed_texts import TextEncoder, embed_texts
 
 STAGE = Stage(
     kind="encoders", section="encode", model=Section, after=("source",), analysis=True, device=True, resumable=True
@@ -34,10 +35,14 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     """embeddings.npy [m, d], and class_embeddings.npy [C, d] of an encoder that reads text."""
     rows = store.usable
     view = store.view(step, rows, as_read=True)
-    made = call(view)
+    made = call(view, into=folder)
     about: dict[str, Any] = {}
     if isinstance(made, np.ndarray):
         np.save(folder / "embeddings.npy", made, allow_pickle=False)
+    elif isinstance(made, TextEncoder):
+        embed_texts(made, view.texts, folder, progress=call.progress)
+        longer = sum(len(text) > made.read for text in view.texts)
+        about = {**made.notes, **({f"read to {made.read:,} characters": longer} if longer else {})}
     else:
         from curation.training.embed import embed
 
