@@ -84,7 +84,7 @@ CSS = """
 .wn-read section + section { margin-top: 0.9rem; }
 .wn-read small { display: block; font-size: 0.78rem; opacity: 0.65; margin-bottom: 0.1rem; }
 .wn-read .wn-user { padding-inline-start: 0.75rem; border-inline-start: 3px solid light-dark(#2F74B8, #5A9FE0); }
-.wn-read mark, .wn-words mark { color: inherit; border-radius: 3px; padding: 0.05em 0.1em; margin: 0 -0.1em;
+mark[class^="wn-"] { color: inherit; border-radius: 3px; padding: 0.05em 0.1em; margin: 0 -0.1em;
   text-decoration-thickness: 2px; text-underline-offset: 3px; }
 mark.wn-for { background: light-dark(#D6E6F7, #1D4468); text-decoration: underline solid light-dark(#2F74B8, #5A9FE0); }
 mark.wn-against { background: light-dark(#FBE6CE, #55360F);
