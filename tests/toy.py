@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from curation.data.chat.conversation import Conversation, Turn
 from curation.data.items import make_items
 from curation.data.results import Dynamics, Factors, Neighbours
 from curation.data.view import Images, View
@@ -45,6 +46,9 @@ def arrays(seed: int = 0) -> dict:
         "features": x.astype(np.float64),
         "pixels": pixels,
         "images": images(pixels),
+        "chats": chats(),
+        "texts": [chat.text for chat in chats()],
+        "responses": [chat.response for chat in chats()],
         "neighbours": neighbours(x, K),
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
@@ -59,6 +63,17 @@ def arrays(seed: int = 0) -> dict:
 def images(pixels: np.ndarray) -> Images:
     items = make_items(ids=[f"item {i}" for i in range(N)], labels=["?"] * N, splits=["train"] * N, images=pixels)
     return Images(items, np.arange(N))
+
+
+def chats() -> list[Conversation]:
+    """A question and an answer of a few words each; rows 0 and 1 are equal, so are rows 2 and 3."""
+    words = ["the", "cat", "dog", "sat", "ran", "on", "mat", "say", "hello", "yes", "no"]
+    made = []
+    for i in range(N):
+        i = i // 2 * 2 if i < 4 else i
+        said = [words[(i * 7 + k * k) % len(words)] for k in range(4 + i % 5)]
+        made.append(Conversation((Turn("user", f"say {words[i % 11]} {i} ?"), Turn("assistant", " ".join(said) + "."))))
+    return made
 
 
 def student(view: View, *, record=None, **_) -> Predictor:

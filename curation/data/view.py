@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.data.chat.rows import Conversations, Responses
 from curation.data.contents import Images, TextRows
 from curation.data.results import Dynamics, Factors, Neighbours, cut_neighbours
 from curation.errors import InputError
@@ -223,6 +224,16 @@ class View:
         return self._get("texts")
 
     @property
+    def chats(self) -> Conversations:
+        """The m conversations, read when asked for. Raises InputError where the items are none."""
+        return self._get("chats")
+
+    @property
+    def responses(self) -> Responses:
+        """What a model learns from each of the m items: the answers of a conversation, else the item's text."""
+        return self._get("responses")
+
+    @property
     def pixels(self) -> np.ndarray:
         """uint8 [m, s, s, 3], every image at one small size; see evidence `pixels`."""
         return self._get("pixels")
@@ -306,6 +317,11 @@ def _check(name: str, value: Any, label_free: bool) -> None:
             "repair them, or encode again"
         )
     if name == "labels" and not label_free and (missing := int((value < 0).sum())):
+        if missing == len(value) > 1:
+            raise InputError(
+                f"none of the {missing:,} items has a label, and this needs labels; take what does without them, or "
+                "label some"
+            )
         raise InputError(f"{missing:,} of {len(value):,} items have no label; label them, or mark them as unlabeled")
 
 

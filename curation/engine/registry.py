@@ -27,7 +27,9 @@ from curation.engine import stage
 from curation.errors import RecipeError, UnavailableError, nearest
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
-INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items", "group", "sampler", "watch"})
+INJECTED = frozenset(
+    {"rng", "seed", "device", "progress", "record", "into", "items", "held_out", "group", "sampler", "watch"}
+)
 
 
 @dataclass(frozen=True)

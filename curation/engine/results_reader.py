@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.data.chat.rows import Conversations, Responses, is_chat
 from curation.data.contents import Images, TextRows
 from curation.data.decisions import EffectiveDecisions
 from curation.data.effective_labels import effective_labels, holds
@@ -114,7 +115,7 @@ class ResultReader:
             needs=(*step.reads, "train"),
             scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
             students=student,
-            label_free=step.method.card.rows == "all",
+            label_free=step.method.card.rows == "all" or step.method.card.unlabelled,
         )
 
     def index(self, step: Step) -> Index:
@@ -146,6 +147,10 @@ class ResultReader:
             return self._images
         if need == "texts":
             return self._texts
+        if need == "chats":
+            return self._chats
+        if need == "responses":
+            return lambda rows: Responses(self._chats(rows) if is_chat(self.items) else self._texts(rows))
         if need == "features":
             return self._features
         if need == "embeddings":
@@ -162,6 +167,11 @@ class ResultReader:
             what = "the items are texts" if self.items.has_texts else "this source has features only"
             raise InputError(f"{what}: use a method that needs no images")
         return Images(self.items, rows)
+
+    def _chats(self, rows: np.ndarray) -> Conversations:
+        if not is_chat(self.items):
+            raise InputError("these items are no conversations: it reads those of the source chat only")
+        return Conversations(self.items, rows)
 
     def _texts(self, rows: np.ndarray) -> TextRows:
         if not self.items.has_texts:

@@ -217,7 +217,9 @@ def summary(table: pa.Table, items: Items) -> dict:
         "splits": dict(sorted(Counter(split).items())),
         "train": {"usable": sum(before.values()), "kept": sum(after.values())},
         "flagged": int(sum(table["flagged"].to_pylist())),
-        "classes": {name: {"train": before[name], "kept": after[name]} for name in sorted(before)},
+        "classes": {
+            name: {"train": before[name], "kept": after[name]} for name in sorted(before, key=lambda name: name or "")
+        },
     }
 
 
