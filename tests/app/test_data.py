@@ -61,12 +61,12 @@ def test_one_click_on_the_sample_makes_a_complete_project_and_starts_the_whole_a
     [
         ("/nowhere/flowers", "outside the folders this app may read"),
         ("{home}/flowrs", "does not exist"),
-        ("{home}/notes.txt", "not a kind of data Winnow reads"),
+        ("{home}/notes.docx", "not a kind of data Winnow reads"),
         ("{home}/broken.csv", "is empty; the first line must name the columns"),
     ],
 )
 def test_a_path_that_cannot_be_read_is_one_sentence_beside_the_field(empty_home, app, text, said):
-    (empty_home / "notes.txt").write_text("hello")
+    (empty_home / "notes.docx").write_text("hello")
     (empty_home / "broken.csv").write_bytes(b"")
     page = app()
     page.segmented_control("own_way").set_value("Path on the server").run()

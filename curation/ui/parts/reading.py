@@ -69,8 +69,8 @@ def marked(text: str, marks: Sequence[Mark] = ()) -> str:
 
 
 def _role(who: str) -> str:
-    """Whose words these are, for the looks: what a person wrote stands out from what answers."""
-    return f' class="wn-{who}"' if who in ("user", "assistant", "system", "tool") else ""
+    """Whose words these are, for the looks: what is asked stands out from what is answered."""
+    return f' class="wn-{who}"' if who in ("user", "system") else ""
 
 
 # For pages that show items, with `item_card.STYLE`.
@@ -83,6 +83,7 @@ CSS = """
 .wn-read div { max-width: 75ch; }
 .wn-read section + section { margin-top: 0.9rem; }
 .wn-read small { display: block; font-size: 0.78rem; opacity: 0.65; margin-bottom: 0.1rem; }
+.wn-read .wn-system { opacity: 0.75; font-size: 0.92em; }
 .wn-read .wn-user { padding-inline-start: 0.75rem; border-inline-start: 3px solid light-dark(#2F74B8, #5A9FE0); }
 mark[class^="wn-"] { color: inherit; border-radius: 3px; padding: 0.05em 0.1em; margin: 0 -0.1em;
   text-decoration-thickness: 2px; text-underline-offset: 3px; }

@@ -74,8 +74,8 @@ def _grid(project: Project, analysis: AnalysisResults, rows: np.ndarray, kind: s
 def _notes(analysis: AnalysisResults, state: ItemState, kind: str) -> Callable[[int], str]:
     """The second line of a tile."""
     if kind == "outliers":
-        flags = list(analysis.of_kind("outlier").values())
-        return lambda row: f"isolation {max(flag.score[row] for flag in flags):.2f}"
+        flags = [(analysis.titles.get(name, name), flag) for name, flag in analysis.of_kind("outlier").items()]
+        return lambda row: ", ".join(f"{title} {flag.score[row]:.2f}" for title, flag in flags if flag.flagged[row])
     return lambda row: f"→ {suggestion}" if (suggestion := analysis.suggestion(row, state)) else ""
 
 

@@ -91,7 +91,9 @@ def _result(analysis: AnalysisResults, state: ItemState, *, whole: bool = True) 
 def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
     have, recipe = project.items, project.recipe
     train = facts.splits.get("train", 0)
-    if np.count_nonzero(facts.counts[:, 0]) < 2:
+    lack = presets.lacking(have)
+    free = "labels" in lack and train  # what needs no label is analysed without
+    if np.count_nonzero(facts.counts[:, 0]) < 2 and not free:
         found = "only one class" if train else "no labelled items"
         st.warning(f"The train split has {found}; an analysis needs at least two classes. Put the files into one "
                    "folder per class, or use a table with a column of labels.")  # fmt: skip
@@ -125,9 +127,10 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
         with st.expander(f"{len(away)} encoders not available here", key="encoder_away"):
             st.caption("  \n".join(f"**{theme.plain(o.title)}**: {theme.plain(o.problem)}" for o in away))
     with st.expander("Scores, flags and map", key="analysis_more"):
-        lack = presets.lacking(have)
-        scores = _several("Scores", "scores", [s.use for s in recipe.score] or presets.SCORES, lack)
-        flags = _several("Flags", "flags", [f.use for f in recipe.flag] or presets.flags(have), lack)
+        proposed_flags = (*presets.FLAGS, *presets.TEXT_FLAGS)  # what the items lack is not offered
+        proposed_scores = presets.WITHOUT_LABELS if free else presets.SCORES
+        scores = _several("Scores", "scores", [s.use for s in recipe.score] or proposed_scores, lack)
+        flags = _several("Flags", "flags", [f.use for f in recipe.flag] or proposed_flags, lack)
         places = [m for m in registry.methods("maps").values() if not m.missing()]
         start = next((i for i, m in enumerate(places) if m.id == (recipe.map.use if recipe.map else presets.MAP)), 0)
         place = st.selectbox("Map", places, start, format_func=lambda m: m.card.title, key="place")
@@ -153,7 +156,7 @@ def _reads_no_names(encoder: str | None, methods: list[tuple[str, str]]) -> str:
 
 def _several(label: str, kind: str, start: Sequence[str], lack: Sequence[str]) -> list[str]:
     """Some methods of a kind, of those that need nothing the items lack."""
-    fit = [m for m in registry.methods(kind).values() if not m.missing() and not stands_on(m) & {*lack} - {"features"}]
+    fit = [m for m in registry.methods(kind).values() if not m.missing() and not stands_on(m) & {*lack}]
     there = {m.id: m.card.title for m in fit}
     return st.multiselect(
         label, list(there), [s for s in dict.fromkeys(start) if s in there], format_func=there.get, key=f"choose_{kind}"

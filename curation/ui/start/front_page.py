@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import humanize
@@ -23,12 +22,11 @@ from curation.ui.parts.forms import form, humanised
 from curation.ui.server import allowed_paths, projects
 from curation.ui.server.home import home
 from curation.ui.start import opening, overview, presets, source_kind
-from curation.ui.start.guess_panel import guess_panel, in_doubt, table_panel
+from curation.ui.start.asking import asked, given
+from curation.ui.start.guess_panel import in_doubt
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
-JOINED = "Several columns are joined, each on a line of its own, as a title and a body."
-EACH = "\0each"  # no column has this name
 UPLOAD, PATH, NAMED = "Upload", "Path on the server", "Named dataset"
 RECENT = 12
 
@@ -99,15 +97,14 @@ def _own() -> None:
 
 def _upload() -> None:
     made = upload("own_upload")
-    if made is not None and made.kind != "table" and not in_doubt(made.path):
+    if made is not None and source_kind.kinds_of(made.path) == [made.kind] != ["table"] and not in_doubt(made.path):
         begin(made.title, {"use": made.kind, "path": str(made.path)})
     elif made is not None:
-        st.session_state["own_unclear"] = made  # its columns, or its folders, have to be named first
+        st.session_state["own_unclear"] = made  # its columns, its folders or its kind have to be named first
     if (unclear := st.session_state.get("own_unclear")) is None:
         return
     try:
-        ask = _columns if unclear.kind == "table" else _folders
-        source = ask(unclear.path, "own_upload")
+        source = asked(unclear.path, "own_upload")
     except SourceError:
         del st.session_state["own_unclear"]
         raise
@@ -130,8 +127,7 @@ def _path() -> None:
         st.caption("The data is read in place; nothing is copied or changed. Allowed folders: " + _roots())
         return
     path = allowed_paths.allowed(text)
-    kind = source_kind.kind_of(path)
-    tables = source_kind.tables_in(path) if kind == "folder" else []
+    tables = source_kind.tables_in(path) if path.is_dir() else []
     if len(tables) == 1:
         how = {"folder": "Class folders", "table": tables[0].name}
         said = st.segmented_control(
@@ -142,59 +138,9 @@ def _path() -> None:
             format_func=lambda k: theme.plain(how[k]),
             key="own_labels",
         )
-        kind, path = (said, tables[0]) if said == "table" else (kind, path)
-    if kind != "table":
-        st.caption(theme.plain(f"{registry.get('sources', kind).card.title}: {path}"))
-    if source := (_columns if kind == "table" else _folders)(path, "own_path"):
+        path = tables[0] if said == "table" else path
+    if source := asked(path, "own_path"):
         begin(source_kind.title_of(path), source)
-
-
-def _folders(path: Path, key: str) -> dict[str, Any] | None:
-    """Show how a folder, archive or .npz is understood. Returns the source once it may be read. Raises SourceError."""
-    guess = guess_panel(path, key)
-    ready = guess is not None
-    if st.button("Read the data", key=f"{key}_read", icon=":material/arrow_forward:", disabled=not ready) and ready:
-        return {"use": guess.source, "path": str(path), **guess.params}
-    return None
-
-
-def _columns(path: Path, key: str) -> dict[str, Any] | None:
-    """Show what the columns of a table are taken for. Returns the source once it may be read. Raises SourceError."""
-    guess = table_panel(path, key)
-    columns, texts = guess.columns, _names(guess.params.get("text"))
-    kinds = ["An image", "A text"]
-    kind = st.segmented_control("Every row is", kinds, default=kinds[bool(texts)], required=True, key=f"{key}_kind")
-    content, label = st.columns(2)
-    if kind == "A text":
-        names = content.multiselect("Text", columns, texts, key=f"{key}_text", help=JOINED)
-        role = {"text": names[0] if len(names) == 1 else names}
-    else:
-        names = [content.selectbox("Image", columns, _at(columns, guess.params.get("image")), key=f"{key}_image")]
-        role = {"image": names[0]}
-    given = _label(label, [column for column in columns if column not in names], guess.params.get("label"), key)
-    ready = all(names) and bool(names) and given is not None
-    if st.button("Read the data", key=f"{key}_read_table", icon=":material/arrow_forward:", disabled=not ready):
-        told = {name: guess.params[name] for name in ("columns", "label_separator") if name in guess.params}
-        return {"use": "table", "path": str(path), **role, "label": given, **told}
-    return None
-
-
-def _label(place, columns: Sequence[str], guess: str | Sequence[str] | None, key: str) -> str | Sequence[str] | None:
-    """The column of the label, "" for none; or the columns of 1 and 0 that were recognised, one for every class."""
-    words = {column: column for column in columns} | {"": "(no labels)"}
-    if guess and not isinstance(guess, str):
-        words[EACH] = f"One column per class: {', '.join(guess)}"
-    first = guess if isinstance(guess, str) else EACH if guess else None
-    chosen = place.selectbox("Label", list(words), _at(list(words), first), format_func=words.get, key=f"{key}_label")
-    return list(guess) if chosen == EACH else chosen
-
-
-def _names(said: str | Sequence[str] | None) -> list[str]:
-    return [said] if isinstance(said, str) else list(said or ())
-
-
-def _at(options: Sequence[str], name: str | None) -> int | None:
-    return options.index(name) if name in options else None
 
 
 def _named() -> None:
@@ -220,11 +166,7 @@ def _named() -> None:
     if st.button("Download", key="own_named_read", icon=":material/download:", disabled=params is None):
         allowed_paths.check_paths({key: value for key, value in params.items() if key not in fixed})
         title = str(params.get("dataset") or params.get("name") or name)
-        begin(title.rstrip("/").rpartition("/")[2], {"use": name, **_given(params)})
-
-
-def _given(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: str(value) if isinstance(value, Path) else value for key, value in params.items() if value is not None}
+        begin(title.rstrip("/").rpartition("/")[2], {"use": name, **given(params)})
 
 
 def _roots() -> str:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from curation.card import Card, Download
+from curation.data.chat.rows import is_chat
 from curation.data.items import Items
 from curation.engine import registry
 from curation.engine.recipe import Recipe, parse_recipe
@@ -19,8 +20,9 @@ from curation.engine.registry import Method
 from curation.training import weights
 
 SCORES = ("el2n", "forgetting", "aum", "entropy", "margin")
+WITHOUT_LABELS = ("length", "msttr")  # scores of texts that have no labels
 FLAGS = ("consensus", "conflicting_labels", "duplicates", "outliers")
-TEXT_FLAGS = ("near_duplicates", "text_quality")  # preselected beside them where the items are texts
+TEXT_FLAGS = ("near_duplicates", "text_quality", "chat_quality")  # beside them where the items are texts
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 SAMPLE = {"use": "pixels", "size": 8, "colour": "grey"}  # its images as they are
@@ -100,19 +102,21 @@ def _fetched(method: Method) -> bool:
 
 
 def lacking(items: Items) -> list[str]:
-    """What a method may read of items and these do not have, out of images, texts and features."""
-    there = {"images": items.has_images, "texts": items.has_texts, "features": items.features is not None}
+    """What a method may read of items and these do not have."""
+    there = {
+        "images": items.has_images,
+        "texts": items.has_texts,
+        "responses": items.has_texts,
+        "chats": is_chat(items),
+        "features": items.features is not None,
+        "labels": bool(items.classes),
+    }
     return [name for name, has in there.items() if not has]
 
 
 def suited(encoders: Sequence[Option], lack: Sequence[str]) -> list[Option]:
     """The encoders that read nothing the items do not have (`lacking`)."""
     return [option for option in encoders if not {*registry.get("encoders", option.id).card.needs} & {*lack}]
-
-
-def flags(items: Items) -> tuple[str, ...]:
-    """The flags to preselect."""
-    return (*FLAGS, *(TEXT_FLAGS if items.has_texts else ()))
 
 
 def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool, texture: bool) -> tuple[str, str]:

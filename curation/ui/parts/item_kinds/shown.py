@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from curation.data.items import Items
-from curation.ui.parts.item_kinds import image, pair, text
+from curation.ui.parts.item_kinds import chat, image, pair, text
 from curation.ui.parts.item_kinds.content import Content
 
-KINDS = {"text": text, "pair": pair}  # every other kind has a picture, or nothing to show
+KINDS = {"text": text, "pair": pair, "chat": chat}  # every other kind has a picture, or nothing to show
 NAMES = {"image": "images", "text": "texts", "pair": "pairs", "chat": "conversations"}
 
 
