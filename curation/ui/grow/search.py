@@ -33,7 +33,7 @@ from curation.ui.parts.item_kinds.shown import brief
 from curation.ui.parts.theme import plain
 from curation.ui.parts.tiles import tile
 from curation.ui.start import presets
-from curation.ui.state.found_by_words import CONTAINS, found_by_words
+from curation.ui.state.found_by_words import CONTAINS, MEANING, found_by_words, meaning, ways
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
 
@@ -56,9 +56,9 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
     step = the_plan.find("encode")
     folder = the_plan.workspace.path("encode", step.key)
     rows, x = np.asarray(results.load(folder, "rows")), results.load(folder, "embeddings")
-    ways, picked = st.columns([2, 5], gap="medium")
-    with ways:
-        offered, first = _ways(project.items, step.method)
+    left, picked = st.columns([2, 5], gap="medium")
+    with left:
+        offered, first = _ways(project, step.method)
         way = st.radio("Search by", offered, offered.index(first), format_func=WAYS.get, key="grow_find_way",
                        persist_state="session")  # fmt: skip
         try:
@@ -113,11 +113,13 @@ def _query(project: Project, method: Method, params: dict, folder, state: ItemSt
     return None
 
 
-def _ways(items: Items, method: Method) -> tuple[list[str], str]:
+def _ways(project: Project, method: Method) -> tuple[list[str], str]:
     """How the items can be searched, out of `WAYS`, and the way that comes first."""
-    without = [way for way, has in (("contains", items.has_texts), ("image", items.has_images)) if not has]
     first = "words" if "text" in method.card.tags else "image" if encodes_anything(method) else "items"
-    return [way for way in WAYS if way not in without], "contains" if items.has_texts else first
+    without = {"contains"}
+    if project.items.has_texts:
+        first, without = "contains", {"image", *({"words"} if MEANING not in ways(project) else ())}
+    return [way for way in WAYS if way not in without], first
 
 
 def _typed(concept: str) -> str:
@@ -126,6 +128,9 @@ def _typed(concept: str) -> str:
 
 
 def _by_words(project: Project, method: Method, params: dict, folder, concept: str) -> np.ndarray | None:
+    if MEANING in ways(project):
+        words = _typed(concept)
+        return meaning(project, words) if words else None
     if "text" not in method.card.tags:
         st.info(
             f"The encoder {plain(method.card.title)} reads no words; search by an image or by items, or analyse with "

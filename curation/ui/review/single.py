@@ -21,7 +21,7 @@ from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState, item_state
 from curation.ui.state.project import Project
 from curation.ui.state.similar_items import nearest, nearest_of_class
-from curation.ui.state.word_help import spoken
+from curation.ui.state.word_help import speaking
 
 COMING, COMING_WORDS = 12, 8  # items shown below the one on the desk; of items that show words
 
@@ -130,15 +130,18 @@ def _marks(desk: _Desk, content: Content) -> list[reading.Mark]:
     """Words that speak for the label or for the suggested one."""
     if not content.said:
         return []
-    found = spoken(desk.project, content.said[0].text[: reading.LONG], desk.label, desk.suggestion)
-    kinds = {desk.suggestion: "against", desk.label: "for"}
-    return [reading.Mark(start, end, kinds[name], f"speaks for {name}") for start, end, name in found]
+    found = speaking(desk.project, content.said[0].text[: reading.LONG], desk.label, desk.suggestion)
+    other = desk.suggestion or "other labels"
+    return [
+        reading.Mark(*at, *(("for", f"speaks for {desk.label}") if ours else ("against", f"speaks for {other}")))
+        for *at, ours in found
+    ]
 
 
 def _legend(desk: _Desk, kinds: Collection[str]) -> str:
     """What the marked words speak for."""
-    names = {"for": desk.label, "against": desk.suggestion}
-    said = [f'<mark class="wn-{kind}">{escaped(names[kind])}</mark>' for kind in names if kind in kinds]
+    names = {"for": desk.label, "against": desk.suggestion or "other labels"}
+    said = [f'<mark class="wn-{kind}">{escaped(name)}</mark>' for kind, name in names.items() if kind in kinds]
     return f'<div class="wn-note">Marked words speak for {" or ".join(said)}, says a linear student of words.</div>'
 
 
