@@ -17,7 +17,7 @@ WANTS = {
     "Label the next items": ("queries", None),
     "Train on what matters now": ("samplers", None),
 }
-HAVE = ("labels", "images")  # what data may lack
+HAVE = ("labels", "images", "texts")  # what data may lack
 
 
 def fitting(methods: Sequence[Method], want: str | None, lacking: Collection[str]) -> list[Method]:
