@@ -147,5 +147,5 @@ def test_a_model_of_another_kind_or_with_parts_missing_is_refused(tmp_path):
     weights = load_file(short / "model.safetensors")
     del weights["transformer.h.0.attn.c_attn.weight"]
     save_file(weights, short / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(InputError, match="lack 1 parts of the model, such as transformer.h.0.attn.c_attn.weight"):
+    with pytest.raises(InputError, match="lack 1 parts of the model, such as transformer"):
         causal_lm.load(short, "cpu")

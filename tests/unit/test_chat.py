@@ -18,7 +18,9 @@ from curation.engine import registry
 from curation.errors import InputError, SourceError
 
 SAID = {
-    "alpaca": {"instruction": "Add.", "input": "1 and 1", "output": "2", "system": "Be brief.", "history": [["Hi", "Hello."]]},
+    "alpaca": {
+        "instruction": "Add.", "input": "1 and 1", "output": "2", "system": "Be brief.", "history": [["Hi", "Hello."]],
+    },
     "alpaca without input": {"instruction": "Name a colour.", "output": "Red."},
     "dolly": {"instruction": "Who?", "context": "A text.", "response": "Me.", "category": "closed_qa"},
     "sharegpt": {
@@ -33,7 +35,11 @@ SAID = {
         ],
         "tools": "[]",
     },
-    "messages": {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+    "messages": {
+        "messages": [
+            {"role": "system", "content": "s"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+        ]
+    },
     "messages with parts": {
         "messages": [
             {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What is this?"}]},
@@ -44,7 +50,10 @@ SAID = {
     "messages with a call": {
         "messages": [
             {"role": "user", "content": "Weather?"},
-            {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "w", "arguments": "{\"a\": 1}"}}]},
+            {
+                "role": "assistant", "content": None,
+                "tool_calls": [{"function": {"name": "w", "arguments": "{\"a\": 1}"}}],
+            },
             {"role": "tool", "content": "Rain"},
             {"role": "assistant", "content": "It rains."},
         ]
@@ -192,7 +201,8 @@ def test_lines_that_cannot_be_read_stay_as_items_with_their_reason_and_cost_nobo
     items = read(tmp_path / "a.jsonl", tmp_path / "w")
     status = items.column("status").tolist()
     assert items.ok.tolist() == [True, False, False, False, False, False, False, True, False]
-    assert status[1].startswith("not JSON (") and "expected an object" in status[2]
+    assert status[1].startswith("not JSON (")
+    assert status[2].endswith("expected an object")
     assert status[3].startswith("no conversation among its keys (title)")
     assert status[4] == "turn 1 names no role; expected role or from"
     assert status[5] == "the conversation is empty"
@@ -285,13 +295,21 @@ GOOD = [
     talk("Which is better?", "The first. Sorry seems to be the hardest word, an AI would say.", rejected="The second."),
 ]
 BAD = {
-    "roles": [talk("Hi"), talk("assistant: x", "user: y"), talk("user: a", "user: b", "assistant: c"), talk("wizard: a", "assistant: b")],
+    "roles": [
+        talk("Hi"), talk("assistant: x", "user: y"), talk("user: a", "user: b", "assistant: c"),
+        talk("wizard: a", "assistant: b"),
+    ],
     "empty": [talk("Hi", "  \n"), talk("", "Hello.")],
     "echo": [talk("Say  this.", "say this."), talk("Which?", "This.", rejected="this. ")],
-    "refusal": [talk("Do it.", "I'm sorry, but I cannot do that."), talk("Do it.", "As an AI language model, I have no wishes."), talk("做吧", "作为一个人工智能语言模型，我不能")],
+    "refusal": [
+        talk("Do it.", "I'm sorry, but I cannot do that."), talk("做吧", "作为一个人工智能语言模型，我不能"),
+        talk("Do it.", "As an AI language model, I have no wishes."),
+    ],
     "fence": [talk("Code?", "```python\nx = 1")],
     "tool_json": [Conversation((Turn("user", "a"), Turn("call", "{", ("{",)), Turn("assistant", "b")))],
-    "script": [talk("What is the capital of France and why?", "法国的首都是巴黎，因为它是法国最大的城市，也是政治中心。")],
+    "script": [
+        talk("What is the capital of France?", "法国的首都是巴黎，因为它是法国最大的城市，也是政治中心。"),
+    ],
     "template": [talk("Hi", "Hello.<|im_end|>"), talk("[INST] Hi [/INST]", "Hello."), talk("Hi", "Hello.</s>")],
     "images": [talk("What is <image>?", "A cat."), talk("What?", "A cat.", images=1)],
     "urls": [talk("Where?", "https://a.example/x www.b.example")],

@@ -52,7 +52,8 @@ def conversations(path: Path, n: int = 60) -> Path:
 
 
 def command(program: str) -> str:
-    return f"{shlex.quote(sys.executable)} {shlex.quote(program)} --train {{train}} --val {{val}} --out {{out}} --seed {{seed}}"
+    places = "--train {train} --val {val} --out {out} --seed {seed}"
+    return f"{shlex.quote(sys.executable)} {shlex.quote(program)} {places}"
 
 
 def recipe(folder: Path, **more):
