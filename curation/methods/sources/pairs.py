@@ -22,9 +22,9 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import OK, TRAIN, Items, make_items
+from curation.data.pair_records import MARK, Pair, PairFile, files_of, pairs_of
 from curation.data.reading.cells import MAX_ROWS, as_label, as_split, numbered
 from curation.data.reading.pair_checks import as_pairs, bars_note
-from curation.data.reading.pair_records import MARK, Pair, PairFile, files_of, pairs_of
 from curation.data.reading.table_images import TableImages
 from curation.data.reading.tables import Batch
 from curation.data.reading.watched import Files, ImagesBelow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import humanize
 import streamlit as st
 
@@ -57,21 +59,17 @@ def choose(side: str, n: int, items: Items, *, cards: bool, random: bool = False
 
 
 def scores(project: Project) -> list[str]:
-    """Scores a pruner may be told to use: those of the recipe first, then all that read nothing the items lack."""
-    lack = {*lacking(project.items)}
-    others = [name for name, method in registry.methods("scores").items() if not stands_on(method) & lack]
-    own = [section.name for section in project.recipe.score]
-    return list(
-        dict.fromkeys([*own, *(name for name in others if "brought" not in registry.get("scores", name).card.tags)])
-    )
+    """Scores a pruner may be told to use: those of the recipe, then all that read nothing the items lack."""
+    lack, known = {*lacking(project.items)}, registry.methods("scores")
+    others = [name for name, m in known.items() if not stands_on(m) & lack and "brought" not in m.card.tags]
+    return list(dict.fromkeys([*(section.name for section in project.recipe.score), *others]))
 
 
-def start(method: Method, known: list[str]) -> dict[str, str]:
-    """The first of the known scores for a parameter whose default is not among them."""
-    fields = {
-        name: method.params.model_fields[name].default for name, ref in method.refs.items() if ref.kind == "scores"
-    }
-    return {name: known[0] for name, usual in fields.items() if usual is not None and usual not in known and known}
+def start(method: Method, known: Sequence[str]) -> dict[str, str]:
+    """The first of the known scores, for a parameter that names a score which is none of them."""
+    named = [name for name, ref in method.refs.items() if ref.kind == "scores"]
+    usual = {name: method.params.model_fields[name].default for name in named}
+    return {name: known[0] for name, score in usual.items() if score is not None and score not in known and known}
 
 
 def about(method: Method) -> str:
