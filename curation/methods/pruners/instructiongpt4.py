@@ -4,9 +4,9 @@ Every pair gets indicators: how well image and caption fit, how long the caption
 and a quality somebody brought. Each is standardised and cut at 3 deviations, they are added with weights, and every
 cluster of like pairs gives its best in proportion to its size. The weights are yours to set, or learned from
 subsets you have trained on and measured (`subsets`). Learning needs that indicators tell good subsets from bad ones:
-the error of leaving each subset out is compared with a constant, and where it is no smaller the note says so. On the
-figures the authors released it is not (docs/pairs.md), so let a random and a longest subset stand beside it. Blind to
-what no indicator measures, and to redundancy within a cluster.
+the error of leaving each subset out is compared with a constant and with shuffled metrics, and where it is no better
+the note says so. On the figures the authors released it is not (docs/pairs.md), so let a random and a longest subset
+stand beside it. Blind to what no indicator measures, and to redundancy within a cluster.
 
 Wei, Jiang, Huang & Sun, InstructionGPT-4: A 200-Instruction Paradigm for Fine-Tuning MiniGPT-4, arXiv 2308.12067, 2023.
 Differs: a ridge on mean indicators instead of attention over subsets; k-means on images and captions unless `spectral`
@@ -45,6 +45,7 @@ CARD = Card(
     nested=True,
 )
 CUT = 3.0  # deviations from the mean an indicator counts, at most
+CHANCE = 0.05  # of shuffled metrics doing as well, up to which learned weights count as better than a constant
 MOST = 10_000  # rows of a spectral clustering: its graph is decomposed in memory and time that grow faster than n
 Score = Annotated[str | None, Ref("scores")]
 Weight = Annotated[float, Field(ge=-3, le=3)]
@@ -85,15 +86,15 @@ def select(
     if not len(view):
         return Selection(np.empty(0, np.int64))
     # A sign: whether a high score is good.
-    asked = ((fit, -1, fit_weight), (length, 1, length_weight), (reward, -1, reward_weight),
-             (quality, -1, quality_weight))  # fmt: skip
-    used = [(name, sign, weight) for name, sign, weight in asked if name is not None]
+    asked = {"fit": (fit, -1, fit_weight), "length": (length, 1, length_weight),
+             "reward": (reward, -1, reward_weight), "quality": (quality, -1, quality_weight)}  # fmt: skip
+    used = {what: its for what, its in asked.items() if its[0] is not None}
     if not used:
         raise InputError("instructiongpt4 has no indicator; name at least one of fit, length, reward and quality")
-    indicators = np.stack([sign * standardised(view.score(name)) for name, sign, _ in used], axis=1)
-    weights, notes = np.array([weight for *_, weight in used]), ()
+    indicators = np.stack([sign * standardised(view.score(name)) for name, sign, _ in used.values()], axis=1)
+    weights, notes = np.array([weight for *_, weight in used.values()]), ()
     if subsets is not None:
-        weights, notes = _learned(view, indicators, [name for name, *_ in used], subsets, shrink)
+        weights, notes = _learned(view, indicators, list(used), subsets, shrink)
     label = _clusters(view, max(1, min(clusters, len(view) // 10)), by, rng, progress)
     place = np.empty(len(view), np.int64)
     place[argsort_random_ties(indicators @ weights, rng)[::-1]] = np.arange(len(view))
@@ -119,9 +120,10 @@ def _learned(
     said = ", ".join(f"{name} {weight:+.3g}" for name, weight in zip(names, made.weights, strict=True))
     measured = (
         f"Weights were learned from {len(metric):,} subsets ({said}): left out in turn, a subset's metric is missed by "
-        f"{made.error:.3f}, and by {made.constant:.3f} where the mean of the others is said."
+        f"{made.error:.3f}, and by {made.constant:.3f} where the mean of the others is said; shuffled metrics are "
+        f"missed by as little in {made.chance:.0%} of trials."
     )
-    if made.error < made.constant:
+    if made.error < made.constant and made.chance <= CHANCE:
         return made.weights, (*notes, measured)
     return made.weights, (
         *notes,
