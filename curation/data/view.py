@@ -317,11 +317,6 @@ def _check(name: str, value: Any, label_free: bool) -> None:
             "repair them, or encode again"
         )
     if name == "labels" and not label_free and (missing := int((value < 0).sum())):
-        if missing == len(value) > 1:
-            raise InputError(
-                f"none of the {missing:,} items has a label, and this needs labels; take what does without them, or "
-                "label some"
-            )
         raise InputError(f"{missing:,} of {len(value):,} items have no label; label them, or mark them as unlabeled")
 
 

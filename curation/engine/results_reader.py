@@ -92,6 +92,14 @@ class ResultReader:
         """The rows a card asks for: "train", "pool", "labelled" or "all"."""
         return getattr(self, "usable" if which == "all" else which)
 
+    def rows_of(self, step: Step) -> np.ndarray:
+        """The rows a step's card asks for. Raises InputError where it judges labels and there is none."""
+        which = step.extra.get("rows", step.method.card.rows)
+        found = self.rows(which)
+        if which == "labelled" and not len(found):
+            raise InputError(_no_labels(step))
+        return found
+
     def view(
         self,
         step: Step,
@@ -138,7 +146,7 @@ class ResultReader:
         if need == "ids":
             return lambda rows: self.items.column("id")[rows]
         if need == "labels":
-            return lambda rows: self.labels[rows]
+            return lambda rows: self._labels(rows, step)
         if need == "groups":
             return lambda rows: self.items.groups[rows]
         if need == "copies":
@@ -161,6 +169,12 @@ class ResultReader:
             return lambda rows: self._network(step, rows)
         part = "" if need == registry.evidence().get(need) else need  # what a result gives beside its own value
         return lambda rows: self._cut("evidence", inputs[need], rows, part)
+
+    def _labels(self, rows: np.ndarray, step: Step) -> np.ndarray:
+        card, found = step.method.card, self.labels[rows]
+        if len(found) and not (card.rows == "all" or card.unlabelled or (self.labels >= 0).any()):
+            raise InputError(_no_labels(step))
+        return found
 
     def _images(self, rows: np.ndarray) -> Images:
         if not self.items.has_images:
@@ -224,3 +238,7 @@ class ResultReader:
                 value = results.load_evidence(folder)
             self._read[stage, key] = (np.asarray(results.load(folder, "rows")), value)
         return self._read[stage, key]
+
+
+def _no_labels(step: Step) -> str:
+    return f"{step.label} needs labels and no item has one; take what does without labels, or label some"

@@ -168,9 +168,11 @@ def _numbers(path: Path) -> int:
             length = struct.unpack("<Q", handle.read(8))[0]
             if length > MAX_HEADER:
                 raise ValueError
-            header = json.loads(handle.read(length))
-            return sum(int(np.prod(part["shape"])) for name, part in header.items() if name != "__metadata__")
-        except (struct.error, ValueError, KeyError, TypeError, RecursionError):
+            parts = [part for name, part in json.loads(handle.read(length)).items() if name != "__metadata__"]
+            if 8 + length + max((part["data_offsets"][1] for part in parts), default=0) > path.stat().st_size:
+                raise ValueError
+            return sum(int(np.prod(part["shape"])) for part in parts)
+        except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise UnavailableError(f"{path} is no safetensors file, or was cut off; copy it again") from None
 
 

@@ -46,6 +46,7 @@ _ALPACA = (
     ("instruction", "context", "response"),
     ("instruction", "input", "response"),
 )
+DIVIDED = ("messages", "sharegpt", "alpaca")  # whose conversations can be cut behind any answer
 CONVERSIONS = ("messages", "sharegpt", "alpaca", "completion")  # what a conversation can be written as
 
 

@@ -27,7 +27,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.chat.conversation import ANSWERS, Conversation, content_hash
-from curation.data.chat.dialects import dialect_of
+from curation.data.chat.dialects import DIVIDED, dialect_of
 from curation.data.chat.dialects import read as read_record
 from curation.data.chat.rows import KIND
 from curation.data.grouping import column_named
@@ -166,7 +166,7 @@ def _add(
 ) -> None:
     """The items of one record: itself, or one for each of its answers."""
     answers = [None]
-    if per == "turn" and chat is not None:
+    if per == "turn" and chat is not None and dialect_of(record.value) in DIVIDED:
         answers = [at + 1 for at, turn in enumerate(chat.turns) if turn.role in ANSWERS] or [None]
     for number, turns in enumerate(answers, start=1):
         part = chat if turns is None or chat is None else chat.part(turns)
