@@ -110,9 +110,13 @@ def test_an_item_shows_a_picture_words_or_both_by_its_kind():
         kinds=["image", "text", "pair"],
     )
     picture, words, both = brief(items, [0, 1, 2], 64)
-    assert picture.src.startswith("data:image/") and not picture.said
-    assert not words.src and words.said[0].text.startswith("Where is my card? Where")
-    assert words.said[0].text.endswith("…") and len(words.said[0].text) <= 241
-    assert both.src == picture.src and both.said[0].text == "a black square"
+    assert picture.src.startswith("data:image/")
+    assert not picture.said
+    assert not words.src
+    assert words.said[0].text.startswith("Where is my card? Where")
+    assert words.said[0].text.endswith("…")
+    assert len(words.said[0].text) <= 241
+    assert both.src == picture.src
+    assert both.said[0].text == "a black square"
     assert whole(items, 1).said[0].text == "Where is  my card?\n" * 50
     assert many(items) == "items"
