@@ -24,7 +24,7 @@ TEXTS = (
     CHINESE,
     LONG,
 )
-COPIES = 4  # of each, the last without a label
+COPIES = 6  # of each, the last without a label
 RECIPE = {
     "score": [{"use": "aum"}],
     "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],

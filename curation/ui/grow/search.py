@@ -118,7 +118,11 @@ def _ways(project: Project, method: Method) -> tuple[list[str], str]:
     first = "words" if "text" in method.card.tags else "image" if encodes_anything(method) else "items"
     without = {"contains"}
     if project.items.has_texts:
-        first, without = "contains", {"image", *({"words"} if MEANING not in ways(project) else ())}
+        first, without = "contains", set()
+        if MEANING not in ways(project):
+            without.add("words")
+    if not project.items.has_images:
+        without.add("image")
     return [way for way in WAYS if way not in without], first
 
 

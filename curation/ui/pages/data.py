@@ -111,7 +111,7 @@ def _origin(project: Project) -> str:
 
 def _numbers(facts: overview.Facts, classes: int) -> None:
     words = {"train": "Train", "val": "Validation", "test": "Test", "unlabeled": "No label"}
-    numbers = [("Items", f"{facts.items:,}"), ("Classes", f"{classes:,}")]
+    numbers = [("Items", f"{facts.items:,}"), *([("Classes", f"{classes:,}")] if classes else [])]
     numbers += [(words[name], f"{count:,}") for name, count in facts.splits.items()]
     numbers.append(("Size", humanize.naturalsize(facts.bytes, format="%.3g")))
     if facts.sides:
@@ -133,13 +133,15 @@ def _some(project: Project, analysis: AnalysisResults, state: ItemState) -> None
         return
     choose, pages = st.columns([2, 3], vertical_alignment="bottom")
     names = list(state.classes)
-    code = choose.selectbox(
-        "Show",
-        range(-1, len(names)),
-        format_func=lambda c: "All classes, mixed" if c < 0 else names[c],
-        key="look_class",
-        label_visibility="collapsed",
-    )
+    code = -1
+    if names:
+        code = choose.selectbox(
+            "Show",
+            range(-1, len(names)),
+            format_func=lambda c: "All classes, mixed" if c < 0 else names[c],
+            key="look_class",
+            label_visibility="collapsed",
+        )
     rows = usable if code < 0 else usable[state.labels[usable] == code]
     with pages.container(horizontal=True, horizontal_alignment="right"):
         page = st.pagination(max(-(-len(rows) // PAGE), 1), key=f"look_page_{code}", max_visible_pages=5)

@@ -45,11 +45,14 @@ def main() -> None:
         if coming:
             about = f"Still to come: {', '.join(coming)}. What the other flags found is here already."
         head.html(f'<div class="wn-header"><h1>Review</h1><p>{theme.escaped(about)}</p></div>', width="content")
+        modes = [name for name in MODES if counts[name] or (name == "one" and analysis.classes)] or ["one"]
+        if st.session_state.get("review_mode") not in modes:  # chosen for another dataset
+            st.session_state.pop("review_mode", None)
         mode = st.segmented_control(
             "What to review",
-            [name for name in MODES if name == "one" or counts[name]],
+            modes,
             format_func=lambda name: f"{MODES[name]} {counts[name]:,}" if name != "one" else MODES[name],
-            default="one",
+            default=modes[0],
             required=True,
             key="review_mode",
             label_visibility="collapsed",

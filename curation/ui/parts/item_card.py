@@ -22,7 +22,7 @@ def facts(analysis: AnalysisResults, state: ItemState, row: int) -> None:
     """What is known of an item, as a list."""
     column, given = analysis.items.column, analysis.items.column("label")[row]
     label, suggestion = state.label(row), analysis.suggestion(row, state)
-    lines = [("label", label + (f" (given: {given})" if state.relabelled[row] else ""))]
+    lines = [("label", label + (f" (given: {given})" if state.relabelled[row] else ""))] if state.classes else []
     lines += [("suggested", suggestion)] if suggestion else []
     lines += [("decision", DECISIONS[state.decision[row]])] if state.decided[row] or state.queued[row] else []
     lines += [("split", column("split")[row])]

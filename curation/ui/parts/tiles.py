@@ -24,7 +24,9 @@ def tiles(
     flagged: np.ndarray | None = None,
     size: int = 112,
 ) -> list[Tile]:
-    """A tile per item row; its id is the row number. note: second line, by default the suggested label.
+    """A tile per item row; its id is the row number. Without any labels its name stands for the label.
+
+    note: second line, by default the suggested label.
 
     colours: label -> colour of the dot, to match a map. flagged: bool [n], marked unless something was decided.
     """
@@ -32,7 +34,7 @@ def tiles(
     ids = items.column("id")
     made = []
     for row, content in zip(rows, brief(items, rows, size), strict=True):
-        label, badge = state.label(row), state.badge(row)
+        label, badge = state.label(row) if state.classes else str(ids[row]), state.badge(row)
         if badge is None and flagged is not None and flagged[row]:
             badge = "flagged"
         suggestion = analysis.suggestion(row, state) if badge == "flagged" else None

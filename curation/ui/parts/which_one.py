@@ -43,6 +43,8 @@ def reads(method: Method) -> set[str]:
     """What it reads itself, and through evidence; what it is told to use can be exchanged."""
     found: set[str] = set()
     for need in method.card.needs:
+        if need == "labels" and method.card.rows == "all":
+            continue  # it looks at labels where there are any
         maker = next((m for m in registry.methods("evidence").values() if need in (m.id, *m.card.gives)), None)
         found |= {need} if maker is None or maker is method else {need} | stands_on(maker)
     return found

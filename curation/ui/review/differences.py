@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from curation.data.items import Items
 from curation.maths.word_diff import word_diff
 from curation.ui.parts.theme import escaped
 
+BLANKS = re.compile(r"(\s*)(.*?)(\s*)", re.DOTALL)
 COMPARED = 4_000  # characters of a text that are compared and shown
 
 
@@ -25,7 +28,8 @@ def _side(first: str, other: str, side: str) -> str:
     parts = []
     for word, where in word_diff(first, other):
         if where == side:
-            parts.append(f'<mark class="wn-changed">{escaped(word)}</mark>')
+            before, inside, after = BLANKS.fullmatch(word).groups()
+            parts.append(f'{before}<mark class="wn-changed">{escaped(inside)}</mark>{after}' if inside else word)
         elif where == "both":
             parts.append(escaped(word))
     return "".join(parts)

@@ -9,7 +9,7 @@ from curation.data.items import TRAIN, Items
 from curation.maths.words import ClassWords, class_words
 from curation.ui.state.project import Project
 
-LEAST = 1.0  # a word is said to speak for a class where it is e times as frequent in it as in the other
+LEAST = 0.7  # a word speaks for a class where it is about twice as frequent in it as in the other
 
 
 def speaking(project: Project, text: str, label: str, suggestion: str | None) -> list[tuple[int, int, bool]]:
