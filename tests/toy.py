@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from curation.data.contents import Images, TextRows
 from curation.data.items import make_items
 from curation.data.results import Dynamics, Factors, Neighbours
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.training.checkpoints import Network
 from curation.training.student import Predictor
 
@@ -45,6 +46,7 @@ def arrays(seed: int = 0) -> dict:
         "features": x.astype(np.float64),
         "pixels": pixels,
         "images": images(pixels),
+        "texts": texts(groups, rng),
         "neighbours": neighbours(x, K),
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
@@ -59,6 +61,16 @@ def arrays(seed: int = 0) -> dict:
 def images(pixels: np.ndarray) -> Images:
     items = make_items(ids=[f"item {i}" for i in range(N)], labels=["?"] * N, splits=["train"] * N, images=pixels)
     return Images(items, np.arange(N))
+
+
+def texts(copies: np.ndarray, rng: np.random.Generator) -> TextRows:
+    """Twelve words each, half of them of the item's true class; equal for copies."""
+    words = [["red", "rose", "leaf", "bud"], ["blue", "sky", "cloud", "wind"], ["grey", "stone", "hill", "path"]]
+    common = ["the", "a", "of", "in", "and", "with", "from", "near"]
+    said = [" ".join([*rng.choice(words[c], 6), *rng.choice(common, 6), f"no{i}"]) for i, c in enumerate(TRUTH)]
+    said = [said[first] for first in copies]
+    items = make_items(ids=[f"item {i}" for i in range(N)], labels=["?"] * N, splits=["train"] * N, written=said)
+    return TextRows(items, np.arange(N))
 
 
 def student(view: View, *, record=None, **_) -> Predictor:
