@@ -1,4 +1,4 @@
-"""What every encoder promises, on eight tiny pictures or short texts and with tiny random weights where it needs some."""
+"""What every encoder promises, on eight tiny pictures or short texts, with tiny random weights where it needs some."""
 
 from __future__ import annotations
 
