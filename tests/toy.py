@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from curation.data.contents import Images, TextRows
+from curation.data.chat.conversation import Conversation, Turn
+from curation.data.contents import Images
 from curation.data.items import make_items
 from curation.data.results import Dynamics, Factors, Neighbours
 from curation.data.view import View
@@ -46,7 +47,9 @@ def arrays(seed: int = 0) -> dict:
         "features": x.astype(np.float64),
         "pixels": pixels,
         "images": images(pixels),
-        "texts": texts(groups, rng),
+        "chats": chats(),
+        "texts": [chat.text for chat in chats()],
+        "responses": [chat.response for chat in chats()],
         "neighbours": neighbours(x, K),
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
@@ -63,14 +66,15 @@ def images(pixels: np.ndarray) -> Images:
     return Images(items, np.arange(N))
 
 
-def texts(copies: np.ndarray, rng: np.random.Generator) -> TextRows:
-    """Twelve words each, half of them of the item's true class; equal for copies."""
-    words = [["red", "rose", "leaf", "bud"], ["blue", "sky", "cloud", "wind"], ["grey", "stone", "hill", "path"]]
-    common = ["the", "a", "of", "in", "and", "with", "from", "near"]
-    said = [" ".join([*rng.choice(words[c], 6), *rng.choice(common, 6), f"no{i}"]) for i, c in enumerate(TRUTH)]
-    said = [said[first] for first in copies]
-    items = make_items(ids=[f"item {i}" for i in range(N)], labels=["?"] * N, splits=["train"] * N, written=said)
-    return TextRows(items, np.arange(N))
+def chats() -> list[Conversation]:
+    """A question and an answer of a few words each; rows 0 and 1 are equal, so are rows 2 and 3."""
+    words = ["the", "cat", "dog", "sat", "ran", "on", "mat", "say", "hello", "yes", "no"]
+    made = []
+    for i in range(N):
+        i = i // 2 * 2 if i < 4 else i
+        said = [words[(i * 7 + k * k) % len(words)] for k in range(4 + i % 5)]
+        made.append(Conversation((Turn("user", f"say {words[i % 11]} {i} ?"), Turn("assistant", " ".join(said) + "."))))
+    return made
 
 
 def student(view: View, *, record=None, **_) -> Predictor:

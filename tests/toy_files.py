@@ -79,9 +79,20 @@ def torchvision(at: Path) -> dict[str, Any]:
     return {"dataset": "FashionMNIST", "root": str(at)}
 
 
+def chat(at: Path) -> dict[str, Any]:
+    at.mkdir(parents=True, exist_ok=True)
+    lines = [
+        {"messages": [{"role": "user", "content": f"Say {i}."}, {"role": "assistant", "content": f"{i}!"}]}
+        for i in range(N)
+    ]
+    (at / "set.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return {"path": at / "set.jsonl"}
+
+
 SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "archive": archive,
     "arrays": arrays,
+    "chat": chat,
     "folder": folder,
     "huggingface": huggingface,
     "sample": lambda at: {},
@@ -204,10 +215,16 @@ STUDENTS: dict[str, dict[str, Any]] = {
 
 def brought(at: Path) -> dict[str, dict[str, Any]]:
     """What evidence that a person brings along is read from: method -> its parameters."""
-    from tests import toy
+    from tests import toy, toy_lm
 
     given = toy.arrays()
     ids, names = given["ids"].astype(str), [str(c) for c in range(toy.CLASSES)]
     np.savez(at / "p.npz", ids=ids, probabilities=given["probabilities"], classes=names)
     np.savez(at / "run.npz", ids=ids, logits=given["dynamics"].logits, classes=names)
-    return {"probabilities_file": {"path": at / "p.npz"}, "dynamics_file": {"path": at / "run.npz"}}
+    (at / "wanted.txt").write_text("the cat sat on the mat.\n")
+    return {
+        "probabilities_file": {"path": at / "p.npz"},
+        "dynamics_file": {"path": at / "run.npz"},
+        "dsir": {"target": at / "wanted.txt"},
+        "ifd": {"model": toy_lm.save(at / "lm")},
+    }

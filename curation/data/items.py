@@ -25,7 +25,7 @@ from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
 from curation.data.safe_open import open_inside
 from curation.data.texts import FILE as TEXTS_FILE
-from curation.data.texts import Texts, write_texts
+from curation.data.texts import RECORDS, Texts, write_texts
 from curation.errors import SourceError
 
 TRAIN, VAL, TEST, UNLABELED = "train", "val", "test", "unlabeled"
@@ -51,6 +51,8 @@ SCHEMA = pa.schema(
         ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
         ("offset", pa.int64()),  # of the item's first byte in the container
         ("length", pa.int64()),  # bytes
+        ("record", pa.int64()),  # row of a conversation in records.parquet; null for other items
+        ("turns", pa.int32()),  # how many turns of it the item is; null for all of them
         ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
     ]
 )
@@ -69,6 +71,7 @@ class Items:
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
     written: n texts, None where an item has none, when the items are texts or have one; read by `text` and `texts`.
+    records: the records that conversations were read from, each as it stood in its file; see the column `record`.
     greys: what grey images of more than 8 bits are scaled by; see `data/greys.py`.
     notes: sentences a person should read about how the data was read.
     """
@@ -79,6 +82,7 @@ class Items:
     images: np.ndarray | None = None
     features: np.ndarray | None = None
     written: Texts | Sequence[str | None] | None = None
+    records: Texts | Sequence[str | None] | None = None
     greys: Scales = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
@@ -193,6 +197,8 @@ class Items:
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
         if self.written is not None and not (folder / TEXTS_FILE).exists():
             write_texts(folder, self.written)
+        if self.records is not None and not (folder / RECORDS).exists():
+            write_texts(folder, self.records, RECORDS)
 
     @classmethod
     def load(cls, folder: Path) -> Items:
@@ -209,9 +215,11 @@ class Items:
         root = None if about["root"] is None else folder / about["root"]
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
-        written = Texts(folder / TEXTS_FILE) if (folder / TEXTS_FILE).exists() else None
+        for name, file in (("written", TEXTS_FILE), ("records", RECORDS)):
+            if (folder / file).exists():
+                arrays[name] = Texts(folder / file)
         notes = tuple(about["notes"])
-        return cls(table, tuple(about["classes"]), root=root, written=written, greys=greys, notes=notes, **arrays)
+        return cls(table, tuple(about["classes"]), root=root, greys=greys, notes=notes, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
 
@@ -247,6 +255,9 @@ def make_items(
     groups: Sequence[str | None] | None = None,
     parents: Sequence[str | None] | None = None,
     kinds: Sequence[str | None] | None = None,
+    record_rows: Sequence[int | None] | None = None,
+    turns: Sequence[int | None] | None = None,
+    labelled: bool = True,
     several: Sequence[Sequence[str] | None] | None = None,
     **where: Any,
 ) -> Items:
@@ -255,7 +266,9 @@ def make_items(
     classes: all names in order; by default the labels seen on usable rows, in natural order.
     several: all labels of each item, where items have several; they have no `label` then.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
-    where: root, images, features, written, greys, notes, handed to `Items`.
+    labelled: False where items of this source have no labels at all, so that those without are train rows as well.
+    record_rows, turns: the columns `record` and `turns` of conversations.
+    where: root, images, features, written, records, greys, notes, handed to `Items`.
     Raises SourceError on repeated ids, an unknown split, or not a single usable row.
     """
     n = len(ids)
@@ -270,7 +283,8 @@ def make_items(
         first = f"; the first problem: {status[0]}" if n else ""
         raise SourceError(f"none of the {n} items can be used{first}")
     # A train row without a label is an unlabelled row, wherever it was found.
-    splits = [UNLABELED if label is None else split for split, label in zip(splits, labels, strict=True)]
+    if labelled:
+        splits = [UNLABELED if label is None else split for split, label in zip(splits, labels, strict=True)]
     used = {label for label, s in zip(labels, status, strict=True) if label is not None and s == OK}
     if classes is None:
         classes = natural_order(used)
@@ -296,6 +310,8 @@ def make_items(
         "kind": kinds or _kinds(n, {name for name, part in where.items() if part is not None}),
         "group": groups,
         "parent": parents,
+        "record": record_rows,
+        "turns": turns,
         "labels": several,
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 FILE = "texts.parquet"
+RECORDS = "records.parquet"  # in the same form: what conversations were read from
 SCHEMA = pa.schema([("text", pa.large_string())])
 GROUP = 10_000  # rows of a row group, at most
 LETTERS = 8_000_000  # characters of a row group, about: it is decoded as a whole
@@ -66,8 +67,8 @@ class TextWriter:
     [None, 'one']
     """
 
-    def __init__(self, folder: Path):
-        self.texts = Texts(folder / FILE)
+    def __init__(self, folder: Path, name: str = FILE):
+        self.texts = Texts(folder / name)
         self._file = pq.ParquetWriter(self.texts.file, SCHEMA, compression="zstd")
         self._waiting: list[str | None] = []
         self._letters = 0
@@ -103,9 +104,9 @@ class TextWriter:
         self._waiting, self._letters = [], 0
 
 
-def write_texts(folder: Path, texts: Iterable[str | None]) -> Texts:
+def write_texts(folder: Path, texts: Iterable[str | None], name: str = FILE) -> Texts:
     """Write all texts to `folder` and give them back as they are read."""
-    with TextWriter(folder) as writer:
+    with TextWriter(folder, name) as writer:
         for text in texts:
             writer.add(text)
     return writer.texts

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.data.chat.rows import Conversations, Responses
 from curation.data.contents import Images, TextRows
 from curation.data.results import Dynamics, Factors, Neighbours, cut_neighbours
 from curation.errors import InputError
@@ -221,6 +222,16 @@ class View:
     def texts(self) -> TextRows:
         """The m texts, read when asked for: by position, in turn, or all at once with `list`."""
         return self._get("texts")
+
+    @property
+    def chats(self) -> Conversations:
+        """The m conversations, read when asked for. Raises InputError where the items are none."""
+        return self._get("chats")
+
+    @property
+    def responses(self) -> Responses:
+        """What a model learns from each of the m items: the answers of a conversation, else the item's text."""
+        return self._get("responses")
 
     @property
     def pixels(self) -> np.ndarray:

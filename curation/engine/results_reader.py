@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.data.chat.rows import Conversations, Responses, is_chat
 from curation.data.contents import Images, TextRows
 from curation.data.decisions import EffectiveDecisions
 from curation.data.effective_labels import effective_labels, holds
@@ -91,6 +92,14 @@ class ResultReader:
         """The rows a card asks for: "train", "pool", "labelled" or "all"."""
         return getattr(self, "usable" if which == "all" else which)
 
+    def rows_of(self, step: Step) -> np.ndarray:
+        """The rows a step's card asks for. Raises InputError where it judges labels and there is none."""
+        which = step.extra.get("rows", step.method.card.rows)
+        found = self.rows(which)
+        if which == "labelled" and not len(found):
+            raise InputError(_no_labels(step))
+        return found
+
     def view(
         self,
         step: Step,
@@ -114,7 +123,7 @@ class ResultReader:
             needs=(*step.reads, "train"),
             scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
             students=student,
-            label_free=step.method.card.rows == "all",
+            label_free=step.method.card.rows == "all" or step.method.card.unlabelled,
         )
 
     def index(self, step: Step) -> Index:
@@ -137,7 +146,7 @@ class ResultReader:
         if need == "ids":
             return lambda rows: self.items.column("id")[rows]
         if need == "labels":
-            return lambda rows: self.labels[rows]
+            return lambda rows: self._labels(rows, step)
         if need == "groups":
             return lambda rows: self.items.groups[rows]
         if need == "copies":
@@ -146,6 +155,10 @@ class ResultReader:
             return self._images
         if need == "texts":
             return self._texts
+        if need == "chats":
+            return self._chats
+        if need == "responses":
+            return lambda rows: Responses(self._chats(rows) if is_chat(self.items) else self._texts(rows))
         if need == "features":
             return self._features
         if need == "embeddings":
@@ -157,11 +170,22 @@ class ResultReader:
         part = "" if need == registry.evidence().get(need) else need  # what a result gives beside its own value
         return lambda rows: self._cut("evidence", inputs[need], rows, part)
 
+    def _labels(self, rows: np.ndarray, step: Step) -> np.ndarray:
+        card, found = step.method.card, self.labels[rows]
+        if len(found) and not (card.rows == "all" or card.unlabelled or (self.labels >= 0).any()):
+            raise InputError(_no_labels(step))
+        return found
+
     def _images(self, rows: np.ndarray) -> Images:
         if not self.items.has_images:
             what = "the items are texts" if self.items.has_texts else "this source has features only"
             raise InputError(f"{what}: use a method that needs no images")
         return Images(self.items, rows)
+
+    def _chats(self, rows: np.ndarray) -> Conversations:
+        if not is_chat(self.items):
+            raise InputError("these items are no conversations: it reads those of the source chat only")
+        return Conversations(self.items, rows)
 
     def _texts(self, rows: np.ndarray) -> TextRows:
         if not self.items.has_texts:
@@ -214,3 +238,7 @@ class ResultReader:
                 value = results.load_evidence(folder)
             self._read[stage, key] = (np.asarray(results.load(folder, "rows")), value)
         return self._read[stage, key]
+
+
+def _no_labels(step: Step) -> str:
+    return f"{step.label} needs labels and no item has one; take what does without labels, or label some"

@@ -25,7 +25,8 @@ QUICK = {  # less work, the same promises
     "probabilities": {"folds": 2},
     "second_opinion": {"folds": 2},
 }
-FEWER = {"bilevel": {"candidates": 10, "steps": 5}}
+# Some order by a score of texts unless they are told otherwise.
+FEWER = {"quota_by_score": {"by": "el2n"}, "importance": {"by": "el2n"}, "bilevel": {"candidates": 10, "steps": 5}}
 
 
 def source(path: Path, seed: int) -> str:
@@ -46,10 +47,16 @@ def source(path: Path, seed: int) -> str:
     return str(path)
 
 
+def on_pictures(kind: str) -> list[str]:
+    """Methods of a kind that can do without texts; those that read them are in test_chat."""
+    read_texts = {"texts", "chats", "responses"}
+    found = registry.methods(kind)
+    return [name for name in found if name not in ELSEWHERE and not read_texts & set(found[name].card.needs)]
+
+
 def everything(path: str) -> dict:
-    scores = [name for name in registry.methods("scores") if name not in ELSEWHERE]
-    flags = list(registry.methods("flags"))
-    prunes = [{"name": name, "use": name, "keep": 0.4, **FEWER.get(name, {})} for name in registry.methods("pruners")]
+    scores, flags = on_pictures("scores"), on_pictures("flags")
+    prunes = [{"name": name, "use": name, "keep": 0.4, **FEWER.get(name, {})} for name in on_pictures("pruners")]
     picky = {"name": "picky", "use": "random", "keep": 0.2, "without": flags}
     return {
         "source": {"use": "arrays", "path": path},

@@ -130,7 +130,9 @@ def apply_budget(step: Step, store: ResultReader, select: Select, student: Calla
         view = store.view(step, rows[pool], student)
         if step.extra["balance"]:
             graphs = step.method.card.class_graph
-            picked, weights = per_class_selection(view, store.labels[rows[pool]], wanted, select, step.seed, graphs)
+            labels = store.labels[rows[pool]]
+            labels = labels + 1 if labels.min() < 0 else labels  # what has no label is a class of its own
+            picked, weights = per_class_selection(view, labels, wanted, select, step.seed, graphs)
         else:
             picked, weights = validated_selection(view, wanted, select)
         picked = pool[picked]

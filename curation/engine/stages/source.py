@@ -16,7 +16,8 @@ from curation.engine.stage import Section, Stage
 
 
 class Source(Section):
-    holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.2  # share held out as test when the source has no test split
+    # Share held out as test when the source has no test split; by default 0.2, and 0 for a source without labels.
+    holdout: Annotated[float, Field(ge=0, le=0.5)] | None = None
     group: str = ""  # what must stay together: "folder", "prefix:_" (file name up to the first _), or a column
 
 
@@ -30,7 +31,8 @@ def steps(section: Source, ask: Ask) -> list[str]:
 def result(name: str, ask: Ask) -> str:
     section = ask.recipe.source
     method = registry.get("sources", section.use)
-    extra = {"holdout": section.holdout, **({"group": section.group} if section.group else {})}
+    share = method.card.holdout if section.holdout is None else section.holdout
+    extra = {"holdout": share, **({"group": section.group} if section.group else {})}
     watched = method.watches(**section.params) if method.watches else section.params.values()
     files = ask.fingerprints(watched, "[source]")
     return ask.add(Step("source", section.use, method, section.params, section.seed, {}, extra, files=files))

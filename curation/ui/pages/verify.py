@@ -91,7 +91,7 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     if not prunes:
         st.caption("Choose at least one method, or save a subset on the Prune page.")
         return
-    every = trials(prunes, wanted)
+    every = trials(project.recipe, prunes, wanted)
     same = project.recipe.verify == wanted and project.recipe.prune == prunes
     runs = finished(project.verified()) if project.recipe.verify else []
     total, left = len(every), len(every) - len(runs) * same
