@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from curation.data.chat.conversation import Conversation, Turn
+from curation.data.contents import Images
 from curation.data.items import make_items
 from curation.data.results import Dynamics, Factors, Neighbours
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.training.checkpoints import Network
 from curation.training.student import Predictor
 

@@ -23,6 +23,8 @@ N = 8
 NAMES = [f"{i}.png" for i in range(N)]
 LABELS = ["cat", "dog"] * (N // 2)
 SPLITS = ["train"] * 6 + ["test"] * 2
+TEXTS = ["where is my card", "the card is late", "a refund please", "money back please", "my phone is gone",
+         "lost phone and card", "how do i pay", "pay by phone"]  # fmt: skip
 PICTURES = np.random.default_rng(0).integers(0, 256, (N, 12, 9, 3), dtype=np.uint8)
 
 
@@ -169,12 +171,53 @@ def precomputed(at: Path) -> dict[str, Any]:
     return {"path": at / "x.npy"}
 
 
+def static(at: Path) -> dict[str, Any]:
+    """A Model2Vec model of the words of the texts, with random vectors."""
+    from model2vec import StaticModel
+
+    tokenizer = words_of(TEXTS)
+    vectors = np.random.default_rng(0).normal(size=(tokenizer.get_vocab_size(), 6)).astype(np.float32)
+    StaticModel(vectors, tokenizer).save_pretrained(at / "model")
+    return {"model": str(at / "model")}
+
+
+def sentence_transformer(at: Path) -> dict[str, Any]:
+    """A BERT of one layer with random weights, over the words of the texts."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    words = words_of(TEXTS)
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(BertConfig(vocab_size=words.get_vocab_size(), **shape)).save_pretrained(at / "bert")
+    PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]", pad_token="[PAD]").save_pretrained(at / "bert")
+    net = modules.Transformer(str(at / "bert"), max_seq_length=16)
+    SentenceTransformer(modules=[net, modules.Pooling(8)]).save_pretrained(str(at / "model"))
+    return {"model": str(at / "model")}
+
+
+def words_of(texts: list[str]):
+    """A tokenizer of whole words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", *dict.fromkeys(" ".join(texts).split())])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
 ENCODERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "lite0": lambda at: {"size": 64},
+    "lsa": lambda at: {"dim": 4},
     "open_clip": open_clip,
     "patches": lambda at: {"atoms": 16, "dim": 4},
     "pixels": no_weights,
     "precomputed": precomputed,
+    "sentence_transformer": sentence_transformer,
+    "static": static,
     "timm": timm,
 }
 
