@@ -46,7 +46,7 @@ class Pair(NamedTuple):
     """image: a path, bytes, or None. raw: the record as JSON, None where it could not be read. value: the same.
 
     marks: how often a conversation speaks of an image, less how many it has; 0 where that is as it should be.
-    key: what the image stands under.
+    key: what the image stands under. captioned: the words stand under a name that means a caption, not any text.
     """
 
     image: Any
@@ -57,6 +57,7 @@ class Pair(NamedTuple):
     several: bool = False
     marks: int = 0
     key: str = ""
+    captioned: bool = False
 
 
 def files_of(path: Path) -> list[PairFile]:
@@ -118,7 +119,17 @@ def _flat(value: Mapping[str, Any], raw: str, image: str, text: str) -> Pair:
     if isinstance(said, list):
         said = "\n".join(part for part in said if isinstance(part, str))
     problem = "" if cell is None or isinstance(cell, str | bytes | dict | int) else f"its {image} is no path"
-    return Pair(_cell(cell), said if isinstance(said, str) else None, raw, value, problem, several, key=image)
+    return Pair(
+        _cell(cell),
+        said if isinstance(said, str) else None,
+        raw,
+        value,
+        problem,
+        several,
+        0,
+        image,
+        text.lower() in CAPTIONS[:1] + CAPTIONS[2:5],
+    )
 
 
 def _conversation(value: Mapping[str, Any], raw: str, image: str) -> Pair:

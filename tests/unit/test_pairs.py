@@ -199,3 +199,14 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path):
     assert read(tmp_path / "set.csv", tmp_path / "b", image="photo", text="words").texts([0]) == ["a square"]
     with pytest.raises(SourceError, match=r"no metadata.jsonl"):
         read(tmp_path / "b" / "..", tmp_path / "c")
+
+
+def test_what_is_pairs_is_recognised_and_what_is_not_is_left_to_others(tmp_path):
+    for number, make in enumerate(DIALECTS):
+        path, _ = make(tmp_path / str(number))
+        assert source.recognises(path) == (make is not parquet), make.__name__  # its words may be anything
+    (tmp_path / "chat.json").write_text(json.dumps([llava(None, "Hello.", mark="")]))
+    (tmp_path / "classes.csv").write_text("path,label\n1.png,cat\n")
+    assert not source.recognises(tmp_path / "chat.json")
+    with pytest.raises(SourceError):
+        source.recognises(tmp_path / "classes.csv")

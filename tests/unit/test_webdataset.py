@@ -15,7 +15,6 @@ from PIL import Image
 from curation.data.items import Items, make_items
 from curation.data.reading import tar_samples
 from curation.data.reading.tar_samples import expanded, key_of
-from curation.data.writing import manifest
 from curation.errors import SourceError
 from curation.methods.exporters import webdataset as exporter
 from curation.methods.sources import webdataset as source
@@ -209,4 +208,9 @@ def test_items_that_are_files_or_arrays_become_samples(tmp_path):
     assert sorted(again.column("label").tolist(), key=str) == ["0", "0", "1", None]
     assert (tmp_path / "out" / "classes.txt").read_text() == "cat\ndog\n"
     assert set(again.column("split")) == {"train", "test", "unlabeled"}
-    assert manifest  # the table above has the columns of a manifest that the exporter reads
+
+
+def test_shards_are_recognised_and_other_tars_are_left_to_the_source_archive(tmp_path):
+    assert source.recognises(three(tmp_path / "set"))
+    assert source.recognises(tmp_path / "set" / "00000.tar")
+    assert not source.recognises(shard(tmp_path / "pets.tar", {"cat/1.png": png(1), "dog/2.png": png(2)}))

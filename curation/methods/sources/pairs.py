@@ -22,7 +22,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import OK, TRAIN, Items, make_items
-from curation.data.pair_records import MARK, Pair, PairFile, files_of, pairs_of
+from curation.data.pair_records import ANNOTATIONS, JSON, LINES, MARK, METADATA, Pair, PairFile, files_of, pairs_of
 from curation.data.reading.cells import MAX_ROWS, as_label, as_split, numbered
 from curation.data.reading.pair_checks import as_pairs, bars_note
 from curation.data.reading.table_images import TableImages
@@ -107,6 +107,17 @@ def watches(*, path: Path, root: Path | None, **params: Any) -> list[Files | Ima
     top = path if path.is_dir() else path.parent
     files = tuple(file.file for file in files_of(path)) if path.exists() else ()
     return [Files(path, files), ImagesBelow(root or top)]
+
+
+def recognises(path: Path) -> bool:
+    """Whether an image folder has metadata, or the first record an image and words that are no label."""
+    if path.is_dir():
+        return any(next(path.glob(f"{below}{name}"), None) for below in ("", "*/") for name in METADATA)
+    (file,) = files_of(path)
+    first = next(pairs_of(file), None)
+    if first is None or first.image is None or not first.text:
+        return False
+    return file.form in (JSON, LINES, ANNOTATIONS) or first.captioned
 
 
 @dataclass

@@ -38,7 +38,7 @@ CARD = Card(
     cost="every image is read and decoded once, in worker processes; nothing is unpacked",
     blind_to="members that are neither image, caption nor class; packed tars",
     tags=("images", "pairs"),
-    opens=(".tar",),
+    opens=(".tar", "/"),
 )
 CAPTIONS = ("txt", "caption")
 MAX_TEXT = 4 << 20  # bytes of a member that holds text
@@ -101,6 +101,14 @@ def watches(*, path: Path, **params: Any) -> list[Files]:
     return [Files(_top(path) if len(shards) > 1 else path, tuple(shards))]
 
 
+def recognises(path: Path) -> bool:
+    """Whether a folder holds plain tar files, or a tar samples of an image and what is said of it."""
+    if path.is_dir():
+        return next(path.glob("*.tar"), None) is not None
+    said = (*CAPTIONS, "json", "cls")
+    return any(s.member(*said) and any(map(_is_image, s.members)) for s in samples_of(path).samples)
+
+
 @dataclass(frozen=True)
 class _Row:
     """A sample as an item: its shard's path below the top, its image, and what is said of it."""
@@ -146,7 +154,7 @@ class _Found:
                 self.rows.append(self._row(sample, handle, id_, name, caption, split or TRAIN))
 
     def _row(self, sample: Sample, handle: BinaryIO, id_: str, shard: str, caption: str, split: str) -> _Row:
-        images = [member for member in sample.members if is_image_name(f"x.{member.ending}")]
+        images = [member for member in sample.members if _is_image(member)]
         if len(images) > 1:
             several = "samples hold several images, of which the first is shown; a key ends at the first dot of a name"
             self.said.setdefault(several, []).append(id_)
@@ -163,6 +171,10 @@ class _Found:
             shard, split = next(iter(self.splits.items()))
             notes.append(f"Splits were taken from the names of the shards: {shard} is {split}.")
         return notes
+
+
+def _is_image(member: Member) -> bool:
+    return is_image_name(f"x.{member.ending}")
 
 
 def _caption(sample: Sample, handle: BinaryIO, key: str) -> str | None:
