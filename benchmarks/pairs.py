@@ -1,11 +1,11 @@
-"""Image-text pairs: planted caption swaps in towers trained in seconds; InstructionGPT-4's selector on released figures.
+"""Image-text pairs: planted caption swaps, in towers trained in seconds; InstructionGPT-4's selector on its figures.
 
     python -m benchmarks.pairs                       digits with swapped captions, held-out images, five draws
     python -m benchmarks.pairs --released FOLDER     scores.json, fitting.json and spectral_clusters.json as the authors
                                                      released them (repository waltonfuture/InstructionGPT-4)
 
-The towers are OpenCLIP's own code with one layer each, trained on 1,000 digits of scikit-learn; swaps are permuted among
-the other 797, a twentieth of them.
+The towers are OpenCLIP's own code with one layer each, trained on 1,000 digits of scikit-learn; swaps are permuted
+among the other 797, a twentieth of them.
 """
 
 from __future__ import annotations

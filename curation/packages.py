@@ -28,6 +28,7 @@ EXTRAS = {
     "wordllama": ("wordllama", "text"),
     "model2vec": ("model2vec", "text"),
     "tokenizers": ("tokenizers", "text"),
+    "transformers": ("transformers", "text"),
     "safetensors": ("safetensors", "text"),
     "py3langid": ("py3langid", "text"),
     "ftfy": ("ftfy", "text"),

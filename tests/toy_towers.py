@@ -1,5 +1,6 @@
-"""Two towers small enough to train in seconds: OpenCLIP's own code, taught that pictures of digits and their names belong
-together. Saved as a checkpoint under a model name that open_clip then knows.
+"""Two towers small enough to train in seconds: OpenCLIP's own code, taught which digit goes with which name.
+
+Saved as a checkpoint, under a model name that open_clip then knows.
 """
 
 from __future__ import annotations

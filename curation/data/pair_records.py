@@ -22,7 +22,8 @@ from curation.data.reading.table_roles import likely
 from curation.errors import SourceError
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")  # of an image folder, in this order
-CAPTIONS = ("caption", "text", "captions", "alt_text", "alt", "description", "title", "prompt")
+SURE = ("caption", "captions", "alt_text", "alt")  # names that mean a caption, and not just any words
+CAPTIONS = (*SURE[:1], "text", *SURE[1:], "description", "title", "prompt")
 FOLDERS = ("image", "images")  # where MiniGPT-4's images may lie
 MAX_WHOLE = 256 * 1024**2  # bytes of a file that is a single object, which is read as a whole
 JSON, LINES, ANNOTATIONS = "json", "jsonl", "annotations"  # beside those of tables
@@ -119,17 +120,8 @@ def _flat(value: Mapping[str, Any], raw: str, image: str, text: str) -> Pair:
     if isinstance(said, list):
         said = "\n".join(part for part in said if isinstance(part, str))
     problem = "" if cell is None or isinstance(cell, str | bytes | dict | int) else f"its {image} is no path"
-    return Pair(
-        _cell(cell),
-        said if isinstance(said, str) else None,
-        raw,
-        value,
-        problem,
-        several,
-        0,
-        image,
-        text.lower() in CAPTIONS[:1] + CAPTIONS[2:5],
-    )
+    said = said if isinstance(said, str) else None
+    return Pair(_cell(cell), said, raw, value, problem, several, key=image, captioned=text.lower() in SURE)
 
 
 def _conversation(value: Mapping[str, Any], raw: str, image: str) -> Pair:
