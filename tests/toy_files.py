@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from curation import packages
+
 N = 8
 NAMES = [f"{i}.png" for i in range(N)]
 LABELS = ["cat", "dog"] * (N // 2)
@@ -222,9 +224,11 @@ def brought(at: Path) -> dict[str, dict[str, Any]]:
     np.savez(at / "p.npz", ids=ids, probabilities=given["probabilities"], classes=names)
     np.savez(at / "run.npz", ids=ids, logits=given["dynamics"].logits, classes=names)
     (at / "wanted.txt").write_text("the cat sat on the mat.\n")
-    return {
+    made = {
         "probabilities_file": {"path": at / "p.npz"},
         "dynamics_file": {"path": at / "run.npz"},
         "dsir": {"target": at / "wanted.txt"},
-        "ifd": {"model": toy_lm.save(at / "lm")},
     }
+    if not packages.missing(["torch", "transformers", "tokenizers"]):  # where only the core is, ifd is not asked
+        made["ifd"] = {"model": toy_lm.save(at / "lm")}
+    return made
