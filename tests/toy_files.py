@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from curation import packages
+
 N = 8
 NAMES = [f"{i}.png" for i in range(N)]
 LABELS = ["cat", "dog"] * (N // 2)
@@ -256,11 +258,13 @@ def brought(at: Path) -> dict[str, dict[str, Any]]:
     marks = [f"{name},{i % 7}" for i, name in enumerate(ids)]
     (at / "marks.csv").write_text("\n".join(["id,mark", *marks]))
     (at / "wanted.txt").write_text("the cat sat on the mat.\n")
-    return {
+    made = {
         "probabilities_file": {"path": at / "p.npz"},
         "dynamics_file": {"path": at / "run.npz"},
         "dsir": {"target": at / "wanted.txt"},
-        "ifd": {"model": toy_lm.save(at / "lm")},
-        "reward": {"model": toy_lm.save_reward(at / "reward")},
         "column": {"path": at / "marks.csv", "column": "mark"},
     }
+    if not packages.missing(["torch", "transformers", "tokenizers"]):  # where only the core is, these are not asked
+        made["ifd"] = {"model": toy_lm.save(at / "lm")}
+        made["reward"] = {"model": toy_lm.save_reward(at / "reward")}
+    return made

