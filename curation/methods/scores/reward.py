@@ -28,7 +28,7 @@ CARD = Card(
     blind_to="the image, and what its teachers did not mind",
     needs=("responses",),
     paper="https://arxiv.org/abs/2203.02155",
-    tags=("brought", "texts", "pairs", "label-free"),
+    tags=("brought", "texts", "label-free"),
     requires=("torch", "transformers"),
     stochastic=False,
 )

@@ -160,7 +160,11 @@ def _reads_no_names(encoder: str | None, methods: list[tuple[str, str]]) -> str:
 
 def _several(label: str, kind: str, start: Sequence[str], lack: Sequence[str]) -> list[str]:
     """Some methods of a kind, of those that need nothing the items lack."""
-    fit = [m for m in registry.methods(kind).values() if not m.missing() and not stands_on(m) & {*lack}]
+    fit = [
+        m
+        for m in registry.methods(kind).values()
+        if not m.missing() and not (stands_on(m) | {*m.card.tags} & {"pairs"}) & {*lack}
+    ]
     there = {m.id: m.card.title for m in fit}
     return st.multiselect(
         label, list(there), [s for s in dict.fromkeys(start) if s in there], format_func=there.get, key=f"choose_{kind}"

@@ -111,6 +111,7 @@ def lacking(items: Items) -> list[str]:
         "responses": items.has_texts,
         "chats": is_chat(items),
         "text_embeddings": items.has_texts and items.has_images,
+        "pairs": items.has_texts and items.has_images,  # as a tag: what speaks of captions
         "features": items.features is not None,
         "labels": bool(items.classes),
     }
