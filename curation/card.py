@@ -21,6 +21,7 @@ NEEDS = (
         "copies",
         "embeddings",
         "class_embeddings",
+        "text_embeddings",
         "features",
     ),
     *("known", "predicted", "costs"),  # queries only

@@ -53,6 +53,7 @@ def arrays(seed: int = 0) -> dict:
         "neighbours": neighbours(x, K),
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
+        "text_embeddings": captions(labels),
         "class_embeddings": np.eye(CLASSES, 6, dtype=np.float32),
         "second_opinion": softmax(2.0 * lean),  # surer: its students were taught without the mistakes
         "dynamics": Dynamics(logits, "train", x[:, :4].copy()),
@@ -64,6 +65,13 @@ def arrays(seed: int = 0) -> dict:
 def images(pixels: np.ndarray) -> Images:
     items = make_items(ids=[f"item {i}" for i in range(N)], labels=["?"] * N, splits=["train"] * N, images=pixels)
     return Images(items, np.arange(N))
+
+
+def captions(labels: np.ndarray) -> np.ndarray:
+    """A caption for every item that says its label, in the space of the embeddings: those of mistakes fit another."""
+    noise = np.random.default_rng(9).normal(size=(N, 6))
+    noise[1], noise[3] = noise[0], noise[2]
+    return (3.0 * np.eye(CLASSES, 6)[labels] + 0.2 * noise).astype(np.float32)
 
 
 def chats() -> list[Conversation]:

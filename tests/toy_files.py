@@ -7,9 +7,11 @@ of its kind here; the contract tests say so when it is missing.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import shutil
 import struct
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,15 +93,45 @@ def chat(at: Path) -> dict[str, Any]:
     return {"path": at / "set.jsonl"}
 
 
+def pairs(at: Path) -> dict[str, Any]:
+    """metadata.jsonl beside the images of every split"""
+    for split in ("train", "test"):
+        (at / "set" / split).mkdir(parents=True, exist_ok=True)
+        said = []
+        for name, label, its, picture in zip(NAMES, LABELS, SPLITS, PICTURES, strict=True):
+            if its == split:
+                Image.fromarray(picture).save(at / "set" / split / name)
+                said.append(json.dumps({"file_name": name, "text": f"{name} shows a {label}", "label": label}))
+        (at / "set" / split / "metadata.jsonl").write_text("\n".join(said))
+    return {"path": at / "set", "label": "label"}
+
+
+def webdataset(at: Path) -> dict[str, Any]:
+    for split in ("train", "test"):
+        at.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(at / f"{split}-0.tar", "w") as shard:
+            for i, (label, its, picture) in enumerate(zip(LABELS, SPLITS, PICTURES, strict=True)):
+                image = io.BytesIO()
+                Image.fromarray(picture).save(image, "PNG")
+                said = (("png", image.getvalue()), ("cls", label.encode()), ("txt", f"{i}: a {label}".encode()))
+                for ending, data in said if its == split else ():
+                    info = tarfile.TarInfo(f"{i}.{ending}")
+                    info.size = len(data)
+                    shard.addfile(info, io.BytesIO(data))
+    return {"path": at / "{train,test}-0.tar"}
+
+
 SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "archive": archive,
     "arrays": arrays,
     "chat": chat,
     "folder": folder,
     "huggingface": huggingface,
+    "pairs": pairs,
     "sample": lambda at: {},
     "table": table,
     "torchvision": torchvision,
+    "webdataset": webdataset,
 }
 
 
@@ -223,12 +255,16 @@ def brought(at: Path) -> dict[str, dict[str, Any]]:
     ids, names = given["ids"].astype(str), [str(c) for c in range(toy.CLASSES)]
     np.savez(at / "p.npz", ids=ids, probabilities=given["probabilities"], classes=names)
     np.savez(at / "run.npz", ids=ids, logits=given["dynamics"].logits, classes=names)
+    marks = [f"{name},{i % 7}" for i, name in enumerate(ids)]
+    (at / "marks.csv").write_text("\n".join(["id,mark", *marks]))
     (at / "wanted.txt").write_text("the cat sat on the mat.\n")
     made = {
         "probabilities_file": {"path": at / "p.npz"},
         "dynamics_file": {"path": at / "run.npz"},
         "dsir": {"target": at / "wanted.txt"},
+        "column": {"path": at / "marks.csv", "column": "mark"},
     }
-    if not packages.missing(["torch", "transformers", "tokenizers"]):  # where only the core is, ifd is not asked
+    if not packages.missing(["torch", "transformers", "tokenizers"]):  # where only the core is, these are not asked
         made["ifd"] = {"model": toy_lm.save(at / "lm")}
+        made["reward"] = {"model": toy_lm.save_reward(at / "reward")}
     return made

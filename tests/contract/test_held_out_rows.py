@@ -49,7 +49,7 @@ def source(path: Path, seed: int) -> str:
 
 def on_pictures(kind: str) -> list[str]:
     """Methods of a kind that can do without texts; those that read them are in test_chat."""
-    read_texts = {"texts", "chats", "responses"}
+    read_texts = {"texts", "chats", "responses", "text_embeddings"}
     found = registry.methods(kind)
     return [name for name in found if name not in ELSEWHERE and not read_texts & set(found[name].card.needs)]
 

@@ -48,7 +48,7 @@ def imported(files) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in files:
         # pytest finds a test's neighbours by their bare name
-        near = {other.stem for other in path.parent.iterdir()} if path.parent.parent.name == "tests" else set()
+        near = {other.stem for other in path.parent.iterdir()} if path.name.startswith(("test_", "conftest")) else set()
         for node in ast.walk(ast.parse(path.read_text())):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []

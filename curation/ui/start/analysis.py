@@ -129,6 +129,10 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
     with st.expander("Scores, flags and map", key="analysis_more"):
         proposed_flags = (*presets.FLAGS, *presets.TEXT_FLAGS)  # what the items lack is not offered
         proposed_scores = presets.WITHOUT_LABELS if free else presets.SCORES
+        if "text_embeddings" not in lack:
+            proposed_flags, proposed_scores = (*proposed_flags, *presets.PAIR_FLAGS), presets.PAIR_SCORES
+            if chosen and "text" not in registry.get("encoders", chosen).card.tags:
+                lack = [*lack, "text_embeddings"]
         scores = _several("Scores", "scores", [s.use for s in recipe.score] or proposed_scores, lack)
         flags = _several("Flags", "flags", [f.use for f in recipe.flag] or proposed_flags, lack)
         places = [m for m in registry.methods("maps").values() if not m.missing()]

@@ -22,6 +22,8 @@ from curation.training import weights
 SCORES = ("el2n", "forgetting", "aum", "entropy", "margin")
 WITHOUT_LABELS = ("length", "msttr")  # scores of texts that have no labels
 FLAGS = ("consensus", "conflicting_labels", "duplicates", "outliers")
+PAIR_SCORES = ("clip_score", "length")  # of image-text pairs
+PAIR_FLAGS = ("caption_swap", "boilerplate", "caption_conflict")
 TEXT_FLAGS = ("near_duplicates", "text_quality", "chat_quality")  # beside them where the items are texts
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
@@ -108,6 +110,7 @@ def lacking(items: Items) -> list[str]:
         "texts": items.has_texts,
         "responses": items.has_texts,
         "chats": is_chat(items),
+        "text_embeddings": items.has_texts and items.has_images,
         "features": items.features is not None,
         "labels": bool(items.classes),
     }
