@@ -33,8 +33,10 @@ def reads(method) -> set[str]:
 
 
 def fits(method) -> bool:
-    """Whether a set of texts with labels has what it reads, and no file of a person's own is asked for. (importance: by default it goes
-    by dsir, which wants one.)"""
+    """Whether a set of texts with labels has what it reads, and no file of a person's own is asked for.
+
+    importance goes by dsir, which asks for one.
+    """
     lacking = {"images", "pixels", "features", "class_embeddings", "text_embeddings", "chats", "responses", "column"}
     required = any(field.is_required() for field in method.params.model_fields.values())
     return not (reads(method) & lacking) and not required and method.id != "importance" and method.unavailable() is None
