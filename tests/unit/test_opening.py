@@ -89,7 +89,7 @@ def test_what_cannot_be_opened_is_refused_before_anything_starts(started, tmp_pa
     (tmp_path / "notes.docx").write_text("x")
     for path, said in {
         tmp_path / "nowhere": "nowhere does not exist; give a folder",
-        tmp_path / "notes.docx": "notes.txt",
+        tmp_path / "notes.docx": "notes.docx",
         Workspace(tmp_path / "bare").folder: "has results but no recipe.toml",
     }.items():
         with pytest.raises(InputError, match=said):
