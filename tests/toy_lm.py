@@ -83,6 +83,20 @@ def save_model(folder: Path, *, still: bool = True) -> None:
     (folder / "config.json").write_text(json.dumps(about))
 
 
+def save_reward(folder: Path) -> Path:
+    """A sequence classifier that says one number, with random weights and the same tokenizer."""
+    import torch
+    from transformers import GPT2Config, GPT2ForSequenceClassification
+
+    save_tokenizer(folder)
+    about = {"vocab_size": len(WORDS), "n_positions": PLACES, "n_embd": WIDTH, "n_layer": LAYERS, "n_head": 2}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = GPT2ForSequenceClassification(GPT2Config(**about, num_labels=1, pad_token_id=0, eos_token_id=0))
+        network.save_pretrained(folder)
+    return folder
+
+
 def save(folder: Path, *, still: bool = True) -> Path:
     save_tokenizer(folder)
     save_model(folder, still=still)

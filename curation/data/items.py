@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,43 +23,12 @@ from curation.data.greys import Scales
 from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
-from curation.data.safe_open import open_inside
-from curation.data.texts import FILE as TEXTS_FILE
-from curation.data.texts import RECORDS, Texts, write_texts
+from curation.data.safe_open import open_inside, open_part
+from curation.data.schema import IN_MEMORY, OK, REPEATED, SCHEMA, SPLITS, TEST, TRAIN, UNLABELED, VAL  # noqa: F401
+from curation.data.texts import FILE, RECORDS, Texts, write_texts
 from curation.errors import SourceError
 
-TRAIN, VAL, TEST, UNLABELED = "train", "val", "test", "unlabeled"
-SPLITS = (TRAIN, VAL, TEST, UNLABELED)
-OK = "ok"
-
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),  # unique, stable from run to run
-        ("path", pa.string()),  # as a person would name the file; null where there is none
-        ("label", pa.string()),  # as given; null where there is none
-        ("split", pa.string()),  # one of SPLITS
-        ("width", pa.int32()),  # pixels, after EXIF rotation; null for non-images
-        ("height", pa.int32()),
-        ("bytes", pa.int64()),  # size of the stored item
-        ("hash", pa.string()),  # of the stored bytes; equal hash = exact duplicate
-        ("status", pa.string()),  # "ok", or why this item cannot be used, in words
-        ("truth", pa.string()),  # the right label where the source knows it (planted mistakes); else null
-        # Since format 1 was first written; a workspace without them is read as if they were null.
-        ("kind", pa.string()),  # image, text, pair, chat or box; null where the source brings features only
-        ("group", pa.string()),  # name of what must stay together, such as a patient; null where it stands alone
-        ("parent", pa.string()),  # id of what the item is a part of, such as the image of a box; null where of none
-        ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
-        ("offset", pa.int64()),  # of the item's first byte in the container
-        ("length", pa.int64()),  # bytes
-        ("record", pa.int64()),  # row of a conversation in records.parquet; null for other items
-        ("turns", pa.int32()),  # how many turns of it the item is; null for all of them
-        ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
-    ]
-)
-REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary
-IN_MEMORY = pa.schema(
-    [(f.name, pa.dictionary(pa.int32(), pa.string()) if f.name in REPEATED else f.type) for f in SCHEMA]
-)
+TEXTS = {"written": FILE, "records": RECORDS}  # what lies beside the table, one text a row
 
 
 @dataclass(frozen=True)
@@ -71,7 +40,8 @@ class Items:
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
     written: n texts, None where an item has none, when the items are texts or have one; read by `text` and `texts`.
-    records: the records that conversations were read from, each as it stood in its file; see the column `record`.
+    records: what items were read from, as it stood in its file, where it can be written again; see the column
+        `record`. dialect: the form of that file, "" where the records say it themselves.
     greys: what grey images of more than 8 bits are scaled by; see `data/greys.py`.
     notes: sentences a person should read about how the data was read.
     """
@@ -83,6 +53,7 @@ class Items:
     features: np.ndarray | None = None
     written: Texts | Sequence[str | None] | None = None
     records: Texts | Sequence[str | None] | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
     greys: Scales = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
@@ -179,26 +150,29 @@ class Items:
             raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
         if not self.ok[row]:
             raise SourceError(str(self.column("status")[row]))
+        if (container := self.column("container")[row]) is not None:
+            offset, length = (int(self.column(name)[row]) for name in ("offset", "length"))
+            return open_part(self.root, container, offset, length)
         return open_inside(self.root, path)
 
     # -- to and from a folder -------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write items.parquet, and images.npy, features.npy and texts.parquet unless they already lie there."""
+        """Write items.parquet, and the arrays and texts beside it unless they already lie there."""
         root = None
         if self.root is not None:  # kept relative when inside, so that a workspace can be moved
             inside = self.root.is_relative_to(folder)
             root = self.root.relative_to(folder).as_posix() if inside else str(self.root.resolve())
         about = {"classes": self.classes, "root": root, "notes": self.notes, "greys": self.greys}
+        about["dialect"] = self.dialect
         table = self.table.select(SCHEMA.names).cast(SCHEMA)
         pq.write_table(table.replace_schema_metadata({"winnow": json.dumps(about)}), folder / "items.parquet")
         for name, array in (("images", self.images), ("features", self.features)):
             if array is not None and not (folder / f"{name}.npy").exists():
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        if self.written is not None and not (folder / TEXTS_FILE).exists():
-            write_texts(folder, self.written)
-        if self.records is not None and not (folder / RECORDS).exists():
-            write_texts(folder, self.records, RECORDS)
+        for name, file in TEXTS.items():
+            if (texts := getattr(self, name)) is not None and not (folder / file).exists():
+                write_texts(folder, texts, file)
 
     @classmethod
     def load(cls, folder: Path) -> Items:
@@ -215,11 +189,9 @@ class Items:
         root = None if about["root"] is None else folder / about["root"]
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
-        for name, file in (("written", TEXTS_FILE), ("records", RECORDS)):
-            if (folder / file).exists():
-                arrays[name] = Texts(folder / file)
-        notes = tuple(about["notes"])
-        return cls(table, tuple(about["classes"]), root=root, greys=greys, notes=notes, **arrays)
+        arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
+        said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", {})}
+        return cls(table, tuple(about["classes"]), root=root, greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
 
@@ -255,10 +227,11 @@ def make_items(
     groups: Sequence[str | None] | None = None,
     parents: Sequence[str | None] | None = None,
     kinds: Sequence[str | None] | None = None,
+    parts: Sequence[tuple[str, int, int] | None] | None = None,
+    several: Sequence[Sequence[str] | None] | None = None,
     record_rows: Sequence[int | None] | None = None,
     turns: Sequence[int | None] | None = None,
     labelled: bool = True,
-    several: Sequence[Sequence[str] | None] | None = None,
     **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
@@ -266,9 +239,10 @@ def make_items(
     classes: all names in order; by default the labels seen on usable rows, in natural order.
     several: all labels of each item, where items have several; they have no `label` then.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
+    parts: container, offset and length of what lies in a file with others; the container's path is below `root`.
     labelled: False where items of this source have no labels at all, so that those without are train rows as well.
-    record_rows, turns: the columns `record` and `turns` of conversations.
-    where: root, images, features, written, records, greys, notes, handed to `Items`.
+    record_rows, turns: the columns `record` and `turns` of items with records.
+    where: root, images, features, written, records, dialect, greys, notes, handed to `Items`.
     Raises SourceError on repeated ids, an unknown split, or not a single usable row.
     """
     n = len(ids)
@@ -310,9 +284,12 @@ def make_items(
         "kind": kinds or _kinds(n, {name for name, part in where.items() if part is not None}),
         "group": groups,
         "parent": parents,
+        "container": [part and part[0] for part in parts or ()],
+        "offset": [part and part[1] for part in parts or ()],
+        "length": [part and part[2] for part in parts or ()],
+        "labels": several,
         "record": record_rows,
         "turns": turns,
-        "labels": several,
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)

@@ -1,5 +1,7 @@
 """Texts: what items of the kinds text, pair and chat say, in `texts.parquet` beside `items.parquet`.
 
+The records they were read from, as JSON, lie in `records.parquet` the same way, where a file is to be written again.
+
 One row per item, in the items' order; null where there is no text. Row groups are small, so that any text is read
 without the others, and a walk over all of them holds a few groups in memory.
 """
@@ -16,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 FILE = "texts.parquet"
-RECORDS = "records.parquet"  # in the same form: what conversations were read from
+RECORDS = "records.parquet"
 SCHEMA = pa.schema([("text", pa.large_string())])
 GROUP = 10_000  # rows of a row group, at most
 LETTERS = 8_000_000  # characters of a row group, about: it is decoded as a whole
@@ -56,7 +58,7 @@ class Texts:
 
 
 class TextWriter:
-    """Writes `texts.parquet` row by row, in bounded memory.
+    """Writes `texts.parquet`, or `records.parquet`, row by row, in bounded memory.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -67,8 +69,8 @@ class TextWriter:
     [None, 'one']
     """
 
-    def __init__(self, folder: Path, name: str = FILE):
-        self.texts = Texts(folder / name)
+    def __init__(self, folder: Path, file: str = FILE):
+        self.texts = Texts(folder / file)
         self._file = pq.ParquetWriter(self.texts.file, SCHEMA, compression="zstd")
         self._waiting: list[str | None] = []
         self._letters = 0
@@ -104,9 +106,9 @@ class TextWriter:
         self._waiting, self._letters = [], 0
 
 
-def write_texts(folder: Path, texts: Iterable[str | None], name: str = FILE) -> Texts:
+def write_texts(folder: Path, texts: Iterable[str | None], file: str = FILE) -> Texts:
     """Write all texts to `folder` and give them back as they are read."""
-    with TextWriter(folder, name) as writer:
+    with TextWriter(folder, file) as writer:
         for text in texts:
             writer.add(text)
     return writer.texts

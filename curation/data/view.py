@@ -216,6 +216,14 @@ class View:
         return self._get("text_encoder")
 
     @property
+    def text_embeddings(self) -> np.ndarray:
+        """float32 [m, d]: the captions of pairs, in the space of the images' embeddings.
+
+        Raises InputError where the items are no pairs, or the encoder has no text tower.
+        """
+        return self._get("text_embeddings")
+
+    @property
     def features(self) -> np.ndarray:
         """float [m, d] the source brought along."""
         return self._get("features")

@@ -163,6 +163,8 @@ class ResultReader:
             return self._features
         if need == "embeddings":
             return lambda rows: self._embeddings(inputs["embeddings"], rows)
+        if need == "text_embeddings":
+            return lambda rows: self._embeddings(inputs["embeddings"], rows, need)
         if need == "class_embeddings":
             return lambda rows: self._class_embeddings(inputs["embeddings"])
         if need == "text_encoder":
@@ -199,9 +201,14 @@ class ResultReader:
             raise InputError("this source has no features of its own: choose an encoder that computes them")
         return np.asarray(self.items.features[rows])
 
-    def _embeddings(self, key: str, rows: np.ndarray) -> np.ndarray:
-        whole = self._load("encode", key)
-        return np.ascontiguousarray(whole[1][results.positions(whole[0], rows)], dtype=np.float32)
+    def _embeddings(self, key: str, rows: np.ndarray, name: str = "embeddings") -> np.ndarray:
+        own, whole = self._load("encode", key)
+        if name != "embeddings" and (whole := results.load(self.folder("encode", key), name)) is None:
+            raise InputError(
+                "there are no captions in the space of the images: the items must be image-text pairs, and the encoder "
+                "one that reads text, such as open_clip"
+            )
+        return np.ascontiguousarray(whole[results.positions(own, rows)], dtype=np.float32)
 
     def _class_embeddings(self, key: str) -> np.ndarray:
         found = results.load(self.folder("encode", key), "class_embeddings")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -30,6 +30,18 @@ if TYPE_CHECKING:
 WORTH_WORKERS = 10.0  # seconds of decoding below which starting worker processes costs more than it saves
 
 
+class Captions(Protocol):
+    """A text tower. window: tokens it reads at once."""
+
+    window: int
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        """float32 [b, dim] of b texts, in the space of the images."""
+
+    def longer(self, texts: list[str]) -> int:
+        """How many of the texts are longer than the window."""
+
+
 @dataclass(frozen=True)
 class Encoder:
     """An encoder that is ready to run.
@@ -38,6 +50,7 @@ class Encoder:
     processes, so it must be picklable. forward: a batch `[b, *shape]` that already lies on the device -> `[b, d]`.
     batch: images per forward pass, halved when memory runs out.
     text: float32 `[C, d]`, the classes in the same space, where the encoder can read their names.
+    captions: reads any text into the same space, where the encoder has a tower for it; else None.
     notes: what the card of the result should say beside the parameters.
     at_least: a JPEG may come at a half, quarter or eighth of its size, with both sides at least this long.
     """
@@ -47,6 +60,7 @@ class Encoder:
     forward: Callable[[torch.Tensor], torch.Tensor]
     batch: int = 256
     text: np.ndarray | None = None
+    captions: Captions | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     at_least: int | None = None
 

@@ -47,14 +47,15 @@ def embed_texts(
     folder: Path,
     *,
     progress: Callable[..., None],
+    name: str = "embeddings",
     shard: int = 4096,
     dtype: Literal["float16", "float32"] = "float16",
 ) -> np.ndarray:
-    """Write `folder/embeddings.npy` [len(texts), dim] and return it, memory-mapped and read-only.
+    """Write `folder/<name>.npy` [len(texts), dim] and return it, memory-mapped and read-only.
 
     Raises RunError where not even one text fits into memory or the encoder returns values that are not finite.
     """
-    store, n = EmbeddingStore(folder, (len(texts), encoder.dim), dtype, shard), len(texts)
+    store, n = EmbeddingStore(folder, (len(texts), encoder.dim), dtype, shard, name), len(texts)
     if store.finished:
         return store.array()
     first, step = store.first * shard, min(store.batch or encoder.batch, encoder.batch)

@@ -13,13 +13,14 @@ from curation.errors import RunError
 
 
 class EmbeddingStore:
-    """`embeddings.npy` and, until it is complete, `shards.done`: one line on the layout, then one per finished shard.
+    """`<name>.npy` and, until it is complete, a log: one line on the layout, then one per finished shard.
 
     A line is written only after the shard's bytes are synced, so what it says is true after any kill.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, int], dtype: str, shard: int):
-        self.path, self.log, self.shard = folder / "embeddings.npy", folder / "shards.done", shard
+    def __init__(self, folder: Path, shape: tuple[int, int], dtype: str, shard: int, name: str = "embeddings"):
+        self.path, self.shard = folder / f"{name}.npy", shard
+        self.log = folder / ("shards.done" if name == "embeddings" else f"{name}.shards.done")
         self.layout = [*shape, dtype, shard]
         lines = self._lines()
         self.finished = lines is None and self._matches(shape, dtype)

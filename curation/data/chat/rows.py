@@ -21,7 +21,7 @@ _EMPTY = Conversation(())
 
 def is_chat(items: Items) -> bool:
     """Whether the items are conversations."""
-    return items.records is not None
+    return items.records is not None and not items.has_images
 
 
 def turns_of(items: Items, row: int) -> list[tuple[str, str]]:

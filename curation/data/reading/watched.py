@@ -60,7 +60,20 @@ class ImagesNamed:
         return digest.hexdigest()
 
 
-Watched = ImagesBelow | TextsBelow | ImagesNamed
+@dataclass(frozen=True)
+class Files:
+    """Some files below the folder `path`, or beside it."""
+
+    path: Path
+    files: tuple[Path, ...]
+
+    def look(self) -> str:
+        """Changes when one of them is written; one that is missing is said when it is read."""
+        stamps = [stamp_of(file)[1:] if file.is_file() else None for file in self.files]
+        return hashlib.sha256(repr(list(zip(map(str, self.files), stamps, strict=True))).encode()).hexdigest()
+
+
+Watched = ImagesBelow | TextsBelow | ImagesNamed | Files
 
 
 @lru_cache(maxsize=4)

@@ -35,13 +35,15 @@ def result(name: str, ask: Ask) -> str:
     extra = {"holdout": share, **({"group": section.group} if section.group else {})}
     watched = method.watches(**section.params) if method.watches else section.params.values()
     files = ask.fingerprints(watched, "[source]")
-    return ask.add(Step("source", section.use, method, section.params, section.seed, {}, extra, files=files))
+    made = Step("source", section.use, method, section.params, section.seed, {}, extra, files=files, section=section)
+    return ask.add(made)
 
 
 def compute(step: Step, store: None, call: Call, folder: Path) -> dict[str, Any]:
     group = step.extra.get("group", "")
     items = with_groups(call(into=folder, group=group), group)
-    items = with_holdout(items, step.extra["holdout"], step.seed)
+    asked = step.section.holdout is not None or items.classes  # without labels nothing is measured on held-out rows
+    items = with_holdout(items, step.extra["holdout"] if asked else 0.0, step.seed)
     items.save(folder)
     split = items.column("split")
     counts = {name: int(((split == name) & items.ok).sum()) for name in dict.fromkeys(split)}

@@ -26,6 +26,7 @@ from curation.card import Card, Ref
 from curation.data.view import View
 from curation.maths.arrays import argsort_random_ties
 from curation.maths.clusters import spherical
+from curation.maths.selection.quota_order import quota_order
 
 CARD = Card(
     title="Quota by score",
@@ -71,11 +72,5 @@ def select(
     first = argsort_random_ties(score, rng)
     place = np.empty(len(view), np.int64)
     place[first[::-1] if order == "high" else first] = np.arange(len(view))
-    last = score >= below
-    count = np.bincount(label)
-    line = np.lexsort((place, last, label))
-    rank = np.empty(len(view))
-    rank[line] = np.arange(len(view)) - np.repeat(np.cumsum(count) - count, count)
-    # Sainte-Lague: the next place goes to the cluster with the smallest (taken + 1/2) / share.
-    standing = (rank + 0.5) / (count ** (1 - even))[label]
-    return np.lexsort((label, -count[label], standing, last))[:budget]
+    order = quota_order(label, place + len(view) * (score >= below), np.bincount(label) ** (1 - even))
+    return order[np.argsort((score >= below)[order], kind="stable")][:budget]

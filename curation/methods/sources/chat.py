@@ -119,6 +119,13 @@ def read(
     )
 
 
+def recognises(path: Path) -> bool:
+    """Whether the first record says a conversation; a text alone, or one beside an image, is another source's."""
+    record = next(json_records(path), None)
+    value = None if record is None else record.value
+    return value is not None and "image" not in value and dialect_of(value) not in (None, "text")
+
+
 def _all(path: Path, test: Path | None) -> Iterator[tuple[str, JsonRecord]]:
     for split, file in ((TRAIN, path), (TEST, test)):
         if file is None:

@@ -22,7 +22,8 @@ def standing(project: Project, *, key: str) -> None:
     analysis, state = analysis_results(project), item_state(project.items, project.effective)
     rows = project.store.candidates
     st.markdown("**What there is to choose from**")
-    theme.chips([f"{len(rows):,} train items", f"{len(state.classes):,} classes", *_flagged(analysis, rows)])
+    classes = [f"{len(state.classes):,} classes"] if state.classes else []
+    theme.chips([f"{len(rows):,} train items", *classes, *_flagged(analysis, rows)])
     score = next(iter(analysis.scores), None)
     left, right = st.columns(2, gap="medium")
     if score is not None:
@@ -31,7 +32,9 @@ def standing(project: Project, *, key: str) -> None:
         left.plotly_chart(figure, key=f"{key}_difficulty", config=charts.QUIET)
     else:
         left.caption("Difficulty appears here when the scores are computed.")
-    counts = np.bincount(state.labels[rows], minlength=len(state.classes))
+    if not state.classes:
+        return
+    counts = preview.class_counts(state.labels[rows], len(state.classes))
     with right.container(height="content" if len(counts) <= 12 else 300, border=False):
         st.plotly_chart(
             charts.class_bars(state.classes, counts, None, dark=theme.is_dark()),
@@ -66,7 +69,6 @@ def instant(project: Project, like: Prune) -> None:
 
 def _row(project: Project, title: str, shown: preview.Preview, values: np.ndarray | None) -> dict:
     known = preview.facts(project, shown)
-    _, kept, total = known.smallest_class
     row = {"Method": title}
     if values is not None:
         finite = values[shown.candidates][np.isfinite(values[shown.candidates])]
@@ -76,7 +78,9 @@ def _row(project: Project, title: str, shown: preview.Preview, values: np.ndarra
             row["Difficulty"] = np.histogram(inside[np.isfinite(inside)], BINS, (low, max(high, low + 1e-9)))[
                 0
             ].tolist()
-    row["Smallest class"] = 100 * kept / max(total, 1)
+    if known.smallest_class:
+        _, kept, total = known.smallest_class
+        row["Smallest class"] = 100 * kept / max(total, 1)
     if known.mistakes:
         row["Mistakes kept"] = f"{known.mistakes[0]:,} of {known.mistakes[1]:,}"
     elif known.flagged and known.flagged[1]:

@@ -29,7 +29,7 @@ class Proposal:
 
 def proposal(project: Project, facts: Facts) -> Proposal:
     items = project.items
-    options = presets.suited(_encoders(), images=items.has_images, features=items.features is not None)
+    options = presets.suited(_encoders(), presets.lacking(items))
     texture = items.has_images and _fine_texture(str(project.plan.find("source").key), items)
     gpu = bool(presets.gpu_name())
     pick, why = presets.best(options, side=facts.side, n=facts.usable, gpu=gpu, texture=texture)
