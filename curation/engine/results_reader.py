@@ -23,6 +23,7 @@ from curation.data.view import View, take
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.plan import Step
+from curation.engine.text_query import text_encoder
 from curation.errors import InputError
 from curation.maths.similarity.index import Exact, Index, Inverted
 
@@ -223,13 +224,7 @@ class ResultReader:
         folder = self.folder("encode", key)
         card = results.read_json(folder / "card.json")
         method = registry.get("encoders", card["use"])
-        if "texts" not in method.card.needs:
-            raise InputError(
-                f"the encoder {method.id} reads no texts of yours; use lsa, static or sentence_transformer"
-            )
-        offer = {"rng": np.random.default_rng(0), "progress": lambda *_: None, "device": "cpu", "into": folder}
-        given = {name: value for name, value in offer.items() if name in method.injected}
-        return method.call(View.of(texts=[]), **method.validated(card["params"], "[encode]"), **given)
+        return text_encoder(method, method.validated(card["params"], "[encode]"), folder)
 
     def _network(self, step: Step, rows: np.ndarray) -> Any:
         key = step.inputs["network"]

@@ -1,33 +1,29 @@
-"""Embed a query as the encoder of finished embeddings embeds texts, for search by meaning."""
+"""Embed a few texts as the encoder of finished embeddings embeds texts: for search by meaning, and for examples."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from curation.data.view import View
-from curation.engine.plan import Step
+from curation.engine.registry import Method
+from curation.errors import InputError
 from curation.training.embed_texts import TextEncoder
 
 
-def text_encoder(step: Step, folder: Path) -> TextEncoder | None:
-    """The encoder of a finished encode step, ready to embed a few texts on the CPU: `encoder(["lost card"])`, float32
-    [b, d] in the space of `embeddings.npy`. None where the step's method reads no texts.
+def text_encoder(method: Method, params: Mapping[str, Any], folder: Path) -> TextEncoder:
+    """The encoder of finished embeddings, ready to embed on the CPU: `encoder(["lost card"])`, float32 [b, d] in the
+    space of `embeddings.npy`. method, params: that made them. folder: they lie in, beside what the method learned.
 
-    step: of the plan, `plan.find("encode")`. folder: of its result. Loading takes seconds for a large model, so keep
-    what this returns. Raises UnavailableError where weights are gone.
+    Loading takes seconds for a large model, so keep what this returns. Raises InputError where the method reads no
+    texts, UnavailableError where weights are gone.
     """
-    method = step.method
     if "texts" not in method.card.needs:
-        return None
-    method.check(step.params)
-    offer = {
-        "rng": np.random.default_rng(step.seed),
-        "device": "cpu",
-        "into": folder,
-        "progress": lambda *_, **__: None,
-    }
+        raise InputError(f"the encoder {method.id} reads no texts of yours; use lsa, static or sentence_transformer")
+    method.check(params)
+    offer = {"rng": np.random.default_rng(0), "progress": lambda *_, **__: None, "device": "cpu", "into": folder}
     given = {name: value for name, value in offer.items() if name in method.injected}
-    made = method.call(View.of(texts=[]), **step.params, **given)
-    return made if isinstance(made, TextEncoder) else None
+    return method.call(View.of(texts=[]), **params, **given)

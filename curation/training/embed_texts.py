@@ -62,9 +62,8 @@ def embed_texts(
     progress(first, n, "encoding")
     for start in range(first, n, shard):
         part = list(texts.take(np.arange(start, min(start + shard, n))))
-        order = np.argsort([len(text) for text in part], kind="stable")[
-            ::-1
-        ]  # the longest first: memory is seen at once
+        # The longest first: whether memory is enough is seen at once.
+        order = np.argsort([-len(text) for text in part], kind="stable")
         rows, at = np.empty((len(part), encoder.dim), np.float32), 0
         while at < len(part):
             chosen = order[at : at + step]

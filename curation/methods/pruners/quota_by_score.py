@@ -69,8 +69,8 @@ def select(
         return np.empty(0, np.int64)
     label = spherical(view.embeddings, max(1, min(clusters, len(view) // _SMALLEST)), rng, progress=progress).label
     score = view.score(by)
-    first = argsort_random_ties(score, rng)
+    last, ascending = score >= below, argsort_random_ties(score, rng)
     place = np.empty(len(view), np.int64)
-    place[first[::-1] if order == "high" else first] = np.arange(len(view))
-    order = quota_order(label, place + len(view) * (score >= below), np.bincount(label) ** (1 - even))
-    return order[np.argsort((score >= below)[order], kind="stable")][:budget]
+    place[ascending[::-1] if order == "high" else ascending] = np.arange(len(view))
+    taken = quota_order(label, place + len(view) * last, np.bincount(label) ** (1 - even))
+    return taken[np.argsort(last[taken], kind="stable")][:budget]

@@ -82,6 +82,6 @@ def read(
     )
 
 
-def watches(*, path: Path, content: str, **params: Any) -> list[ImagesBelow | TextsBelow]:
+def watches(*, path: Path, content: str = "images", **params: Any) -> list[ImagesBelow | TextsBelow]:
     """What the result depends on: the items, and neither other files nor what Winnow wrote among them."""
     return [TextsBelow(path) if content == "texts" else ImagesBelow(path)]

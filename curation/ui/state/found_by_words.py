@@ -51,4 +51,4 @@ def _near(folder: str, encode: str, words: str, _project: Project) -> np.ndarray
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder")
 def _encoder(folder: str, _step: Step, _project: Project) -> TextEncoder:
-    return text_encoder(_step, _project.workspace.path("encode", _step.key))
+    return text_encoder(_step.method, _step.params, _project.workspace.path("encode", _step.key))
