@@ -38,7 +38,7 @@ def test_prune_offers_what_needs_no_label_and_shows_the_pairs_at_the_cut(pairs_h
     assert not page.exception
     cards = page.radio("prune_card_a").options
     assert [card.split(" :small")[0].replace("\\", "") for card in cards] == [
-        "InstructionGPT-4's selector", "By score", "Facility location", "Random", "Another method",
+        "Quota by score", "By score", "Facility location", "Random", "Another method",
     ]  # fmt: skip
     page.radio("prune_card_a").set_value("by_score").run()
     assert not page.exception
@@ -56,3 +56,11 @@ def test_every_page_opens_on_pairs(name, pairs_home, app):
 
 def test_an_image_folder_with_metadata_is_taken_for_pairs(pairs_home, tmp_path):
     assert kinds_of(tmp_path / "set")[0] == "pairs"
+
+
+@pytest.mark.parametrize("name", ["verify", "schedule"])
+def test_without_labels_no_training_is_offered_and_the_page_says_why(app, pairs_home, name):
+    page = app(name, project="pairs")
+    assert not page.exception
+    assert not [button for button in page.button if "train" in button.label.lower()]
+    assert "These items have no labels" in " ".join(html.proto.body for html in page.get("html"))

@@ -110,3 +110,12 @@ def test_grow_finds_by_words_among_what_has_no_label(app, text_home):
     assert "image" not in page.radio("grow_find_way").options
     page.text_input("grow_find_words_").set_value("smile").run()
     assert "Found 1 item without a label." in said(page)
+
+
+def test_prune_shows_what_the_instant_methods_keep_and_passes_over_those_that_want_a_file(app, text_home):
+    page = app("prune", project="texts")
+    assert not page.exception
+    assert not page.error
+    titles = page.dataframe[-1].value["Method"].tolist()
+    assert "Random" in titles
+    assert "Importance resampling" not in titles

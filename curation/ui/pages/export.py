@@ -122,6 +122,8 @@ def _result(project: Project, request: export_files.ExportRequest) -> export_fil
     ]
     numbers += [number for number in more if number[1]]
     theme.metrics([(name, f"{count:,}", about) for name, count, about in numbers])
+    if not project.store.classes:
+        return made
     with st.container(height=310 if len(tally.classes) > 10 else "content", border=False):
         figure = charts.class_bars(tally.classes, tally.before, tally.kept_of, dark=theme.is_dark())
         st.plotly_chart(figure, key="export_classes", config=charts.QUIET)

@@ -102,7 +102,7 @@ def _offer(project: Project, section: Prune, side: str) -> None:
 
 def _controls(project: Project, side: str, wide: bool, random: bool) -> Prune | None:
     keep = _share(project, side)
-    method = choice.choose(side, len(project.store.candidates), project.items, cards=wide, random=random)
+    method = choice.choose(project, side, cards=wide, random=random)
     name = method.id
     if missing := method.missing():
         st.warning(theme.plain(packages.needs(method.card.title, missing)))

@@ -9,7 +9,7 @@ from curation.data.budget import keep_words
 from curation.engine import registry
 from curation.engine.stages.prune import Prune
 from curation.ui.parts import charts, theme
-from curation.ui.prune import preview
+from curation.ui.prune import choice, preview
 from curation.ui.state.analysis_results import AnalysisResults, analysis_results
 from curation.ui.state.item_state import item_state
 from curation.ui.state.project import Project
@@ -46,9 +46,9 @@ def instant(project: Project, like: Prune) -> None:
     """What the methods that answer in a blink would keep, with the share, balance and flags of `like`."""
     score = next(iter(project.scores()), None)
     values = project.score(score) if score else None
-    found = []
+    found, known = [], choice.scores(project)
     for method in registry.methods("pruners").values():
-        if not method.card.instant or method.missing():
+        if not method.card.instant or method.missing() or choice.unknown(method, known):
             continue
         section = like.model_copy(update={"use": method.id, "params": method.validated({}, method.id), "seed": 0})
         if (shown := preview.preview(project, section)) is not None:

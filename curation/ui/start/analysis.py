@@ -127,12 +127,12 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
         with st.expander(f"{len(away)} encoders not available here", key="encoder_away"):
             st.caption("  \n".join(f"**{theme.plain(o.title)}**: {theme.plain(o.problem)}" for o in away))
     with st.expander("Scores, flags and map", key="analysis_more"):
-        proposed_flags = (*presets.FLAGS, *presets.TEXT_FLAGS)  # what the items lack is not offered
+        # What the items lack is not offered. Pairs often share a caption, and are no copies of each other.
+        proposed_flags = (*presets.FLAGS, *(presets.TEXT_FLAGS if "pairs" in lack else presets.PAIR_FLAGS))
         proposed_scores = presets.WITHOUT_LABELS if free else presets.SCORES
-        if "text_embeddings" not in lack:
-            proposed_flags, proposed_scores = (*proposed_flags, *presets.PAIR_FLAGS), presets.PAIR_SCORES
-            if chosen and "text" not in registry.get("encoders", chosen).card.tags:
-                lack = [*lack, "text_embeddings"]
+        if "pairs" not in lack:
+            proposed_scores = presets.PAIR_SCORES
+        lack = presets.lacking(have, chosen)
         scores = _several("Scores", "scores", [s.use for s in recipe.score] or proposed_scores, lack)
         flags = _several("Flags", "flags", [f.use for f in recipe.flag] or proposed_flags, lack)
         places = [m for m in registry.methods("maps").values() if not m.missing()]

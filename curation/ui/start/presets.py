@@ -24,7 +24,7 @@ WITHOUT_LABELS = ("length", "msttr")  # scores of texts that have no labels
 FLAGS = ("consensus", "conflicting_labels", "duplicates", "outliers")
 PAIR_SCORES = ("clip_score", "length")  # of image-text pairs
 PAIR_FLAGS = ("caption_swap", "boilerplate", "caption_conflict")
-TEXT_FLAGS = ("near_duplicates", "text_quality", "chat_quality")  # beside them where the items are texts
+TEXT_FLAGS = ("near_duplicates", "text_quality", "chat_quality")  # beside FLAGS where the items are texts
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 SAMPLE = {"use": "pixels", "size": 8, "colour": "grey"}  # its images as they are
@@ -103,15 +103,17 @@ def _fetched(method: Method) -> bool:
     return method.card.download is None or weights.cached(method.card.download.repository, [method.card.download.file])
 
 
-def lacking(items: Items) -> list[str]:
-    """What a method may read of items and these do not have."""
+def lacking(items: Items, encoder: str | None = None) -> list[str]:
+    """What a method may read of items and these do not have. encoder: id of the one they go through, where it is known:
+    captions can be compared with images only where it reads both."""
+    both = items.has_texts and items.has_images
     there = {
         "images": items.has_images,
         "texts": items.has_texts,
         "responses": items.has_texts,
         "chats": is_chat(items),
-        "text_embeddings": items.has_texts and items.has_images,
-        "pairs": items.has_texts and items.has_images,  # as a tag: what speaks of captions
+        "text_embeddings": both and (encoder is None or "text" in registry.get("encoders", encoder).card.tags),
+        "pairs": both,  # as a tag: what speaks of captions
         "features": items.features is not None,
         "labels": bool(items.classes),
     }
