@@ -17,6 +17,7 @@ from itertools import islice
 import numpy as np
 
 from curation.data.reading.text_checks import normalised
+from curation.data.view import take
 
 PIECE = 5  # letters
 NUMBERS = 128  # of a signature: the estimate's standard error is at most 0.045
@@ -120,7 +121,7 @@ def candidates(signed: np.ndarray, threshold: float) -> tuple[np.ndarray, np.nda
 def _jaccard(texts: Sequence[str], a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Exact Jaccard similarities of the sets of pieces."""
     rows, back = np.unique(np.concatenate([a, b]), return_inverse=True)
-    said = list(texts.take(rows)) if hasattr(texts, "take") else [texts[i] for i in rows]
+    said = list(take(texts, rows))
     pieces, starts = _pieces(said)
     sets = [np.unique(part) for part in np.split(pieces, starts[1:])]
     pairs = zip(back[: len(a)], back[len(a) :], strict=True)

@@ -16,6 +16,8 @@ from functools import cached_property
 
 import numpy as np
 
+from curation.data.view import take
+
 MOST = 20_000  # texts it learns from
 TERMS = 20_000  # the most frequent words
 PRIOR = 0.5  # occurrences every word is given in every class
@@ -67,7 +69,7 @@ def class_words(texts: Sequence[str], labels: np.ndarray, classes: int, seed: in
     labelled = np.flatnonzero(np.asarray(labels) >= 0)
     if len(labelled) > MOST:
         labelled = np.sort(np.random.default_rng(seed).choice(labelled, MOST, replace=False))
-    said = texts.take(labelled) if hasattr(texts, "take") else [texts[i] for i in labelled]
+    said = take(texts, labelled)
     row, column, terms = [], [], {}
     for code, text in zip(np.asarray(labels)[labelled].tolist(), said, strict=True):
         for word in {match[0] for match in WORD.finditer(text.casefold())}:

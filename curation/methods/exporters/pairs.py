@@ -21,6 +21,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.images import suffix_of
 from curation.data.items import Items
+from curation.data.view import take
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
 from curation.data.writing.export_helpers import encoded, kept_rows, need_images, put_image
 from curation.data.writing.pair_records import write_records
@@ -72,7 +73,7 @@ def _as_read(top: Path, items: Items, rows: np.ndarray, how: str) -> None:
     starts = [first for _, first in files.values()]
     for (name, (form, _)), (start, end) in zip(files.items(), pairwise([*starts, len(items)]), strict=True):
         own = rows[(rows >= start) & (rows < end)]
-        records = items.records.take(own) if hasattr(items.records, "take") else [items.records[row] for row in own]
+        records = take(items.records, own)
         more = {i: {stored: _bytes(items, row)} for i, row in enumerate(own.tolist())} if stored else {}
         write_records(top / name, form, records, more)
     if how == "leave" or stored:

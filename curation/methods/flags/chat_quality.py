@@ -20,7 +20,7 @@ Brown et al., Language Models are Few-Shot Learners, NeurIPS 2020, appendix C (1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -31,7 +31,7 @@ from curation.data.chat.checks import SINGLE, unfinished
 from curation.data.chat.conversation import Conversation
 from curation.data.reading.text_checks import normalised
 from curation.data.results import Flags
-from curation.data.view import View
+from curation.data.view import View, take
 
 CARD = Card(
     title="Chat quality",
@@ -138,24 +138,20 @@ def _leaks(view: View) -> np.ndarray:
     if not len(held) or not pool.any():
         return found
     rows, grams = [], []
-    for row, chat in zip(held, _part(view, held), strict=True):
+    for row, chat in zip(held, take(view.chats, held), strict=True):
         own = _grams(chat.text)
         rows.append(np.full(len(own), row))
         grams.append(own)
     rows, grams = np.concatenate(rows), np.concatenate(grams)
     known, back = np.unique(grams, return_inverse=True)
     seen = np.zeros(len(known) + 1, bool)
-    for chat in _part(view, np.flatnonzero(pool)):
+    for chat in take(view.chats, np.flatnonzero(pool)):
         own = _grams(chat.text)
         at = np.searchsorted(known, own)
         seen[np.where(at < len(known), np.where(known[np.minimum(at, len(known) - 1)] == own, at, -1), -1)] = True
     seen[-1] = False  # where every other one of the pool went
     found[rows[seen[back]]] = True
     return found
-
-
-def _part(view: View, positions: np.ndarray) -> Iterable[Conversation]:
-    return view.chats.take(positions) if hasattr(view.chats, "take") else [view.chats[i] for i in positions]
 
 
 def _grams(text: str) -> np.ndarray:
