@@ -66,7 +66,13 @@ def score(
         int, Field(ge=16, le=131_072, description="Tokens read at most; a prompt loses its start, an answer its end.")
     ] = 1024,
 ) -> np.ndarray:
-    """float64 [m] >= 0. Higher = the prompt helps less. Raises InputError where the folder holds no such model."""
+    """float64 [m] >= 0. Higher = the prompt helps less. Raises InputError where the folder holds no such model.
+
+    >>> ifd(np.array([2.5]), np.array([1.75]), "loss").round(2).tolist()
+    [0.7]
+    >>> ifd(np.array([2.5]), np.array([1.75]), "perplexity").round(4).tolist()
+    [0.4724]
+    """
     from curation.training import causal_lm
 
     lm = causal_lm.load(model, device)
@@ -90,13 +96,7 @@ def preflight(*, model: Path | None, **_) -> None:
 
 
 def ifd(alone: np.ndarray, behind: np.ndarray, ratio: str) -> np.ndarray:
-    """float64 [n] from mean losses of the answer alone and behind its prompt; 1 where one of them is not known.
-
-    >>> ifd(np.array([2.5]), np.array([1.75]), "loss").round(2).tolist()
-    [0.7]
-    >>> ifd(np.array([2.5]), np.array([1.75]), "perplexity").round(4).tolist()
-    [0.4724]
-    """
+    """float64 [n] from mean losses of the answer alone and behind its prompt; 1 where one of them is not known."""
     known = np.isfinite(alone) & np.isfinite(behind)
     alone, behind = np.where(known, alone, 1.0), np.where(known, behind, 1.0)
     if ratio == "perplexity":
