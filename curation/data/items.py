@@ -23,7 +23,9 @@ from curation.data.greys import Scales
 from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
-from curation.data.safe_open import open_inside, open_part
+from curation.data.remote.location import Remote, location
+from curation.data.remote.ranges import Place, ahead
+from curation.data.safe_open import MAX_OBJECT, open_inside, open_part
 from curation.data.schema import IN_MEMORY, OK, REPEATED, SCHEMA, SPLITS, TEST, TRAIN, UNLABELED, VAL  # noqa: F401
 from curation.data.texts import FILE, RECORDS, Texts, write_texts
 from curation.errors import SourceError
@@ -36,7 +38,7 @@ class Items:
     """n rows of `SCHEMA` and where their content lives.
 
     table: the rows. classes: C names; a label's code is its position here.
-    root: the folder `path` is relative to, when items are files.
+    root: the folder or URL `path` is relative to, when items are files or objects.
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
     written: n texts, None where an item has none, when the items are texts or have one; read by `text` and `texts`.
@@ -48,7 +50,7 @@ class Items:
 
     table: pa.Table
     classes: tuple[str, ...]
-    root: Path | None = None
+    root: Path | Remote | None = None
     images: np.ndarray | None = None
     features: np.ndarray | None = None
     written: Texts | Sequence[str | None] | None = None
@@ -150,10 +152,19 @@ class Items:
             raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
         if not self.ok[row]:
             raise SourceError(str(self.column("status")[row]))
-        if (container := self.column("container")[row]) is not None:
-            offset, length = (int(self.column(name)[row]) for name in ("offset", "length"))
-            return open_part(self.root, container, offset, length)
-        return open_inside(self.root, path)
+        place = self._place(row)
+        return open_inside(self.root, place) if isinstance(place, str) else open_part(self.root, *place)
+
+    def fetch(self, rows: Iterable[int]) -> None:
+        """Have the images of these rows, which are about to be opened, fetched together where they lie elsewhere."""
+        if isinstance(self.root, Remote):
+            ahead(self.root, [place for row in rows if self.ok[row] and (place := self._place(row))], MAX_OBJECT)
+
+    def _place(self, row: int) -> Place | None:
+        """Where the content of an item lies below `root`: a path, or a container, an offset and a length."""
+        if (container := self.column("container")[row]) is None:
+            return self.column("path")[row]
+        return container, int(self.column("offset")[row]), int(self.column("length")[row])
 
     # -- to and from a folder -------------------------------------------------------------------------
 
@@ -161,7 +172,7 @@ class Items:
         """Write items.parquet, and the arrays and texts beside it unless they already lie there."""
         root = None
         if self.root is not None:  # kept relative when inside, so that a workspace can be moved
-            inside = self.root.is_relative_to(folder)
+            inside = isinstance(self.root, Path) and self.root.is_relative_to(folder)
             root = self.root.relative_to(folder).as_posix() if inside else str(self.root.resolve())
         about = {"classes": self.classes, "root": root, "notes": self.notes, "greys": self.greys}
         about["dialect"] = self.dialect
@@ -186,7 +197,8 @@ class Items:
             for name in ("images", "features")
             if (folder / f"{name}.npy").exists()
         }
-        root = None if about["root"] is None else folder / about["root"]
+        root = None if about["root"] is None else location(about["root"])
+        root = folder / root if isinstance(root, Path) else root
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
         arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}

@@ -1,0 +1,339 @@
+"""One request after another to a store or a web server: what is there, what stands in a range, and writing.
+
+Everything goes through `_asked`, which tries again what may pass, with pauses that grow and differ, and turns what
+the libraries raise into an OSError with words of Winnow's own: theirs may hold an address with its signature.
+Credentials, endpoints and further options are the libraries' own, from the environment (AWS_ACCESS_KEY_ID,
+AWS_ENDPOINT_URL, FSSPEC_S3 and the like). A web server is reached at public addresses only, which is checked of the
+address that is connected to, so after names were resolved and redirects followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import ipaddress
+import os
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from curation import packages
+from curation.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TRIES = 5
+PAUSE = 0.2  # seconds at most before the second try; twice as many before each further one
+SECONDS = 60  # without an answer
+PAGE = 1000  # keys of one answer to a listing, the most S3 gives
+KEPT_FOR = 60  # seconds a listing is used again; a hundred times as long as it took, where that is more
+PRIVATE = "WINNOW_PRIVATE_HOSTS"  # set to 1, plain http and addresses of the own network may be read
+SIGNED = "WINNOW_SIGNED_URLS"  # signed URLs, with blanks between; a path that is one without its query is read by it
+PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "https": "aiohttp", "http": "aiohttp"}
+T = TypeVar("T")
+
+
+class About(NamedTuple):
+    """What a store says of an object, called as in os.stat_result. mark: its ETag, or what else changes with it."""
+
+    st_size: int
+    st_mtime_ns: int
+    mark: str
+
+    @property
+    def st_ino(self) -> int:
+        """A number that changes with the object, as that of a file does when another takes its place."""
+        return int.from_bytes(hashlib.sha256(self.mark.encode()).digest()[:8], "big")
+
+
+class Object(NamedTuple):
+    """An object below a URL. path: posix, from there on. mark: as in `About`."""
+
+    path: str
+    size: int
+    mark: str
+
+
+def schemes() -> list[str]:
+    """What a URL may start with."""
+    return [scheme for scheme in PACKAGES if scheme != "http" or os.environ.get(PRIVATE) == "1"]
+
+
+def about(url: str) -> About:
+    """Size, time and mark of an object. Raises OSError."""
+    found = _asked(url, lambda fs, path: fs.info(path))
+    if found.get("type") != "file":
+        raise OSError(errno.ENOENT, "the file is missing")
+    if found.get("size") is None:
+        raise OSError(errno.EIO, "the server does not say how large it is, so no part of it can be read")
+    return About(int(found["size"]), _time_of(found), _mark_of(found))
+
+
+def is_object(url: str) -> bool:
+    """Raises OSError where that cannot be told, because access was refused or nobody answers."""
+    try:
+        return bool(about(url))
+    except FileNotFoundError:
+        return False
+
+
+def has_objects(url: str) -> bool:
+    """Whether objects lie below a URL; never below one of a web server, which has no listing. Raises OSError."""
+    return url.startswith(("s3:", "gs:", "az:")) and next((True for page in _pages(url, most=1) if page), False)
+
+
+def read(url: str, offset: int, length: int) -> bytes:
+    """Bytes of an object, fewer where it ends before. Raises OSError."""
+    if length <= 0:
+        return b""
+
+    def ask(fs: Any, path: str) -> bytes:
+        if not url.startswith("http"):
+            return fs.cat_file(path, start=offset, end=offset + length)
+        # It stops reading where a server sends the whole file instead of the range.
+        with fs.open(path, "rb", cache_type="none", size=offset + length) as handle:
+            handle.seek(offset)
+            return handle.read(length)
+
+    try:
+        return _asked(url, ask)[:length]
+    except _PastTheEnd:
+        return b""
+
+
+def put(url: str, file: Path) -> None:
+    """Upload a file; the object is there as a whole or not at all. Raises OSError."""
+    _writable(url)
+    _asked(url, lambda fs, path: fs.put_file(str(file), path))
+
+
+def remove(url: str) -> None:
+    """Delete an object. Raises OSError."""
+    _writable(url)
+    _asked(url, lambda fs, path: fs.rm_file(path))
+
+
+def listed(url: str, progress: Callable[..., None] | None = None, fresh: bool = False) -> pa.Table:
+    """The objects below a URL as a table of `path`, `size` and `mark`, by path. Raises OSError.
+
+    It is asked for in pages, held as Arrow columns, about 100 bytes an object, and used again for a while.
+    """
+    import pyarrow as pa
+
+    start = time.monotonic()
+    kept = _listings.get(url)
+    if kept and not fresh and start < kept[0]:
+        return kept[1]
+    schema = pa.schema([("path", pa.string()), ("size", pa.int64()), ("mark", pa.string())])
+    blocks, n = [], 0
+    for page in _pages(url):
+        blocks.append(pa.RecordBatch.from_pylist([found._asdict() for found in page], schema))
+        n += len(page)
+        if progress is not None:
+            progress(n, 0, f"listing {url}: {n:,} objects")
+    table = pa.Table.from_batches(blocks, schema).sort_by("path")
+    seconds = time.monotonic() - start
+    _listings.clear()  # one at a time: that of a large bucket is large
+    _listings[url] = (time.monotonic() + max(KEPT_FOR, 100 * seconds), table)
+    return table
+
+
+class Listed:
+    """What lies below a URL now, to tell later what has changed; nothing is known of a web server."""
+
+    def __init__(self, url: str):
+        self.url, self.before = url, None if url.startswith("http") else listed(url)
+
+    def changed(self) -> set[str]:
+        """Paths of objects that are gone or others by now. Raises OSError."""
+        if self.before is None:
+            return set()
+        import pyarrow.compute as pc
+
+        was, now = (
+            pc.binary_join_element_wise(table["path"], table["mark"], "\n")
+            for table in (self.before, listed(self.url, fresh=True))
+        )
+        return set(self.before.filter(pc.invert(pc.is_in(was, value_set=now)))["path"].to_pylist())
+
+
+def forget_listings() -> None:
+    """Have everything listed anew; a run starts so."""
+    _listings.clear()
+
+
+_listings: dict[str, tuple[float, pa.Table]] = {}  # url -> until when it is used again, and the listing
+
+
+def filesystem(url: str) -> Any:
+    """The fsspec file system of a URL; fsspec keeps one of each, for every process. Raises UnavailableError."""
+    scheme = url.partition(":")[0]
+    if missing := packages.missing(["fsspec", PACKAGES[scheme]]):
+        raise UnavailableError(packages.needs(f"{scheme}://", missing))
+    import fsspec
+
+    options = {}
+    if scheme == "s3":  # tries again here only, not in the library as well
+        limits = {"connect_timeout": 10, "read_timeout": SECONDS, "retries": {"total_max_attempts": 1}}
+        options = {"config_kwargs": {**limits, "max_pool_connections": 64}}
+    elif scheme.startswith("http"):
+        options = {"get_client": _client}
+    made = fsspec.filesystem(scheme, use_listings_cache=False, **options)
+    made.retries = 1  # of s3fs, beside those of botocore
+    return made
+
+
+# -- listing ---------------------------------------------------------------------------------------------------
+
+
+def _pages(url: str, most: int = PAGE) -> Iterator[list[Object]]:
+    """The objects below a URL, some at a time. most: of them in one answer, where the store can be told."""
+    if not url.startswith("s3:"):
+        return (yield from _folders(url))
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    prefix = prefix and prefix + "/"
+    query = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most}
+    while True:
+        answer = _asked(url, lambda fs, _, query=query: fs.call_s3("list_objects_v2", **query))
+        found = (
+            Object(entry["Key"][len(prefix) :], entry["Size"], entry["ETag"].strip('"'))
+            for entry in answer.get("Contents", ())
+        )
+        yield [each for each in found if _is_name(each.path)]
+        if not answer.get("IsTruncated"):
+            return
+        query = {**query, "ContinuationToken": answer["NextContinuationToken"]}
+
+
+def _folders(url: str) -> Iterator[list[Object]]:
+    """The objects below a URL, a folder at a time: fsspec's other stores have no pages of their own."""
+    top = _asked(url, lambda fs, path: fs._strip_protocol(path)).rstrip("/")
+    folders = [top]
+    while folders:
+        entries = _asked(url, lambda fs, _: fs.ls(folders.pop(), detail=True))  # noqa: B023 - asked at once
+        folders += [entry["name"] for entry in entries if entry["type"] == "directory" and entry["name"] != top]
+        found = [e for e in entries if e["type"] == "file" and _is_name(e["name"][len(top) + 1 :])]
+        yield [Object(e["name"][len(top) + 1 :], int(e["size"] or 0), _mark_of(e)) for e in found]
+
+
+def _is_name(path: str) -> bool:
+    """Whether a key can be addressed as a path; "folder/" and "a//b" cannot."""
+    return all(part not in ("", ".", "..") for part in path.split("/"))
+
+
+def _mark_of(found: dict[str, Any]) -> str:
+    for name in ("ETag", "etag", "md5Hash", "content_settings_md5"):
+        if mark := found.get(name):
+            return str(mark).strip('"')
+    return f"{found.get('size')} {_time_of(found)}"
+
+
+def _time_of(found: dict[str, Any]) -> int:
+    """When it was written, in nanoseconds; 0 where nobody says."""
+    when = next((found[name] for name in ("LastModified", "mtime", "updated", "last_modified") if found.get(name)), 0)
+    return int(when.timestamp() * 1e9) if hasattr(when, "timestamp") else 0
+
+
+# -- asking ----------------------------------------------------------------------------------------------------
+
+
+class _PastTheEnd(OSError):
+    """A range that begins behind the end of an object."""
+
+
+class PrivateAddress(OSError):
+    """A web server at an address that is not public."""
+
+
+def _asked(url: str, ask: Callable[[Any, str], T]) -> T:
+    """The answer of `ask(file system, path)`. Raises OSError with words of our own, and nothing as its cause."""
+    fs, path = filesystem(url), _signed(url)
+    for left in reversed(range(TRIES)):
+        try:
+            return ask(fs, path)
+        except Exception as error:  # the libraries raise many types; none of them may be shown
+            said, again = _in_words(error)
+        if not (again and left):
+            raise said
+        time.sleep(random.uniform(0, PAUSE * 2 ** (TRIES - 1 - left)))  # noqa: S311 - nobody has to be kept from guessing
+
+
+def _in_words(error: Exception) -> tuple[OSError, bool]:
+    """What a library said, as an OSError without its words, and whether it may pass."""
+    kind, status = type(error).__name__, _status(error)
+    if status == 416 or "InvalidRange" in kind:
+        return _PastTheEnd(errno.EIO, "it ends before"), False
+    if isinstance(error, FileNotFoundError) or status in (404, 410):
+        return FileNotFoundError(errno.ENOENT, "the file is missing"), False
+    if isinstance(error, PermissionError) or status in (401, 403):
+        said = "access was refused; check the credentials in the environment"
+        return PermissionError(errno.EACCES, said), False
+    if "Credential" in kind or "Credential" in type(error.__cause__).__name__:
+        return PermissionError(errno.EACCES, "no credentials were found in the environment"), False
+    if _is_private(error):
+        said = f"its address is not public; the command line may read it where {PRIVATE}=1 is set"
+        return PrivateAddress(errno.EACCES, said), False
+    if isinstance(error, ValueError) and "range" in str(error).lower():
+        return OSError(errno.EIO, "the server sends no ranges, so no part of it can be read"), False
+    if status is not None:
+        return OSError(errno.EIO, f"the server answered with the error {status}"), status >= 500 or status == 429
+    if isinstance(error, TimeoutError) or "Timeout" in kind:
+        return OSError(errno.EIO, "no answer came in time"), True
+    return OSError(errno.EIO, f"the connection failed, {kind}"), True
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The number an answer had, of an error of aiohttp, botocore or what was raised from one."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if isinstance(response, dict):
+            return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if isinstance(status := getattr(error, "status", None), int):
+            return status
+        error = error.__cause__
+    return None
+
+
+def _writable(url: str) -> None:
+    if url.startswith("http"):
+        raise OSError(errno.EROFS, "a web server can only be read; write to a store such as s3://")
+
+
+def _signed(url: str) -> str:
+    """The URL a person was given for this one, with its signature."""
+    known = {signed.partition("?")[0]: signed for signed in os.environ.get(SIGNED, "").split()}
+    return known.get(url, url)
+
+
+# -- web servers -----------------------------------------------------------------------------------------------
+
+
+async def _client(**options: Any) -> Any:
+    """The session of the file system of https; proxies of the environment are not used."""
+    import aiohttp
+
+    limits = aiohttp.ClientTimeout(total=None, connect=10, sock_read=SECONDS)
+    connector = aiohttp.TCPConnector(limit=64, socket_factory=_socket)
+    return aiohttp.ClientSession(connector=connector, timeout=limits, **options)
+
+
+def _socket(address: tuple) -> socket.socket:
+    """A socket to connect to this address with, which names were resolved to; none for one that is not public."""
+    family, kind, protocol, _, where = address
+    at = ipaddress.ip_address(where[0])
+    at = getattr(at, "ipv4_mapped", None) or at
+    if not at.is_global and os.environ.get(PRIVATE) != "1":
+        raise PrivateAddress(errno.EACCES, "not a public address")
+    return socket.socket(family, kind, protocol)
+
+
+def _is_private(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, PrivateAddress) or isinstance(getattr(error, "os_error", None), PrivateAddress):
+            return True
+        error = error.__cause__
+    return False
