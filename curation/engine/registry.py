@@ -23,8 +23,9 @@ import pydantic
 import curation.methods
 from curation import packages
 from curation.card import Card, Kind, Ref
+from curation.data.remote.location import redacted, refuse_secrets
 from curation.engine import stage
-from curation.errors import RecipeError, UnavailableError, nearest
+from curation.errors import InputError, RecipeError, UnavailableError, nearest
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
 INJECTED = frozenset(
@@ -91,6 +92,10 @@ class Method:
                 hint = nearest(name, known) if known else "it takes none"
                 raise RecipeError(f"{where}: {self.id} has no parameter {name!r}; {hint}")
         try:
+            refuse_secrets(list(given.values()))
+        except InputError as error:
+            raise RecipeError(f"{where}: {error}") from None
+        try:
             found = self.params.model_validate(dict(given)).model_dump()
         except pydantic.ValidationError as error:
             raise RecipeError(f"{where}: {explain(error)}") from None
@@ -141,7 +146,7 @@ def explain(error: pydantic.ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key} is required and was not given"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"{key} = {redacted(repr(first['input']))}: {message[0].lower()}{message[1:]}"
 
 
 @lru_cache

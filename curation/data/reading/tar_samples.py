@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from curation.data.reading.archive_streams import DAMAGED, MAX_HEADERS, kind_of
+from curation.data.remote.location import Remote
 from curation.errors import SourceError
 
 MAX_SHARDS = 100_000  # that a list in braces may stand for
@@ -68,7 +69,7 @@ def key_of(name: str) -> tuple[str, str] | None:
     return (found[1], found[2].lower()) if found and not _META.search(name) else None
 
 
-def samples_of(path: Path) -> Shard:
+def samples_of(path: Path | Remote) -> Shard:
     """Look through a shard. A cut or damaged end costs what comes after it. Raises SourceError if nothing can be read.
 
     Time is one seek a member, memory a few hundred bytes a member.
@@ -94,17 +95,18 @@ def samples_of(path: Path) -> Shard:
     return shard
 
 
-def expanded(path: Path) -> list[Path]:
+def expanded(path: Path | Remote) -> list[Path | Remote]:
     """The shards a path stands for: a .tar, the .tar files of a folder, or a list like `train-{000..123}.tar`.
 
     Raises SourceError where there is none, or a list is too long.
     """
     if path.is_dir():
-        if not (found := sorted(file for file in path.rglob("*.tar") if file.is_file())):
+        there = path.rglob("*.tar") if isinstance(path, Remote) else filter(Path.is_file, path.rglob("*.tar"))
+        if not (found := sorted(there)):
             raise SourceError(f"there is no .tar file in {path}; shards are plain tar files")
         return found
     if _BRACES.search(str(path)):
-        return [Path(name) for name in _listed(str(path))]
+        return [type(path)(name) for name in _listed(str(path))]
     return [path]
 
 
@@ -123,7 +125,7 @@ def _listed(text: str) -> Iterator[str]:
     yield from names
 
 
-def _members(path: Path, handle: BinaryIO) -> Iterator[tarfile.TarInfo]:
+def _members(path: Path | Remote, handle: BinaryIO) -> Iterator[tarfile.TarInfo]:
     archive = tarfile.open(fileobj=_Headers(handle, path), mode="r:")  # noqa: SIM115 - closed with its file
     for number in range(MAX_MEMBERS + 1):
         archive.fileobj.headers = 0
@@ -154,7 +156,7 @@ def _add(shard: Shard, info: tarfile.TarInfo, size: int) -> None:
 class _Headers(io.RawIOBase):
     """A tar of which the headers are read, and no data; headers no honest archive has are refused."""
 
-    def __init__(self, handle: BinaryIO, path: Path):
+    def __init__(self, handle: BinaryIO, path: Path | Remote):
         self.handle, self.path, self.headers = handle, path, 0
 
     def read(self, size: int = -1) -> bytes:

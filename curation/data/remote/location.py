@@ -7,6 +7,7 @@ cards and manifests are kept and handed on. Credentials come from the environmen
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from collections.abc import Iterator
@@ -160,6 +161,10 @@ class _Ranges(io.RawIOBase):
         return self.at
 
 
-def in_words(url: str, error: OSError) -> SourceError:
-    """What went wrong with a URL, as one sentence."""
-    return SourceError(f"{url} cannot be read ({(error.strerror or str(error)).lower()})")
+@contextlib.contextmanager
+def told(path: Path | Remote) -> Iterator[None]:
+    """What goes wrong with reading a path or a URL, as a SourceError of one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror or error})") from None

@@ -16,7 +16,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -117,7 +117,7 @@ def remove(url: str) -> None:
     _asked(url, lambda fs, path: fs.rm_file(path))
 
 
-def listed(url: str, progress: Callable[..., None] | None = None, fresh: bool = False) -> pa.Table:
+def listed(url: str, fresh: bool = False) -> pa.Table:
     """The objects below a URL as a table of `path`, `size` and `mark`, by path. Raises OSError.
 
     It is asked for in pages, held as Arrow columns, about 100 bytes an object, and used again for a while.
@@ -133,13 +133,25 @@ def listed(url: str, progress: Callable[..., None] | None = None, fresh: bool = 
     for page in _pages(url):
         blocks.append(pa.RecordBatch.from_pylist([found._asdict() for found in page], schema))
         n += len(page)
-        if progress is not None:
-            progress(n, 0, f"listing {url}: {n:,} objects")
+        _say(f"listing {url}: {n:,} objects so far")
     table = pa.Table.from_batches(blocks, schema).sort_by("path")
     seconds = time.monotonic() - start
     _listings.clear()  # one at a time: that of a large bucket is large
     _listings[url] = (time.monotonic() + max(KEPT_FOR, 100 * seconds), table)
     return table
+
+
+def marks(url: str, paths: Sequence[str]) -> Iterator[str]:
+    """What changes with these objects below a URL, for those that are there; nothing of a web server. Raises OSError."""
+    if url.startswith("http"):
+        return
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = listed(url)
+    there = table.filter(pc.is_in(table["path"], value_set=pa.array(paths, pa.string())))
+    for batch in there.to_batches(max_chunksize=PAGE):
+        yield from (f"{found['path']}:{found['size']}:{found['mark']}\n" for found in batch.to_pylist())
 
 
 class Listed:
@@ -161,11 +173,14 @@ class Listed:
         return set(self.before.filter(pc.invert(pc.is_in(was, value_set=now)))["path"].to_pylist())
 
 
-def forget_listings() -> None:
-    """Have everything listed anew; a run starts so."""
+def forget_listings(say: Callable[[str], None] = lambda said: None) -> None:
+    """Have everything listed anew; a run starts so. say: told how far a listing is, from now on."""
+    global _say
     _listings.clear()
+    _say = say
 
 
+_say: Callable[[str], None] = lambda said: None
 _listings: dict[str, tuple[float, pa.Table]] = {}  # url -> until when it is used again, and the listing
 
 

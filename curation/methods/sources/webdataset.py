@@ -30,6 +30,7 @@ from curation.data.reading.pair_checks import as_pairs, bars_note
 from curation.data.reading.split_names import split_of
 from curation.data.reading.tar_samples import Member, Sample, expanded, samples_of
 from curation.data.reading.watched import Files
+from curation.data.remote.location import Location, Remote, told
 from curation.data.safe_open import shown
 from curation.errors import SourceError
 
@@ -46,7 +47,9 @@ MAX_TEXT = 4 << 20  # bytes of a member that holds text
 
 def read(
     *,
-    path: Annotated[Path, Field(description="A .tar, a folder of them, or a list such as train-{000000..000123}.tar.")],
+    path: Annotated[
+        Location, Field(description="A .tar, a folder or URL of them, or a list such as train-{000000..000123}.tar.")
+    ],
     caption: Annotated[
         str, Field(description='Key of the `json` member that holds the caption, where no txt does; "" for none.')
     ] = "caption",
@@ -67,7 +70,8 @@ def read(
     >>> items.column("id").tolist(), items.text(0)
     (['00000/7'], 'a grey square')
     """
-    shards = expanded(path)
+    with told(path):
+        shards = expanded(path)
     top = _top(path)
     found = _Found()
     for done, shard in enumerate(shards):
@@ -95,13 +99,13 @@ def read(
     return replace(items, notes=(*items.notes, *bars_note(items)))
 
 
-def watches(*, path: Path, **params: Any) -> list[Files]:
+def watches(*, path: Path | Remote, **params: Any) -> list[Files]:
     """What the result depends on: the shards, and nothing that lies beside them."""
     shards = expanded(path)
     return [Files(_top(path) if len(shards) > 1 else path, tuple(shards))]
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path | Remote) -> bool:
     """Whether a folder holds plain tar files, or a tar samples of an image and what is said of it."""
     if path.is_dir():
         return next(path.glob("*.tar"), None) is not None
@@ -129,7 +133,7 @@ class _Found:
     said: dict[str, list[str]] = field(default_factory=dict)  # sentence -> what it speaks of
     splits: dict[str, str] = field(default_factory=dict)  # shard -> split, where its name says one
 
-    def add(self, file: Path, name: str, caption: str) -> None:
+    def add(self, file: Path | Remote, name: str, caption: str) -> None:
         """The samples of one shard. name: its path below the top."""
         stem, split = name.removesuffix(".tar"), _split(name)
         if split:
@@ -209,9 +213,9 @@ def _split(name: str) -> str | None:
     return next((said[0] for part in reversed(parts) if (said := split_of(part))), None)
 
 
-def _top(path: Path) -> Path:
+def _top(path: Path | Remote) -> Path | Remote:
     """The folder the shards are called from."""
     if path.is_dir():
         return path
     text = str(path.parent)
-    return Path(text[: text.index("{")]).parent if "{" in text else path.parent
+    return type(path)(text[: text.index("{")]).parent if "{" in text else path.parent
