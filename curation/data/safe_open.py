@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # imported where it is needed: the processes that decode imag
 MAX_OBJECT = 512 * 1024**2  # bytes of an object that is read as a whole
 
 
-
 def open_inside(root: Path | Remote, path: str) -> BinaryIO:
     """A regular file `root / path`, or an object, opened for reading. Raises SourceError with the reason in words.
 
@@ -84,6 +83,11 @@ def _fetched(root: Remote, place: str | tuple[str, int, int]) -> BinaryIO:
     if len(data) > MAX_OBJECT:
         raise SourceError(f"over {MAX_OBJECT:,} bytes, the limit of what is fetched as a whole")
     return io.BytesIO(data)
+
+
+def located(root: Path | Remote, path: str) -> Path | Remote:
+    """The file or object of a shown name below a root."""
+    return Path(real_name(root, path)) if isinstance(root, Path) else root / path
 
 
 def real_name(root: Path | str, path: str) -> str:

@@ -54,7 +54,7 @@ class Remote(PurePosixPath):
         return store.about(str(self))
 
     def is_file(self) -> bool:
-        return not self.parent == self and store.is_object(str(self))
+        return len(self.parts) > 2 and store.is_object(str(self))
 
     def is_dir(self) -> bool:
         """Whether objects lie below it, where the store can tell; a web server cannot."""
@@ -105,7 +105,9 @@ def location(value: Any) -> Path | Remote:
     refuse_secrets(value)
     url = Remote(value.strip())
     if url.scheme not in store.schemes():
-        raise ValueError(f"{str(url)!r}: expected a URL that starts with {', '.join(s + '://' for s in store.schemes())}")
+        raise ValueError(
+            f"{str(url)!r}: expected a URL that starts with {', '.join(s + '://' for s in store.schemes())}"
+        )
     if "::" in value or ".." in url.parts:
         raise ValueError(f"{str(url)!r}: a URL may hold neither '::' nor '..'")
     return url

@@ -21,7 +21,8 @@ from curation.data.remote.location import Remote
 POOL = 16  # requests at a time
 PIECE = 8 * 1024**2  # bytes of one request, at most
 GAP = 64 * 1024  # bytes between two ranges of one object that are rather read than asked for apart
-WAITING = 64 * 1024**2  # bytes that `ahead` holds
+WAITING = 256 * 1024**2  # bytes that wait to be taken, of all calls of `ahead`
+SHARE = 32 * 1024**2  # bytes one call fetches; what is left is read when it is opened
 Place = str | tuple[str, int, int]  # a path below a root, or what lies in one: its path, offset and length
 
 
@@ -54,12 +55,16 @@ def staged(root: Remote, places: Sequence[Place], most: int) -> Iterator[tuple[P
 
 def ahead(root: Remote, places: Sequence[Place], most: int) -> None:
     """Fetch what is about to be opened; `taken` hands it over. What cannot be read is said when it is opened."""
+    size = 0
     for place, data in zip(places, fetched(root, places, most), strict=True):
-        if isinstance(data, bytes) and len(data) <= most:
-            with _lock:
-                _waiting[str(root), place] = data
-                while sum(map(len, _waiting.values())) > WAITING:
-                    _waiting.popitem(last=False)
+        if isinstance(data, OSError) or len(data) > most:
+            continue
+        with _lock:
+            _waiting[str(root), place] = data
+            while sum(map(len, _waiting.values())) > WAITING:
+                _waiting.popitem(last=False)
+        if (size := size + len(data)) > SHARE:
+            return
 
 
 def taken(root: Remote, place: Place, most: int) -> bytes:
@@ -117,7 +122,11 @@ def _parts(root: Remote, group: list[Place], read: Future, most: int) -> Iterato
         else:
             part = data[(start := place[1] - group[0][1]) : start + place[2]]
             lacking = place[2] - len(part)
-            yield OSError(5, f"{place[0]} ends {lacking:,} bytes before this item does: it was cut short") if lacking else part
+            yield (
+                OSError(5, f"{place[0]} ends {lacking:,} bytes before this item does: it was cut short")
+                if lacking
+                else part
+            )
 
 
 def _whole(root: Remote, path: str, data: bytes, most: int) -> bytes | OSError:

@@ -133,7 +133,7 @@ def listed(url: str, fresh: bool = False) -> pa.Table:
     for page in _pages(url):
         blocks.append(pa.RecordBatch.from_pylist([found._asdict() for found in page], schema))
         n += len(page)
-        _say(f"listing {url}: {n:,} objects so far")
+        _told[0](f"listing {url}: {n:,} objects so far")
     table = pa.Table.from_batches(blocks, schema).sort_by("path")
     seconds = time.monotonic() - start
     _listings.clear()  # one at a time: that of a large bucket is large
@@ -142,7 +142,7 @@ def listed(url: str, fresh: bool = False) -> pa.Table:
 
 
 def marks(url: str, paths: Sequence[str]) -> Iterator[str]:
-    """What changes with these objects below a URL, for those that are there; nothing of a web server. Raises OSError."""
+    """What changes with the objects below a URL that are called so; nothing of a web server. Raises OSError."""
     if url.startswith("http"):
         return
     import pyarrow as pa
@@ -175,12 +175,11 @@ class Listed:
 
 def forget_listings(say: Callable[[str], None] = lambda said: None) -> None:
     """Have everything listed anew; a run starts so. say: told how far a listing is, from now on."""
-    global _say
     _listings.clear()
-    _say = say
+    _told[:] = [say]
 
 
-_say: Callable[[str], None] = lambda said: None
+_told: list[Callable[[str], None]] = [lambda said: None]  # who hears how far a listing is
 _listings: dict[str, tuple[float, pa.Table]] = {}  # url -> until when it is used again, and the listing
 
 
@@ -274,7 +273,7 @@ def _asked(url: str, ask: Callable[[Any, str], T]) -> T:
             said, again = _in_words(error)
         if not (again and left):
             raise said
-        time.sleep(random.uniform(0, PAUSE * 2 ** (TRIES - 1 - left)))  # noqa: S311 - nobody has to be kept from guessing
+        time.sleep(random.uniform(0, PAUSE * 2 ** (TRIES - 1 - left)))
 
 
 def _in_words(error: Exception) -> tuple[OSError, bool]:

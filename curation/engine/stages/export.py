@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.data.decisions import Decision, EffectiveDecisions
+from curation.data.remote import store
+from curation.data.remote.location import Remote, location
 from curation.data.workspace import Workspace, key_of, make_folder, write_text
 from curation.data.writing import manifest
 from curation.data.writing.atomic import atomic
@@ -76,7 +78,7 @@ def steps(section: Export, ask: Ask) -> list[str]:
 
 def preflight(step: Step, workspace: Workspace) -> None:
     """Refuse to replace what Winnow did not write."""
-    written = {Path(path) for card in workspace.cards("export") for path in card["exports"]}
+    written = {location(path) for card in workspace.cards("export") for path in card["exports"]}
     refuse_foreign(step.params["path"], written, folder=step.method.card.ending == "")
 
 
@@ -92,7 +94,7 @@ def finished(step: Step, workspace: Workspace) -> bool:
     """Whether every file it wrote is still as it was written, last time."""
     again = _written_again(step, workspace)
     known = results.read_json(again) if again.exists() else workspace.card("export", step.key)["written"]
-    return all(_mark(Path(path)) == mark for path, mark in known.items())
+    return all(_mark(location(path)) == mark for path, mark in known.items())
 
 
 def restore(step: Step, store: ResultReader, call: Call) -> None:
@@ -187,12 +189,14 @@ def _written_again(step: Step, workspace: Workspace) -> Path:
     return workspace.folder / "written" / f"{step.key}.json"
 
 
-def _marks(paths: Sequence[Path]) -> dict[str, str]:
+def _marks(paths: Sequence[Path | Remote]) -> dict[str, str]:
     return {str(path): _mark(path) for path in paths}
 
 
-def _mark(path: Path) -> str:
+def _mark(path: Path | Remote) -> str:
     """What tells whether a written file is still the one that was written; for folders, their number of files."""
+    if isinstance(path, Remote):
+        return store.about(str(path)).mark if path.is_file() else f"{len(store.listed(str(path), fresh=True))} files"
     if path.is_dir():
         return f"{sum(1 for p in path.rglob('*') if p.is_file())} files"
     if not path.is_file():
