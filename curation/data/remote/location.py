@@ -105,11 +105,10 @@ def location(value: Any) -> Path | Remote:
     refuse_secrets(value)
     url = Remote(value.strip())
     if url.scheme not in store.schemes():
-        raise ValueError(
-            f"{str(url)!r}: expected a URL that starts with {', '.join(s + '://' for s in store.schemes())}"
-        )
+        known = ", ".join(f"{scheme}://" for scheme in store.schemes())
+        raise ValueError(f"expected a URL that starts with one of: {known}")
     if "::" in value or ".." in url.parts:
-        raise ValueError(f"{str(url)!r}: a URL may hold neither '::' nor '..'")
+        raise ValueError("a URL may hold neither '::' nor '..'")
     return url
 
 

@@ -8,6 +8,7 @@ waits in memory.
 from __future__ import annotations
 
 import contextlib
+import errno
 import tempfile
 import threading
 from collections import OrderedDict, deque
@@ -122,11 +123,8 @@ def _parts(root: Remote, group: list[Place], read: Future, most: int) -> Iterato
         else:
             part = data[(start := place[1] - group[0][1]) : start + place[2]]
             lacking = place[2] - len(part)
-            yield (
-                OSError(5, f"{place[0]} ends {lacking:,} bytes before this item does: it was cut short")
-                if lacking
-                else part
-            )
+            cut = f"{place[0]} ends {lacking:,} bytes before this item does: it was cut short"
+            yield OSError(errno.EIO, cut) if lacking else part
 
 
 def _whole(root: Remote, path: str, data: bytes, most: int) -> bytes | OSError:
