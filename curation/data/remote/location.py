@@ -80,6 +80,10 @@ class Remote(PurePosixPath):
 
     glob = rglob
 
+    def iterdir(self) -> Iterator[Remote]:
+        """The objects directly below it. Raises OSError."""
+        return (self / path for path in store.listed(str(self))["path"].to_pylist() if "/" not in path)
+
 
 def is_url(text: Any) -> bool:
     """Whether a text is meant as a URL, of whatever kind.

@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from curation.data.remote.location import Remote
+from curation.data.remote.location import Remote, told
 from curation.data.writing.atomic import refuse_foreign_folder
 from curation.errors import InputError
 
@@ -34,6 +34,11 @@ def refuse_foreign(path: Path | Remote, known: Collection[Path | Remote] = (), *
 
     known: absolute paths of files that somebody remembers as written by Winnow. folder: the export is a folder.
     """
+    with told(path):
+        _refuse_foreign(path, known, folder)
+
+
+def _refuse_foreign(path: Path | Remote, known: Collection[Path | Remote], folder: bool) -> None:
     if folder:
         refuse_foreign_folder(path)
     ours = _is_summary(sidecar(path, SUMMARY))
