@@ -169,7 +169,8 @@ def tally(outcome: manifest.Outcome) -> Tally:
 
 @dataclass(frozen=True)
 class File:
-    """path: where it was written. size: bytes, None for a folder, an object or when it is gone. link: address to load it from."""
+    """path: where it was written. size: bytes, None for a folder, an object or when it is gone. link: address to load
+    it from."""
 
     path: Path | Remote
     size: int | None

@@ -121,8 +121,8 @@ def _path() -> None:
         key="own_path",
         help="A folder with one sub-folder of images or text files per class, optionally below train and test folders; "
         "a zip or tar of such a folder; a csv, parquet or jsonl file with a column of texts or of image paths and a "
-        "column of labels; an .npz file with images or features. All but .npz may lie elsewhere: s3://, gs:// and az:// "
-        "URLs of folders, tar shards, archives and tables, and https:// URLs of single files. Credentials come from the "
+        "column of labels; an .npz file with images or features. All but .npz may lie elsewhere: folders, tar shards, "
+        "archives and tables at s3://, gs:// or az://, and single files at https://. Credentials come from the "
         "environment of the app, never from the URL.",
     )
     if not text.strip():
