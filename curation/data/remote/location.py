@@ -91,7 +91,7 @@ def is_url(text: Any) -> bool:
     >>> is_url("s3://bucket/x"), is_url("C:/pets"), is_url("/data/pets")
     (True, False, False)
     """
-    return isinstance(text, str) and "://" in text.strip()[:200] and bool(SECTOR.match(text.strip()))
+    return isinstance(text, str) and bool(re.match(r"\s*\S*://", text))
 
 
 def location(value: Any) -> Path | Remote:

@@ -278,6 +278,8 @@ def _asked(url: str, ask: Callable[[Any, str], T]) -> T:
 
 def _in_words(error: Exception) -> tuple[OSError, bool]:
     """What a library said, as an OSError without its words, and whether it may pass."""
+    if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
+        return _in_words(error.__cause__)  # fsspec says so of whatever went wrong with a web server
     kind, status = type(error).__name__, _status(error)
     if status == 416 or "InvalidRange" in kind:
         return _PastTheEnd(errno.EIO, "it ends before"), False
@@ -338,11 +340,15 @@ async def _client(**options: Any) -> Any:
 def _socket(address: tuple) -> socket.socket:
     """A socket to connect to this address with, which names were resolved to; none for one that is not public."""
     family, kind, protocol, _, where = address
-    at = ipaddress.ip_address(where[0])
-    at = getattr(at, "ipv4_mapped", None) or at
-    if not at.is_global and os.environ.get(PRIVATE) != "1":
+    if not _is_public(where[0]) and os.environ.get(PRIVATE) != "1":
         raise PrivateAddress(errno.EACCES, "not a public address")
     return socket.socket(family, kind, protocol)
+
+
+def _is_public(address: str) -> bool:
+    at = ipaddress.ip_address(address.partition("%")[0])
+    inner = [getattr(at, name, None) for name in ("ipv4_mapped", "sixtofour")]  # an IPv4 address in IPv6 clothes
+    return all(each.is_global and not each.is_multicast for each in (at, *filter(None, inner)))
 
 
 def _is_private(error: BaseException | None) -> bool:
