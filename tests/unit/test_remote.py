@@ -114,7 +114,7 @@ def test_a_thousand_images_are_read_and_what_goes_wrong_on_the_way_costs_one_ite
     }
     assert bucket.requests["GET pets/dog/0001.png"] == 3
     assert max(n for asked, n in bucket.requests.items() if "GET pets/cat" in asked) == 1
-    assert sum(n for asked, n in bucket.requests.items() if asked == "GET ") <= 6  # listings, in pages of 1,000
+    assert sum(n for asked, n in bucket.requests.items() if asked == "GET ") <= 10  # listings, in pages of 1,000
     row = items.row_of["dog/0001.png"]
     assert np.array_equal(np.asarray(items.image(row)), np.asarray(Image.open(io.BytesIO(png(1)))))
 
@@ -166,12 +166,12 @@ def test_shards_are_read_by_range_and_written_back_to_a_url_with_the_same_bytes(
 def test_a_cut_shard_and_two_shards_with_the_same_keys_are_read_as_far_as_they_go(bucket, tmp_path):
     whole = shard(range(10))
     bucket.put("shards/a.tar", whole)
-    bucket.put("shards/b.tar", whole[: len(whole) // 2])
+    bucket.put("shards/b.tar", whole[: whole.index(png(5)) + 100])
     outcome = ran(tmp_path, {"use": "webdataset", "path": "s3://winnow/shards/{a,b}.tar"})
     items = read_items(tmp_path)
     assert {id_.partition("/")[0] for id_ in items.column("id")} == {"a", "b"}
     assert len(items) == len(set(items.column("id"))) > 10
-    assert any("shards end early" in note and "b.tar" in note for note in outcome.notes)
+    assert any("shards end early" in note and "b.tar" in note for note in outcome.notes), outcome.notes
 
 
 def test_tables_and_archives_are_read_where_they_lie(bucket, tmp_path):
@@ -212,7 +212,7 @@ def test_every_kind_of_export_goes_to_a_url_and_never_over_what_somebody_else_pu
     assert len(bucket.keys("out/folder/")) == 6
     bucket.put("out/folder/mine.txt", b"not Winnow's")
     bucket.put("pets/cat/0000.png", png(78))
-    with pytest.raises(InputError, match="mine[.]txt, which Winnow did not write"):
+    with pytest.raises(InputError, match=r"mine[.]txt, which Winnow did not write"):
         ran(tmp_path, source, *exports)
     bucket.put("theirs.csv", b"a")
     with pytest.raises(InputError, match="Winnow did not write it"):
@@ -296,7 +296,7 @@ def test_addresses_that_are_not_public_are_refused_also_behind_a_redirect(site, 
     ):
         with pytest.raises(OSError, match="not public"):
             store.about(url)
-    site.files["/a"], site.moved["/b"] = b"inside", f"{site.url}/a"
+    site.files["/a"], site.moved["/b"] = b"inside", site.url.replace("127.0.0.1", "localhost") + "/a"
     once = iter([True])  # the first address is public, what it leads to is not
     is_global = store._is_public
     monkeypatch.setattr(store, "_is_public", lambda address: next(once, None) or is_global(address))
