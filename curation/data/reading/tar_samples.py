@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -23,6 +23,7 @@ from curation.data.remote.location import Remote
 from curation.errors import SourceError
 
 MAX_SHARDS = 100_000  # that a list in braces may stand for
+MAX_TEXT = 4 << 20  # bytes of a member that holds text
 MAX_MEMBERS = 2_000_000  # of one shard
 _KEY = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)", re.DOTALL)
 _META = re.compile(r"__[^/]*__($|/)")
@@ -30,12 +31,16 @@ _BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")  # {000..123} or
 
 
 class Member(NamedTuple):
-    """name: as it stands in the tar. ending: what follows the key, in lower case. offset, length: of its bytes."""
+    """name: as it stands in the tar. ending: what follows the key, in lower case. offset, length: of its bytes.
+
+    text: its bytes, where it was asked for and is not too long.
+    """
 
     name: str
     ending: str
     offset: int
     length: int
+    text: bytes | None = None
 
 
 @dataclass
@@ -69,8 +74,10 @@ def key_of(name: str) -> tuple[str, str] | None:
     return (found[1], found[2].lower()) if found and not _META.search(name) else None
 
 
-def samples_of(path: Path | Remote) -> Shard:
+def samples_of(path: Path | Remote, texts: Collection[str] = ()) -> Shard:
     """Look through a shard. A cut or damaged end costs what comes after it. Raises SourceError if nothing can be read.
+
+    texts: endings of members whose bytes are wanted as well.
 
     Time is one seek a member, memory a few hundred bytes a member.
     """
@@ -84,8 +91,10 @@ def samples_of(path: Path | Remote) -> Shard:
         size = path.stat().st_size
         with path.open("rb") as handle:
             try:
-                for member in _members(path, handle):
-                    _add(shard, member, size)
+                for info in _members(path, handle):
+                    if (member := _add(shard, info, size)) and member.ending in texts and member.length <= MAX_TEXT:
+                        handle.seek(member.offset)  # while its neighbourhood is at hand; tarfile finds its place itself
+                        shard.samples[-1].members[-1] = member._replace(text=handle.read(member.length))
             except DAMAGED as error:
                 shard.cut = f"the shard is damaged or cut short ({error})"
     except OSError as error:
@@ -137,20 +146,22 @@ def _members(path: Path | Remote, handle: BinaryIO) -> Iterator[tarfile.TarInfo]
         yield info
 
 
-def _add(shard: Shard, info: tarfile.TarInfo, size: int) -> None:
+def _add(shard: Shard, info: tarfile.TarInfo, size: int) -> Member | None:
+    """The member that was added, None where it is in no sample."""
     split = key_of(info.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
     if info.isdir():
-        return
+        return None
     if split is None or not info.isfile() or info.issparse():
         shard.passed += 1
-        return
+        return None
     key, ending = split
     if info.offset_data + info.size > size:
         shard.cut = f"the shard ends within {info.name!r}: it was cut short"
-        return
+        return None
     if not shard.samples or shard.samples[-1].key != key:
         shard.samples.append(Sample(key))
-    shard.samples[-1].members.append(Member(info.name, ending, info.offset_data, info.size))
+    shard.samples[-1].members.append(member := Member(info.name, ending, info.offset_data, info.size))
+    return member
 
 
 class _Headers(io.RawIOBase):
