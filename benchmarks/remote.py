@@ -48,11 +48,8 @@ def _listing() -> None:
             {"Key": f"pets/{i % 100:03d}/{i:08d}.jpg", "Size": 10_000 + i, "ETag": f'"{i:032x}"'}
             for i in range(start, start + store.PAGE)
         ]
-        return {
-            "Contents": found,
-            "IsTruncated": start + store.PAGE < KEYS,
-            "NextContinuationToken": start + store.PAGE,
-        }
+        after, more = start + store.PAGE, query["Bucket"] == "bucket"
+        return {"Contents": found, "IsTruncated": more and after < KEYS, "NextContinuationToken": after}
 
     store.filesystem = lambda url: SimpleNamespace(call_s3=call_s3)
     store.listed("s3://warm/up")  # what is imported once

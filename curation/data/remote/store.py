@@ -120,7 +120,7 @@ def remove(url: str) -> None:
 def listed(url: str, fresh: bool = False) -> pa.Table:
     """The objects below a URL as a table of `path`, `size` and `mark`, by path. Raises OSError.
 
-    It is asked for in pages, held as Arrow columns, about 100 bytes an object, and used again for a while.
+    It is asked for in pages, held as Arrow columns, some 200 bytes an object, and used again for a while.
     """
     import pyarrow as pa
 
