@@ -26,7 +26,7 @@ from PIL import Image
 
 from benchmarks.__main__ import machine
 from curation.data.reading.folder_listing import listing
-from curation.data.remote import store
+from curation.data.remote import listings, store
 from curation.data.remote.location import Remote
 from curation.methods.sources import folder, webdataset
 
@@ -46,16 +46,16 @@ def _listing() -> None:
         start = int(query.get("ContinuationToken", 0))
         found = [
             {"Key": f"pets/{i % 100:03d}/{i:08d}.jpg", "Size": 10_000 + i, "ETag": f'"{i:032x}"'}
-            for i in range(start, start + store.PAGE)
+            for i in range(start, start + listings.PAGE)
         ]
-        after, more = start + store.PAGE, query["Bucket"] == "bucket"
+        after, more = start + listings.PAGE, query["Bucket"] == "bucket"
         return {"Contents": found, "IsTruncated": more and after < KEYS, "NextContinuationToken": after}
 
     store.filesystem = lambda url: SimpleNamespace(call_s3=call_s3)
-    store.listed("s3://warm/up")  # what is imported once
-    store.forget_listings()
+    listings.listed("s3://warm/up")  # what is imported once
+    listings.forget_listings()
     for what, ask in (
-        ("listed, as columns", lambda: store.listed("s3://bucket/pets")),
+        ("listed, as columns", lambda: listings.listed("s3://bucket/pets")),
         ("names of the images, as texts", lambda: listing(Remote("s3://bucket/pets"))),
     ):
         before, start = psutil.Process().memory_info().rss, time.perf_counter()

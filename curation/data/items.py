@@ -24,8 +24,8 @@ from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.images import from_array, open_image
 from curation.data.remote.location import Remote, location
-from curation.data.remote.ranges import Place, ahead
-from curation.data.safe_open import MAX_OBJECT, open_inside, open_part
+from curation.data.remote.ranges import Place
+from curation.data.safe_open import open_inside, open_part
 from curation.data.schema import IN_MEMORY, OK, REPEATED, SCHEMA, SPLITS, TEST, TRAIN, UNLABELED, VAL  # noqa: F401
 from curation.data.texts import FILE, RECORDS, Texts, write_texts
 from curation.errors import SourceError
@@ -152,19 +152,13 @@ class Items:
             raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
         if not self.ok[row]:
             raise SourceError(str(self.column("status")[row]))
-        place = self._place(row)
+        place = self.place(row)
         return open_inside(self.root, place) if isinstance(place, str) else open_part(self.root, *place)
 
-    def fetch(self, rows: Iterable[int]) -> None:
-        """Have the images of these rows, which are about to be opened, fetched together where they lie elsewhere."""
-        if isinstance(self.root, Remote):
-            ahead(self.root, [place for row in rows if self.ok[row] and (place := self._place(row))], MAX_OBJECT)
-
-    def _place(self, row: int) -> Place | None:
+    def place(self, row: int) -> Place | None:
         """Where the content of an item lies below `root`: a path, or a container, an offset and a length."""
-        if (container := self.column("container")[row]) is None:
-            return self.column("path")[row]
-        return container, int(self.column("offset")[row]), int(self.column("length")[row])
+        container, offset, length = (self.column(name)[row] for name in ("container", "offset", "length"))
+        return self.column("path")[row] if container is None else (container, int(offset), int(length))
 
     # -- to and from a folder -------------------------------------------------------------------------
 
@@ -197,13 +191,13 @@ class Items:
             for name in ("images", "features")
             if (folder / f"{name}.npy").exists()
         }
-        root = None if about["root"] is None else location(about["root"])
-        root = folder / root if isinstance(root, Path) else root
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
         arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
         said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", {})}
-        return cls(table, tuple(about["classes"]), root=root, greys=greys, **said, **arrays)
+        root = about["root"] and location(about["root"])
+        said["root"] = folder / root if isinstance(root, Path) else root
+        return cls(table, tuple(about["classes"]), greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
 

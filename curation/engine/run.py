@@ -20,7 +20,7 @@ import numpy as np
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold, unknown
 from curation.data.items import TRAIN, unlabelled_ids
-from curation.data.remote.store import forget_listings
+from curation.data.remote.listings import forget_listings
 from curation.data.workspace import Workspace, write_text
 from curation.engine import registry
 from curation.engine.beside import Beside

@@ -38,7 +38,7 @@ def test_a_url_is_listed_shown_and_read_by_a_job(empty_home, bucket, typed, monk
     started = []
     monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda jobs, recipe, title, *_, **__: started.append(title))
     page = typed("s3://winnow/pets")
-    assert any("train 2, test 1; 2 classes: cat, dog" in caption.value for caption in page.caption)
+    assert any("train 2, test 1; 2 classes" in caption.value.replace("\\", "") for caption in page.caption)
     page.button("own_path_read").click().run()
     assert not page.exception
     assert started == ["Read pets"]

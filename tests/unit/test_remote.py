@@ -15,7 +15,7 @@ from PIL import Image
 
 from curation import packages
 from curation.data.items import OK, Items
-from curation.data.remote import store
+from curation.data.remote import listings, store
 from curation.data.remote.location import Remote, location
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
@@ -35,7 +35,7 @@ def server():
 @pytest.fixture
 def bucket(server, monkeypatch):
     monkeypatch.setattr(store, "PAUSE", 0.01)
-    store.forget_listings()
+    listings.forget_listings()
     for key in list(server.keys("")):
         server.remove(key)
     server.spoilt, server.locked, server.sent = {}, False, 0
@@ -133,10 +133,10 @@ def test_a_second_run_reads_nothing_and_a_changed_object_is_read_again(bucket, t
 def test_a_listing_comes_in_pages_and_says_how_far_it_is(bucket, monkeypatch):
     pets(bucket, 25)
     said = []
-    store.forget_listings(said.append)
-    pages = store._pages
-    monkeypatch.setattr(store, "_pages", lambda url, most=10: pages(url, 10))
-    assert store.listed("s3://winnow/pets").num_rows == 25
+    listings.forget_listings(said.append)
+    pages = listings._pages
+    monkeypatch.setattr(listings, "_pages", lambda url, most=10: pages(url, 10))
+    assert listings.listed("s3://winnow/pets").num_rows == 25
     assert [words.split(": ")[1] for words in said] == ["10 objects so far", "20 objects so far", "25 objects so far"]
 
 

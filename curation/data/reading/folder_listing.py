@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from curation.data.reading.folder_layout import is_image_name
-from curation.data.remote import store
+from curation.data.remote import listings
 from curation.data.remote.location import Remote
 from curation.data.safe_open import shown
 from curation.data.writing.atomic import MARKER
@@ -72,7 +72,7 @@ def fingerprint(top: Path | Remote, wanted: Callable[[str], bool] = is_image_nam
     """Changes when an item below a folder is added, removed, resized or touched, and with nothing else."""
     if isinstance(top, Remote):
         digest = hashlib.sha256()
-        for mark in store.marks(str(top), listing(top, wanted).items):
+        for mark in listings.marks(str(top), listing(top, wanted).items):
             digest.update(mark.encode())
         return digest.hexdigest()
     lines = []
@@ -109,7 +109,7 @@ def _files(top: Path, found: Listing) -> Iterator[tuple[str, os.DirEntry]]:
 
 
 def _listing_of_objects(top: Remote, wanted: Callable[[str], bool]) -> Listing:
-    found, table = Listing(), store.listed(str(top))
+    found, table = Listing(), listings.listed(str(top))
     folders = {path.rpartition("/")[0] for path in _texts(table["path"]) if path.rpartition("/")[2] in OURS} - {""}
     found.ours = sorted(folders)
     inside = tuple(folder + "/" for folder in folders)

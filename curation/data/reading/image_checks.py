@@ -75,8 +75,8 @@ def examine(
 
 def _examined_elsewhere(root: Remote, paths: Sequence[Place | None], progress: Callable[..., None]) -> list[Facts]:
     """Facts of objects: some are fetched and examined while the next are on their way."""
+    from curation.data.remote.listings import Listed
     from curation.data.remote.ranges import staged
-    from curation.data.remote.store import Listed
 
     def facts_of(chunk: Sequence[Place | None]) -> list[Facts]:
         with staged(root, [place for place in chunk if place is not None], MAX_BYTES) as (folder, names):

@@ -14,7 +14,7 @@ from pathlib import Path
 from curation.data.reading.folder_listing import fingerprint
 from curation.data.reading.folder_texts import is_text_name
 from curation.data.reading.tables import holds_text, read_rows, stamp_of
-from curation.data.remote import store
+from curation.data.remote import listings
 from curation.data.remote.location import Remote
 from curation.errors import SourceError
 
@@ -54,7 +54,7 @@ class ImagesNamed:
         stamp = stamp_of(self.path)
         digest = hashlib.sha256(repr(stamp).encode())
         if isinstance(self.root, Remote):
-            for mark in store.marks(str(self.root), _names(self.path, self.column, stamp)):
+            for mark in listings.marks(str(self.root), _names(self.path, self.column, stamp)):
                 digest.update(mark.encode())
             return digest.hexdigest()
         for name in _names(self.path, self.column, stamp):

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, BinaryIO, TextIO
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
-from curation.data.remote import store
+from curation.data.remote import listings, store
 from curation.errors import InputError, SourceError
 
 BUFFER = 256 * 1024  # bytes a file is read ahead
@@ -58,7 +58,7 @@ class Remote(PurePosixPath):
 
     def is_dir(self) -> bool:
         """Whether objects lie below it, where the store can tell; a web server cannot."""
-        return store.has_objects(str(self))
+        return listings.has_objects(str(self))
 
     def exists(self) -> bool:
         return self.is_file() or self.is_dir()
@@ -74,7 +74,7 @@ class Remote(PurePosixPath):
 
     def rglob(self, pattern: str) -> Iterator[Remote]:
         """The objects below it that are called so, in the order of their names. Raises OSError."""
-        for path in store.listed(str(self))["path"].to_pylist():
+        for path in listings.listed(str(self))["path"].to_pylist():
             if PurePosixPath(path).match(pattern):
                 yield self / path
 
@@ -82,7 +82,7 @@ class Remote(PurePosixPath):
 
     def iterdir(self) -> Iterator[Remote]:
         """The objects directly below it. Raises OSError."""
-        return (self / path for path in store.listed(str(self))["path"].to_pylist() if "/" not in path)
+        return (self / path for path in listings.listed(str(self))["path"].to_pylist() if "/" not in path)
 
 
 def is_url(text: Any) -> bool:
@@ -116,7 +116,7 @@ def location(value: Any) -> Path | Remote:
     return url
 
 
-Location = Annotated[Path | Remote, PlainValidator(location)]
+Location = Annotated[Path | Remote, PlainValidator(location), WithJsonSchema({"type": "string", "format": "path"})]
 
 
 def refuse_secrets(value: Any) -> None:

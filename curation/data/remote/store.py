@@ -1,6 +1,6 @@
 """One request after another to a store or a web server: what is there, what stands in a range, and writing.
 
-Everything goes through `_asked`, which tries again what may pass, with pauses that grow and differ, and turns what
+Everything goes through `asked`, which tries again what may pass, with pauses that grow and differ, and turns what
 the libraries raise into an OSError with words of Winnow's own: theirs may hold an address with its signature.
 Credentials, endpoints and further options are the libraries' own, from the environment (AWS_ACCESS_KEY_ID,
 AWS_ENDPOINT_URL, FSSPEC_S3 and the like). A web server is reached at public addresses only, which is checked of the
@@ -16,21 +16,16 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from curation import packages
 from curation.errors import UnavailableError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 TRIES = 5
 PAUSE = 0.2  # seconds at most before the second try; twice as many before each further one
 SECONDS = 60  # without an answer
-PAGE = 1000  # keys of one answer to a listing, the most S3 gives
-KEPT_FOR = 60  # seconds a listing is used again; a hundred times as long as it took, where that is more
 PRIVATE = "WINNOW_PRIVATE_HOSTS"  # set to 1, plain http and addresses of the own network may be read
 SIGNED = "WINNOW_SIGNED_URLS"  # signed URLs, with blanks between; a path that is one without its query is read by it
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "https": "aiohttp", "http": "aiohttp"}
@@ -50,14 +45,6 @@ class About(NamedTuple):
         return int.from_bytes(hashlib.sha256(self.mark.encode()).digest()[:8], "big")
 
 
-class Object(NamedTuple):
-    """An object below a URL. path: posix, from there on. mark: as in `About`."""
-
-    path: str
-    size: int
-    mark: str
-
-
 def schemes() -> list[str]:
     """What a URL may start with."""
     return [scheme for scheme in PACKAGES if scheme != "http" or os.environ.get(PRIVATE) == "1"]
@@ -65,12 +52,12 @@ def schemes() -> list[str]:
 
 def about(url: str) -> About:
     """Size, time and mark of an object. Raises OSError."""
-    found = _asked(url, lambda fs, path: fs.info(path))
+    found = asked(url, lambda fs, path: fs.info(path))
     if found.get("type") != "file":
         raise OSError(errno.ENOENT, "the file is missing")
     if found.get("size") is None:
         raise OSError(errno.EIO, "the server does not say how large it is, so no part of it can be read")
-    return About(int(found["size"]), _time_of(found), _mark_of(found))
+    return About(int(found["size"]), _time_of(found), mark_of(found))
 
 
 def is_object(url: str) -> bool:
@@ -79,11 +66,6 @@ def is_object(url: str) -> bool:
         return bool(about(url))
     except FileNotFoundError:
         return False
-
-
-def has_objects(url: str) -> bool:
-    """Whether objects lie below a URL; never below one of a web server, which has no listing. Raises OSError."""
-    return url.startswith(("s3:", "gs:", "az:")) and next((True for page in _pages(url, most=1) if page), False)
 
 
 def read(url: str, offset: int, length: int) -> bytes:
@@ -100,7 +82,7 @@ def read(url: str, offset: int, length: int) -> bytes:
             return handle.read(length)
 
     try:
-        return _asked(url, ask)[:length]
+        return asked(url, ask)[:length]
     except _PastTheEnd:
         return b""
 
@@ -108,79 +90,13 @@ def read(url: str, offset: int, length: int) -> bytes:
 def put(url: str, file: Path) -> None:
     """Upload a file; the object is there as a whole or not at all. Raises OSError."""
     _writable(url)
-    _asked(url, lambda fs, path: fs.put_file(str(file), path))
+    asked(url, lambda fs, path: fs.put_file(str(file), path))
 
 
 def remove(url: str) -> None:
     """Delete an object. Raises OSError."""
     _writable(url)
-    _asked(url, lambda fs, path: fs.rm_file(path))
-
-
-def listed(url: str, fresh: bool = False) -> pa.Table:
-    """The objects below a URL as a table of `path`, `size` and `mark`, by path. Raises OSError.
-
-    It is asked for in pages, held as Arrow columns, some 200 bytes an object, and used again for a while.
-    """
-    import pyarrow as pa
-
-    start = time.monotonic()
-    kept = _listings.get(url)
-    if kept and not fresh and start < kept[0]:
-        return kept[1]
-    schema = pa.schema([("path", pa.string()), ("size", pa.int64()), ("mark", pa.string())])
-    blocks, n = [], 0
-    for page in _pages(url):
-        blocks.append(pa.RecordBatch.from_pylist([found._asdict() for found in page], schema))
-        n += len(page)
-        _told[0](f"listing {url}: {n:,} objects so far")
-    table = pa.Table.from_batches(blocks, schema).sort_by("path")
-    seconds = time.monotonic() - start
-    _listings.clear()  # one at a time: that of a large bucket is large
-    _listings[url] = (time.monotonic() + max(KEPT_FOR, 100 * seconds), table)
-    return table
-
-
-def marks(url: str, paths: Sequence[str]) -> Iterator[str]:
-    """What changes with the objects below a URL that are called so; nothing of a web server. Raises OSError."""
-    if url.startswith("http"):
-        return
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    table = listed(url)
-    there = table.filter(pc.is_in(table["path"], value_set=pa.array(paths, pa.string())))
-    for batch in there.to_batches(max_chunksize=PAGE):
-        yield from (f"{found['path']}:{found['size']}:{found['mark']}\n" for found in batch.to_pylist())
-
-
-class Listed:
-    """What lies below a URL now, to tell later what has changed; nothing is known of a web server."""
-
-    def __init__(self, url: str):
-        self.url, self.before = url, None if url.startswith("http") else listed(url)
-
-    def changed(self) -> set[str]:
-        """Paths of objects that are gone or others by now. Raises OSError."""
-        if self.before is None:
-            return set()
-        import pyarrow.compute as pc
-
-        was, now = (
-            pc.binary_join_element_wise(table["path"], table["mark"], "\n")
-            for table in (self.before, listed(self.url, fresh=True))
-        )
-        return set(self.before.filter(pc.invert(pc.is_in(was, value_set=now)))["path"].to_pylist())
-
-
-def forget_listings(say: Callable[[str], None] = lambda said: None) -> None:
-    """Have everything listed anew; a run starts so. say: told how far a listing is, from now on."""
-    _listings.clear()
-    _told[:] = [say]
-
-
-_told: list[Callable[[str], None]] = [lambda said: None]  # who hears how far a listing is
-_listings: dict[str, tuple[float, pa.Table]] = {}  # url -> until when it is used again, and the listing
+    asked(url, lambda fs, path: fs.rm_file(path))
 
 
 def filesystem(url: str) -> Any:
@@ -201,45 +117,7 @@ def filesystem(url: str) -> Any:
     return made
 
 
-# -- listing ---------------------------------------------------------------------------------------------------
-
-
-def _pages(url: str, most: int = PAGE) -> Iterator[list[Object]]:
-    """The objects below a URL, some at a time. most: of them in one answer, where the store can be told."""
-    if not url.startswith("s3:"):
-        return (yield from _folders(url))
-    bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    prefix = prefix and prefix + "/"
-    query = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most}
-    while True:
-        answer = _asked(url, lambda fs, _, query=query: fs.call_s3("list_objects_v2", **query))
-        found = (
-            Object(entry["Key"][len(prefix) :], entry["Size"], entry["ETag"].strip('"'))
-            for entry in answer.get("Contents", ())
-        )
-        yield [each for each in found if _is_name(each.path)]
-        if not answer.get("IsTruncated"):
-            return
-        query = {**query, "ContinuationToken": answer["NextContinuationToken"]}
-
-
-def _folders(url: str) -> Iterator[list[Object]]:
-    """The objects below a URL, a folder at a time: fsspec's other stores have no pages of their own."""
-    top = _asked(url, lambda fs, path: fs._strip_protocol(path)).rstrip("/")
-    folders = [top]
-    while folders:
-        entries = _asked(url, lambda fs, _: fs.ls(folders.pop(), detail=True))  # noqa: B023 - asked at once
-        folders += [entry["name"] for entry in entries if entry["type"] == "directory" and entry["name"] != top]
-        found = [e for e in entries if e["type"] == "file" and _is_name(e["name"][len(top) + 1 :])]
-        yield [Object(e["name"][len(top) + 1 :], int(e["size"] or 0), _mark_of(e)) for e in found]
-
-
-def _is_name(path: str) -> bool:
-    """Whether a key can be addressed as a path; "folder/" and "a//b" cannot."""
-    return all(part not in ("", ".", "..") for part in path.split("/"))
-
-
-def _mark_of(found: dict[str, Any]) -> str:
+def mark_of(found: dict[str, Any]) -> str:
     for name in ("ETag", "etag", "md5Hash", "content_settings_md5"):
         if mark := found.get(name):
             return str(mark).strip('"')
@@ -263,7 +141,7 @@ class PrivateAddress(OSError):
     """A web server at an address that is not public."""
 
 
-def _asked(url: str, ask: Callable[[Any, str], T]) -> T:
+def asked(url: str, ask: Callable[[Any, str], T]) -> T:
     """The answer of `ask(file system, path)`. Raises OSError with words of our own, and nothing as its cause."""
     fs, path = filesystem(url), _signed(url)
     for left in reversed(range(TRIES)):

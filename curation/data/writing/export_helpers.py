@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from curation.data.contents import fetch
 from curation.data.items import Items, natural_order
 from curation.data.safe_open import real_name
 from curation.errors import InputError, SourceError
@@ -25,7 +26,7 @@ def in_turn(items: Items, rows: Sequence[int]) -> Iterator[int]:
     """The rows one by one; the images of some are fetched together before they are opened."""
     for start in range(0, len(rows), AHEAD):
         some = rows[start : start + AHEAD]
-        items.fetch(some)
+        fetch(items, some)
         yield from some
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from curation.data.remote import store
+from curation.data.remote import listings, store
 from curation.data.remote.location import Remote
 from curation.data.remote.ranges import POOL
 from curation.errors import InputError
@@ -49,7 +49,7 @@ def uploaded_folder(target: Remote, mark: str, head: str) -> Iterator[Path]:
 
 def foreign_object(target: Remote, mark: str) -> str:
     """Why a folder export may not be written below a URL; "" where nothing is there, or an earlier export alone."""
-    there = store.listed(str(target), fresh=True)["path"].to_pylist()
+    there = listings.listed(str(target), fresh=True)["path"].to_pylist()
     if not there:
         return f"{target} is an object, and the export is a folder; choose another path" if target.is_file() else ""
     if mark not in there:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.data.decisions import Decision, EffectiveDecisions
-from curation.data.remote import store
+from curation.data.remote import listings, store
 from curation.data.remote.location import Remote, location
 from curation.data.workspace import Workspace, key_of, make_folder, write_text
 from curation.data.writing import manifest
@@ -196,7 +196,7 @@ def _marks(paths: Sequence[Path | Remote]) -> dict[str, str]:
 def _mark(path: Path | Remote) -> str:
     """What tells whether a written file is still the one that was written; for folders, their number of files."""
     if isinstance(path, Remote):
-        return store.about(str(path)).mark if path.is_file() else f"{len(store.listed(str(path), fresh=True))} files"
+        return store.about(str(path)).mark if path.is_file() else f"{len(listings.listed(str(path), fresh=True))} files"
     if path.is_dir():
         return f"{sum(1 for p in path.rglob('*') if p.is_file())} files"
     if not path.is_file():
