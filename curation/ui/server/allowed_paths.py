@@ -69,8 +69,9 @@ def check_recipe(recipe: Recipe) -> None:
                 raise InputError("your own code runs from the command line only, because people log in to this app")
             defaults = {name: field.default for name, field in method.params.model_fields.items()}
             given = {name: value for name, value in section.params.items() if value != defaults.get(name)}
-            if stage.writes:
-                target(str(given.pop("path")))
+            for path in (written := section.writes()):
+                target(str(path))
+            given = {name: value for name, value in given.items() if value not in written}
             check_paths(given | {str(path): path for path in section.files()})
 
 
