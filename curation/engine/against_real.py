@@ -94,7 +94,9 @@ def compare(runs: Sequence[Mapping[str, Any]], answers: Answers) -> Comparison:
         if name.method != FULL:
             cell = replace(cell, gap=difference(groups[name], full, answers))
         if not cell.real and name.method != FULL:
-            beside = [c for c in cells.values() if c.real and c.name[2:] == name[2:] and c.name.like in ("", name.method)]
+            beside = [
+                c for c in cells.values() if c.real and c.name[2:] == name[2:] and c.name.like in ("", name.method)
+            ]
             small = [c for c in beside if c.bytes <= (1 + ROOM) * cell.bytes]
             held = []
             for others in ([c for c in beside if c.plain], small):

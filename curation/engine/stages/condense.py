@@ -68,7 +68,13 @@ class Condense(Named):
 
 # A condensation that fails ends its own cells and nothing else.
 STAGE = Stage(
-    kind="condensers", section="condense", model=Condense, shape="list", after=("schedule",), trial=RunError, resumable=True
+    kind="condensers",
+    section="condense",
+    model=Condense,
+    shape="list",
+    after=("schedule",),
+    trial=RunError,
+    resumable=True,
 )
 
 
@@ -88,8 +94,8 @@ def validate(section: Condense, recipe: Recipe) -> None:
                 f"{where}: its sets hold {section.space} and the student {one.use} reads "
                 f"{', '.join(sorted(reads - {'labels'}))}; use one of: {', '.join(able)}"
             )
-    _named("prune", [section.prune] if section.prune else [], [prune.name for prune in recipe.prune], where)
-    _named("without", section.without, [flag.name for flag in recipe.flag], where)
+    _named("prune", "prune", [section.prune] if section.prune else [], [prune.name for prune in recipe.prune], where)
+    _named("without", "flag", section.without, [flag.name for flag in recipe.flag], where)
     folders = [other.path.absolute() for other in recipe.condense if other.path is not None]
     if section.path is not None and folders.count(section.path.absolute()) > 1:
         raise RecipeError(f"{where}: path = {str(section.path)!r} is written twice; give each its own folder")
@@ -113,6 +119,10 @@ def compared(section: Condense, recipe: Recipe) -> list[Condense]:
     """The section, and the real sets that always stand beside it."""
     made = [section]
     for use, params in baselines(section.space, recipe):
+        if use not in registry.methods("condensers") or (
+            params.get("soft") and "soft" not in registry.get("condensers", use).params.model_fields
+        ):  # TEMP
+            continue
         method = registry.get("condensers", use)
         name = use + " + soft" * bool(params.get("soft"))
         given = {name: value for name, value in params.items() if name in method.params.model_fields}
@@ -168,8 +178,10 @@ def sets(section: Condense, ask: Ask) -> list[tuple[Condense, str, dict[str, Any
 
 def words(shown: dict[str, Any]) -> str:
     """A set as a person would name it: 'dm, 10 per class of half, seed 0'."""
-    name = shown["method"] + f" as {shown['like']}" * ("like" in shown)
-    return f"{name}, {shown['per_class']} per class" + f" of {shown['of']}" * bool(shown["of"]) + f", seed {shown['seed']}"
+    name = shown["method"] + (f" as {shown['like']}" if shown.get("like") else "")
+    return (
+        f"{name}, {shown['per_class']} per class" + f" of {shown['of']}" * bool(shown["of"]) + f", seed {shown['seed']}"
+    )
 
 
 def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
@@ -215,11 +227,11 @@ def _needs(section: Section) -> tuple[str, ...]:
     return method.needs(**section.params) if method.needs else method.card.needs
 
 
-def _named(field: str, names: Sequence[str], known: Sequence[str], where: str) -> None:
+def _named(field: str, section: str, names: Sequence[str], known: Sequence[str], where: str) -> None:
     for name in names:
         if name not in known:
             among = nearest(name, known) if known else "there are none"
-            raise RecipeError(f"{where}: {field} = {name!r} names no [[{'flag' if field == 'without' else field}]] of this recipe; {among}")
+            raise RecipeError(f"{where}: {field} = {name!r} names no [[{section}]] of this recipe; {among}")
 
 
 def _as_many_bytes(step: Step, store: ResultReader, labels: np.ndarray) -> int:

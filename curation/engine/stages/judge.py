@@ -22,7 +22,9 @@ from curation.engine.trials import FULL, answers, finished, save_answers, trial_
 from curation.errors import InputError, RunError
 from curation.training.condensed import training_view
 
-STAGE = Stage(kind="condensers", section="condense", after=("condense",), trial=RunError, report="condense")
+STAGE = Stage(
+    kind="condensers", section="condense", shape="list", after=("condense",), trial=RunError, report="condense"
+)
 
 
 def steps(section: Condense, ask: Ask) -> list[str]:
@@ -95,7 +97,11 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
             row |= {"items": about.get("items", card["train_rows"]), "bytes": about.get("bytes")}
             row |= {"real": "real" in tags, "baseline": "baseline" in tags}
             row |= {"parts": about.get("parts", 1), "soft": bool(about) and _soft(about)}
-            row |= {"seconds": about.get("spent", 0.0), "passes": about.get("passes", {}), "notes": about.get("notes", [])}
+            row |= {
+                "seconds": about.get("spent", 0.0),
+                "passes": about.get("passes", {}),
+                "notes": about.get("notes", []),
+            }
         made.append(row)
     for row in finished(made):
         row["accuracy_8bit"] = rounded.get(_cell(row))
@@ -108,7 +114,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     cells = {_cell(row)[:-1]: row for row in finished(rows)}
     lines = [["per class", "method", "student", "accuracy (95 % interval)", "against real items", "bytes", "seconds"]]
     for row in sorted(cells.values(), key=lambda r: (r["student"], r["per_class"] or np.inf, r["of"], r["method"])):
-        gain = "" if row["gain"] is None else f"{100 * row['gain']:+.1f}{ends(row, 'gain', '+')}" + ", better" * bool(row["better"])
+        gain = (
+            ""
+            if row["gain"] is None
+            else f"{100 * row['gain']:+.1f}{ends(row, 'gain', '+')}" + ", better" * bool(row["better"])
+        )
         lines.append(
             [
                 "everything" if row["per_class"] is None else str(row["per_class"]),

@@ -24,7 +24,7 @@ CARD = Card(
     blind_to="everything",
     needs=("pixels", "embeddings", "labels"),
     paper="https://arxiv.org/abs/2406.10485",
-    tags=("baseline",),
+    tags=("baseline", "real"),
 )
 
 
