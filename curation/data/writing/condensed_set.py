@@ -48,8 +48,8 @@ def write_set(
 ) -> None:
     """Write everything into a folder that is there.
 
-    condensed.npz: `images` uint8 [M, s, s, 3], which Winnow reads back, and `values` float32, unrounded; `features` of a
-    set of embeddings. labels int64 [M], class_names [C], parts, and soft [M * parts**2, C] where it has them.
+    condensed.npz: `images` uint8 [M, s, s, 3], which Winnow reads back, and `values` float32, unrounded; of embeddings
+    `features` alone. labels int64 [M], class_names [C], parts, and soft [M * parts**2, C] where it has them.
     condensed.pt: the same in 8 bits, for torch. ids: of the real item each was made from; None where there is no one.
     """
     pictures = made.space == "pixels"
@@ -72,7 +72,7 @@ def write_set(
 
 
 def grid(images: np.ndarray, labels: np.ndarray, columns: int = 20) -> np.ndarray:
-    """uint8 [H, W, 3]: the images [M, s, s, 3] class by class, a row each, or several where one has more than `columns`.
+    """uint8 [H, W, 3]: the images [M, s, s, 3] class by class, in rows of at most `columns`.
 
     Small images are enlarged by whole pixels.
 

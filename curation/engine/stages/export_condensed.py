@@ -39,7 +39,8 @@ def steps(section: Condense, ask: Ask) -> list[str]:
             if step.stage == "judge" and step.section is section and step.shown["per_class"] == per_class
         ]
         first = next(step for step in trained if step.seed == section.seed)
-        inputs = {"condensed": first.inputs["condensed"]} | {f"judge:{step.name}": step.key for step in trained}
+        inputs = {"condensed": first.inputs["condensed"]}
+        inputs |= {f"judge:{number}:{step.shown['student']}": step.key for number, step in enumerate(trained)}
         folder = section.path / f"{per_class}-per-class"
         name, extra = f"{section.name} {folder}", {"path": folder}
         keys.append(
@@ -91,33 +92,16 @@ def about(workspace: Workspace, key: str, trained: Sequence[tuple[str, dict[str,
     for by in students.values():
         if "accuracy_8bit" in by:
             by["loss_of_rounding"] = by["accuracy"] - by["accuracy_8bit"]
-    names = (
-        "use",
-        "version",
-        "params",
-        "seed",
-        "items",
-        "asked",
-        "train_rows",
-        "bytes",
-        "parts",
-        "passes",
-        "spent",
-        "notes",
-    )
-    return {
-        "written_by": "Winnow",
-        **{name: card[name] for name in names},
-        "students": students,
-        "versions": versions(),
-    }
+    names = ("use", "version", "params", "seed", "items", "train_rows", "bytes", "parts", "passes", "spent", "notes")
+    said = {name: card[name] for name in names}
+    return {"written_by": "Winnow", **said, "students": students, "versions": versions()}
 
 
 def _write(step: Step, store: ResultReader) -> list[Path]:
     key, target = step.inputs["condensed"], step.extra["path"].absolute()
     made = results.load_condensed(store.folder("condense", key))
-    cards = [store.workspace.card("judge", k) for name, k in step.inputs.items() if name.startswith("judge:")]
-    said = about(store.workspace, key, [(card["params"]["student"], card) for card in cards])
+    judged = [(name.split(":", 2)[2], k) for name, k in step.inputs.items() if name.startswith("judge:")]
+    said = about(store.workspace, key, [(student, store.workspace.card("judge", k)) for student, k in judged])
     with atomic_folder(target) as folder:
         write_set(folder, made, store.classes, said, made_from(store, made))
     return sorted(path for path in target.rglob("*") if path.is_file())
