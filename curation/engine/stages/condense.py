@@ -61,6 +61,11 @@ class Condense(Named):
         return judges(self.students or ["convnet" if self.space == "pixels" else "head"], f"[[condense]] {self.name}")
 
     @property
+    def label(self) -> str:
+        """What tables call it beside `of`: 'dm' of a section named 'dm of half'."""
+        return self.name.removesuffix(f" of {self.of}")
+
+    @property
     def of(self) -> str:
         """Which items it condenses, in words; "" for all."""
         return ", ".join([*filter(None, [self.prune]), *(f"without {name}" for name in self.without)])
@@ -165,13 +170,13 @@ def sets(section: Condense, ask: Ask) -> list[tuple[Condense, str, dict[str, Any
     for seed in range(section.seeds):
         for per_class in section.per_class:
             for one in compared(section, ask.recipe):
-                shown = {"method": one.name, "per_class": per_class, "of": section.of, "seed": section.seed + seed}
+                shown = {"method": one.label, "per_class": per_class, "of": section.of, "seed": section.seed + seed}
                 key = _condensed(one, ask, shown, {"per_class": per_class})
                 made.append((one, key, shown))
                 if one is section and _soft(section):
                     params = registry.get("condensers", "random_real").validated({"space": section.space}, EQUAL_BYTES)
                     update = {"use": "random_real", "name": EQUAL_BYTES, "params": params, "path": None, "seconds": 0.0}
-                    real, shown = section.model_copy(update=update), shown | {"method": EQUAL_BYTES, "like": one.name}
+                    real, shown = section.model_copy(update=update), shown | {"method": EQUAL_BYTES, "like": one.label}
                     made.append((real, _condensed(real, ask, shown, {}, {"like": key}), shown))
     return made
 

@@ -1,0 +1,145 @@
+"""Plotly figures of condensed sets as plain functions: accuracy over items, over bytes, and against realism."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from curation.engine.against_real import Cell
+from curation.engine.trials import FULL
+from curation.ui.parts import chart_style
+from curation.ui.parts.chart_style import SYMBOLS
+from curation.ui.parts.theme import CLASS_COLOURS, OTHER, charted
+
+SPREAD = 0.012  # of the width, between points of several methods at one number
+
+
+def over_items(cells: Sequence[Cell], *, dark: bool = False, height: int = 400) -> go.Figure:
+    """Accuracy with its 95 % interval against items per class, a line per method; real items dashed, everything a band.
+
+    cells: of one student and one choice of items, without those of as many bytes.
+    """
+    figure = go.Figure(layout=chart_style.layout(dark, height))
+    sets = [cell for cell in cells if cell.name.per_class is not None and not cell.name.like]
+    numbers = sorted({cell.name.per_class for cell in sets})
+    looks = _looks(sets)
+    wide = np.log10(max(numbers, default=1) / min(numbers, default=1)) or 0.3
+    for place, (name, look) in enumerate(looks.items()):
+        line = sorted((cell for cell in sets if cell.name.method == name), key=lambda c: c.name.per_class)
+        aside = 10 ** ((place - (len(looks) - 1) / 2) * SPREAD * wide)
+        figure.add_scatter(
+            x=[cell.name.per_class * aside for cell in line], y=[cell.mean for cell in line], mode="lines+markers",
+            name=charted(name), line={"color": look["colour"], "width": 2.2, "dash": look["dash"]},
+            marker={"size": 9, "symbol": look["symbol"]}, error_y=_whiskers(line, look["colour"]),
+            customdata=[f"{c.items} items, {c.seeds} seeds" for c in line],
+            hovertemplate="%{y:.1%}, %{customdata}<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    _level(figure, cells, dark)
+    figure.update_xaxes(
+        title="items per class", type="log", tickvals=numbers, ticktext=[str(n) for n in numbers], showgrid=False,
+        zeroline=False, range=[np.log10(numbers[0]) - 0.12 * wide, np.log10(numbers[-1]) + 0.12 * wide],
+    )  # fmt: skip
+    figure.update_yaxes(title="test accuracy", tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False)
+    return figure
+
+
+def over_bytes(cells: Sequence[Cell], *, dark: bool = False, height: int = 400) -> go.Figure:
+    """Accuracy against the bytes a set takes, a point per method and number."""
+    figure = go.Figure(layout=chart_style.layout(dark, height))
+    sets = [cell for cell in cells if cell.bytes is not None]
+    for name, look in _looks(sets).items():
+        line = sorted((cell for cell in sets if cell.name.method == name), key=lambda c: c.bytes)
+        figure.add_scatter(
+            x=[cell.bytes for cell in line], y=[cell.mean for cell in line], mode="markers", name=charted(name),
+            marker={"size": 10, "symbol": look["symbol"], "color": look["colour"]},
+            error_y=_whiskers(line, look["colour"]),
+            customdata=[f"{c.items} items, {c.passes:,.0f} passes, {c.seconds:.1f} s" for c in line],
+            hovertemplate="%{y:.1%}, %{x:,} bytes, %{customdata}<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    _level(figure, cells, dark)
+    figure.update_xaxes(title="bytes of the set", type="log", showgrid=False, zeroline=False)
+    figure.update_yaxes(title="test accuracy", tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False)
+    return figure
+
+
+def realism(points: Sequence[Mapping], *, dark: bool = False, height: int = 420) -> go.Figure:
+    """Accuracy against realism, a point per set: the nearer to 1 the ratio, the more alike to a real item.
+
+    points: {"name", "cell": Cell, "ratio": of the distance to the nearest real item to that between real ones,
+    "residual": of the autoencoder, "out_of_range": share of the pixels}; the size of a point shows the last.
+    """
+    figure = go.Figure(layout=chart_style.layout(dark, height))
+    figure.add_vline(x=1, line={"color": chart_style.ink(dark), "width": 1, "dash": "dot"}, layer="below")
+    for place, point in enumerate(points):
+        cell = point["cell"]
+        colour = OTHER if cell.real else CLASS_COLOURS[place % len(CLASS_COLOURS)]
+        figure.add_scatter(
+            x=[point["ratio"]], y=[cell.mean], mode="markers+text", name=charted(point["name"]),
+            text=[charted(point["name"])], textposition="top center", showlegend=False,
+            marker={"size": 10, "symbol": SYMBOLS[place % len(SYMBOLS)], "color": colour},
+            error_y=_whiskers([cell], colour),
+            customdata=[[point["residual"], point["out_of_range"]]],
+            hovertemplate="%{y:.1%} at %{x:.2f} times the distance between real items<br>residual %{customdata[0]:.2f}, "
+            "out of range %{customdata[1]:.0%}<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    figure.update_xaxes(
+        title="distance to the nearest real item, over that of real items", showgrid=False, zeroline=False
+    )
+    figure.update_yaxes(title="test accuracy", tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False)
+    return figure
+
+
+def architectures(on_set: Mapping[str, float], on_all: Mapping[str, float], *, dark: bool = False) -> go.Figure:
+    """A point per architecture: its accuracy trained on a set against trained on everything."""
+    figure = go.Figure(layout=chart_style.layout(dark, 380))
+    names = list(on_set)
+    figure.add_scatter(
+        x=[on_all[name] for name in names], y=[on_set[name] for name in names], mode="markers+text",
+        text=[charted(name) for name in names], textposition="top center", showlegend=False,
+        marker={"size": 10, "color": chart_style.accent(dark)},
+        hovertemplate="%{text}: %{y:.1%} on the set, %{x:.1%} on everything<extra></extra>",
+    )  # fmt: skip
+    for axis, title in ((figure.update_xaxes, "trained on everything"), (figure.update_yaxes, "trained on the set")):
+        axis(title=title, tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False)
+    return figure
+
+
+# ------------------------------------------------------------------------------------------------------------
+
+
+def _looks(sets: Sequence[Cell]) -> dict[str, dict[str, str]]:
+    """method -> colour, dash and symbol; what stands beside first, so that condensed sets are drawn on top."""
+    beside = sorted({cell.name.method for cell in sets if cell.baseline})
+    own = sorted({cell.name.method for cell in sets if not cell.baseline})
+    dashes = ("dash", "dot", "dashdot", "longdash", "longdashdot")
+    looks = {
+        name: {"colour": OTHER, "dash": dashes[i % len(dashes)], "symbol": SYMBOLS[i % len(SYMBOLS)] + "-open"}
+        for i, name in enumerate(beside)
+    }
+    return looks | {
+        name: {"colour": CLASS_COLOURS[i % len(CLASS_COLOURS)], "dash": "solid", "symbol": SYMBOLS[i % len(SYMBOLS)]}
+        for i, name in enumerate(own)
+    }
+
+
+def _whiskers(line: Sequence[Cell], colour: str) -> dict:
+    ends = np.array([cell.accuracy.interval() for cell in line])
+    means = np.array([cell.mean for cell in line])
+    ends = np.where(np.isnan(ends), means[:, None], ends)
+    return {
+        "type": "data", "symmetric": False, "array": np.maximum(ends[:, 1] - means, 0),
+        "arrayminus": np.maximum(means - ends[:, 0], 0), "color": colour, "thickness": 1.2, "width": 4,
+    }  # fmt: skip
+
+
+def _level(figure: go.Figure, cells: Sequence[Cell], dark: bool) -> None:
+    full = next((cell for cell in cells if cell.name.method == FULL), None)
+    if full is not None:
+        figure.add_hline(y=full.mean, line={"color": chart_style.ink(dark), "width": 1, "dash": "dot"}, layer="below")
+        figure.add_annotation(  # beside the plot, where it covers nothing
+            text=f"everything<br>{full.mean:.1%}", x=1, xref="paper", xanchor="left", xshift=6, y=full.mean,
+            showarrow=False, align="left", font={"size": 12},
+        )  # fmt: skip
+        figure.update_layout(margin_r=82)

@@ -1,0 +1,83 @@
+"""What is asked for: sections of the recipe for the comparisons that are one click, and the job that makes them."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Sequence
+
+import streamlit as st
+
+from curation.engine import registry
+from curation.engine.recipe import Recipe
+from curation.engine.stage import Named, analysis
+from curation.engine.stages.condense import Condense
+from curation.ui.condense.architectures import SIX
+from curation.ui.state.project import Project
+
+SIDES = (8, 64)  # pixels a side that the page offers
+USUAL = 32
+
+
+def condense_also(project: Project, sections: Sequence[Condense], size: int | None = None) -> None:
+    """Store the sections and start the job; finished steps are kept. size: pixels a side of the images."""
+    changed = {"condense": list(sections)}
+    if size is not None:
+        changed["evidence"] = with_size(project.recipe, size)
+    project.save(**changed)
+    project.start("Condense", [*(analysis() if project.stale else ()), "judge"])
+    st.rerun()
+
+
+def with_size(recipe: Recipe, size: int) -> dict[str, Named]:
+    """The recipe's evidence with the images at this size."""
+    given = recipe.evidence.get("pixels")
+    params = registry.get("evidence", "pixels").validated({"size": size}, "[evidence.pixels]")
+    section = (given or Named(use="pixels", name="pixels")).model_copy(update={"params": params})
+    return {**recipe.evidence, "pixels": section}
+
+
+def usual_size(project: Project) -> int:
+    """Pixels a side: what the recipe says, else the images' own up to the usual."""
+    if given := project.recipe.evidence.get("pixels"):
+        return given.params["size"]
+    items = project.items
+    sides = [min(items.column("width")[row], items.column("height")[row]) for row in project.store.candidates[:1000]]
+    return int(min(max(sorted(sides)[len(sides) // 2], SIDES[0]), USUAL)) if sides else USUAL
+
+
+def with_six(sections: Sequence[Condense]) -> list[Condense]:
+    """The same, judged by six architectures."""
+    return [s.model_copy(update={"students": list(SIX)}) if s.space == "pixels" else s for s in sections]
+
+
+def on_all_items_too(section: Condense) -> list[Condense]:
+    """Prune first, distil after: the section, and the same on all items."""
+    if not section.of:
+        return [section]
+    named = section.model_copy(update={"name": f"{section.label} of {section.of}"})
+    return [named, section.model_copy(update={"name": section.label, "prune": "", "without": [], "path": None})]
+
+
+def prior_sections(sections: Sequence[Condense], per_class: int) -> list[Condense]:
+    """The sections with the prior's depths beside them."""
+    method = registry.get("condensers", "prior_dm")
+    first = sections[0]
+    made = []
+    for depth in typing.get_args(
+        typing.get_args(method.params.model_fields["depth"].annotation)[0:0]
+        or method.params.model_fields["depth"].annotation
+    ):
+        params = method.validated({"depth": depth}, "prior_dm")
+        made.append(
+            first.model_copy(
+                update={
+                    "use": "prior_dm",
+                    "name": f"prior_dm, {depth}",
+                    "params": params,
+                    "per_class": [per_class],
+                    "path": None,
+                }
+            )
+        )
+    names = {section.name for section in made}
+    return [*(section for section in sections if section.name not in names), *made]
