@@ -81,8 +81,8 @@ def realism(points: Sequence[Mapping], *, dark: bool = False, height: int = 420)
             marker={"size": 10, "symbol": SYMBOLS[place % len(SYMBOLS)], "color": colour},
             error_y=_whiskers([cell], colour),
             customdata=[[point["residual"], point["out_of_range"]]],
-            hovertemplate="%{y:.1%} at %{x:.2f} times the distance between real items<br>residual %{customdata[0]:.2f}, "
-            "out of range %{customdata[1]:.0%}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{y:.1%} at %{x:.2f} times the distance between real items<br>"
+            "residual %{customdata[0]:.2f}, out of range %{customdata[1]:.0%}<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     figure.update_xaxes(
         title="distance to the nearest real item, over that of real items", showgrid=False, zeroline=False

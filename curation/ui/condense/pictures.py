@@ -18,8 +18,8 @@ HEIGHT = 44  # pixels on the page, of an image
 
 CSS = """<style>
 .wn-sets { display: grid; gap: 0.3rem 1.1rem; align-items: center; font-size: 0.85rem; overflow-x: auto; }
-.wn-sets > b { font-weight: 600; position: sticky; top: 0; } .wn-sets > span { opacity: 0.8; max-width: 9rem; overflow: hidden;
-  text-overflow: ellipsis; white-space: nowrap; }
+.wn-sets > b { font-weight: 600; }
+.wn-sets > span { opacity: 0.8; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .wn-sets img { display: block; height: 44px; border-radius: 3px; max-width: none; }
 .wn-sets img.wn-tiny { image-rendering: pixelated; }
 .wn-sets em { font-style: normal; opacity: 0.6; }

@@ -16,6 +16,7 @@ from curation.ui.state.project import Project
 
 SIDES = (8, 64)  # pixels a side that the page offers
 USUAL = 32
+PRIOR = "prior_dm"
 
 
 def condense_also(project: Project, sections: Sequence[Condense], size: int | None = None) -> None:
@@ -60,24 +61,10 @@ def on_all_items_too(section: Condense) -> list[Condense]:
 
 def prior_sections(sections: Sequence[Condense], per_class: int) -> list[Condense]:
     """The sections with the prior's depths beside them."""
-    method = registry.get("condensers", "prior_dm")
-    first = sections[0]
-    made = []
-    for depth in typing.get_args(
-        typing.get_args(method.params.model_fields["depth"].annotation)[0:0]
-        or method.params.model_fields["depth"].annotation
-    ):
-        params = method.validated({"depth": depth}, "prior_dm")
-        made.append(
-            first.model_copy(
-                update={
-                    "use": "prior_dm",
-                    "name": f"prior_dm, {depth}",
-                    "params": params,
-                    "per_class": [per_class],
-                    "path": None,
-                }
-            )
-        )
+    method, made = registry.get("condensers", PRIOR), []
+    for depth in typing.get_args(method.params.model_fields["depth"].annotation):
+        params = method.validated({"depth": depth}, PRIOR)
+        changed = {"use": PRIOR, "name": f"{PRIOR}, {depth}", "params": params, "per_class": [per_class], "path": None}
+        made.append(sections[0].model_copy(update=changed))
     names = {section.name for section in made}
     return [*(section for section in sections if section.name not in names), *made]

@@ -83,7 +83,8 @@ def prune_first(found: Comparison, student: str) -> list[str]:
         if whole is not None:
             pair = [f"{100 * cell.mean:.1f} ± {100 * cell.spread:.1f}" for cell in (part, whole)]
             lines.append(
-                f"{whole.name.method}, {part.name.per_class} per class: {pair[0]} from {part.name.of}, {pair[1]} from all items"
+                f"{whole.name.method}, {part.name.per_class} per class: {pair[0]} from {part.name.of}, {pair[1]} from "
+                "all items"
             )
     return lines
 
@@ -107,8 +108,8 @@ def _guessing(found: Comparison, student: str) -> str:
     if full is None or not classes or not low < 1 / classes:
         return ""
     return (
-        f"A student trained on everything is no better than guessing ({percent(full.accuracy)}): the labels say nothing "
-        "about the images, and no set can be judged by them"
+        f"A student trained on everything is no better than guessing ({percent(full.accuracy)}): the labels say "
+        "nothing about the items, and no set can be judged by them"
     )
 
 

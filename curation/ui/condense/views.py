@@ -98,8 +98,8 @@ def across(shown: Shown) -> None:
     on_all = accuracy.pop(FULL, {})
     agreed = {name: architectures.agreement(found, on_all) for name, found in accuracy.items()}
     lines = [
-        f"**{theme.plain(name)}**: rank correlation {a.rho:.2f} over {a.n} architectures; a random order agrees as well "
-        f"{100 * a.chance:.0f} times in 100"
+        f"**{theme.plain(name)}**: rank correlation {a.rho:.2f} over {a.n} architectures; a random order agrees "
+        f"as well {100 * a.chance:.0f} times in 100"
         for name, a in agreed.items()
         if a is not None
     ]
@@ -185,13 +185,13 @@ def take_home(shown: Shown) -> None:
     for student, by in said["students"].items():
         if "loss_of_rounding" in by:
             st.caption(
-                f"In 8 bits {theme.plain(student)} reaches {100 * by['accuracy_8bit']:.1f} %, with the unrounded images "
-                f"{100 * by['accuracy']:.1f} %: rounding costs {100 * by['loss_of_rounding']:+.1f} points."
+                f"In 8 bits {theme.plain(student)} reaches {100 * by['accuracy_8bit']:.1f} %, with the unrounded "
+                f"images {100 * by['accuracy']:.1f} %: rounding costs {100 * by['loss_of_rounding']:+.1f} points."
             )
     whole = made.whole(shown.plan, steps[name])
     st.caption(
-        f"{len(whole.labels)} items of the first seed as npz (8 bits, and unrounded), as a torch file with a loader, as "
-        "PNG files with a manifest, and as one picture."
+        f"{len(whole.labels)} items of the first seed as npz (8 bits, and unrounded), as a torch file with a loader, "
+        "as PNG files with a manifest, and as one picture."
     )
 
     def packed() -> bytes:
