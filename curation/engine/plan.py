@@ -275,7 +275,7 @@ class Ask:
             needs += student.card.needs
         needs = list(dict.fromkeys(needs))
         for need in needs:
-            if need in evidence:
+            if need in evidence and need not in inputs:  # a stage may bring its own
                 inputs[need] = self.result("evidence", evidence[need], rows=self._covered(evidence[need], rows))
             elif need in ("embeddings", "class_embeddings"):
                 inputs["embeddings"] = self._embeddings(stage, method)

@@ -36,6 +36,7 @@ class Condense(Named):
     seeds: Annotated[int, Field(ge=1, le=100, strict=True)] = 3  # condensations, each judged by a fresh student
     # Students that judge it: ids, or tables with `use`, a name and parameters. By default convnet; head for embeddings.
     students: list[str | dict[str, Any]] = Field(default_factory=list)
+    size: Annotated[int, Field(ge=0, le=256, strict=True)] = 0  # side of the images in pixels; 0: [evidence.pixels]'s
     seconds: Annotated[float, Field(ge=0)] = 0.0  # for one condensation; 0: the method's own number of iterations
     prune: str = ""  # condense what this [[prune]] keeps; by default all train items
     without: list[str] = Field(default_factory=list)  # flags whose flagged items are left out
@@ -123,7 +124,7 @@ def judges(students: Sequence[str | dict[str, Any]], where: str) -> dict[str, Se
 def compared(section: Condense, recipe: Recipe) -> list[Condense]:
     """The section, and the real sets that always stand beside it."""
     made = [section]
-    for use, params in baselines(section.space, recipe):
+    for use, params in baselines(section, recipe):
         if use not in registry.methods("condensers") or (
             params.get("soft") and "soft" not in registry.get("condensers", use).params.model_fields
         ):  # TEMP
@@ -140,23 +141,33 @@ def compared(section: Condense, recipe: Recipe) -> list[Condense]:
     return [one for number, one in enumerate(made) if not number or (one.use, str(one.params)) not in own]
 
 
-def baselines(space: str, recipe: Recipe) -> list[tuple[str, dict[str, Any]]]:
+def baselines(section: Condense, recipe: Recipe) -> list[tuple[str, dict[str, Any]]]:
     """Condensers with parameters: real items, the means of k-means, and real items with an expert's soft labels. Those
     that read embeddings are there where the recipe encodes; mosaics where their parts stay legible."""
+    space = section.space
     found = [("random_real", {"space": space}), ("random_real", {"space": space, "soft": True})]
     if recipe.encode is not None:
         found.append(("medoids", {"space": space}))
     found.append(("centroids", {"space": space}))
-    if space == "pixels" and recipe.encode is not None and legible(side(recipe)):
+    if space == "pixels" and recipe.encode is not None and legible(side(section, recipe)):
         found.append(("real_mosaic", {"soft": True}))
     return found
 
 
-def side(recipe: Recipe) -> int:
+def side(section: Condense, recipe: Recipe) -> int:
     """Pixels a side of the images that are condensed."""
     given = recipe.evidence.get("pixels")
     params = given.params if given is not None else registry.get("evidence", "pixels").validated({}, "pixels")
-    return params["size"]
+    return section.size or params["size"]
+
+
+def own_pixels(section: Condense, ask: Ask) -> dict[str, str]:
+    """The evidence a step of the section reads in the place of the recipe's: images of its own size."""
+    if section.space != "pixels" or not section.size:
+        return {}
+    params = registry.get("evidence", "pixels").validated({"size": section.size}, f"[[condense]] {section.name}")
+    sized = Named(use="pixels", name="pixels", params=params)
+    return {"pixels": ask.derived("evidence", sized, name=f"pixels, {section.size} a side")}
 
 
 def steps(section: Condense, ask: Ask) -> list[str]:
@@ -212,7 +223,11 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
 def _condensed(
     section: Condense, ask: Ask, shown: dict[str, Any], extra: dict[str, Any], inputs: dict[str, str] | None = None
 ) -> str:
-    inputs = {**(inputs or {}), **{f"flag:{name}": ask.result("flag", name) for name in section.without}}
+    inputs = {
+        **(inputs or {}),
+        **own_pixels(section, ask),
+        **{f"flag:{name}": ask.result("flag", name) for name in section.without},
+    }
     if section.prune:
         inputs["prune"] = subset(next(p for p in ask.recipe.prune if p.name == section.prune), ask)
     elif ask.rows_key:

@@ -17,7 +17,7 @@ from curation.engine.compute import Call
 from curation.engine.plan import Ask, Plan, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
-from curation.engine.stages.condense import Condense, sets, words
+from curation.engine.stages.condense import Condense, own_pixels, sets, words
 from curation.engine.trials import FULL, answers, finished, save_answers, trial_rows
 from curation.errors import InputError, RunError
 from curation.training.condensed import training_view
@@ -152,7 +152,7 @@ def _trained(
         section,
         name=f"{what}: {name}" + ", in 8 bits" * rounded,
         seed=seed,
-        inputs=inputs,
+        inputs={**inputs, **own_pixels(section, ask)},
         extra={"student": student.use, "seed": seed, "rounded": rounded},
         shown={"like": "", **shown, "student": name},
         students={student.use: student.params},

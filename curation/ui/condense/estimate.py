@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 import streamlit as st
 
 from curation.engine import registry
 from curation.engine.plan import Plan, Step
-from curation.engine.stages.condense import Condense
 from curation.errors import StepError
 from curation.ui.parts import theme
 from curation.ui.state.project import Project
@@ -20,10 +19,13 @@ TOO_LONG = 3600  # seconds of one condensation beyond which the image size is ca
 MADE_WITH = "convnet"  # what optimising condensers pass images through
 
 
-def show(project: Project, the_plan: Plan, sections: Sequence[Condense], size: int | None) -> None:
-    """A sentence with the time of what is missing, once a step of every network involved was timed here."""
+def show(project: Project, the_plan: Plan, size: int) -> None:
+    """A sentence with the time of what is missing, once a step of every network involved was timed here.
+
+    size: side of the images in pixels; 0 for embeddings, whose sets take seconds, and nothing is said.
+    """
     classes, n = len(project.store.classes), len(project.store.candidates)
-    if size is None:
+    if not size:
         return
     networks = {MADE_WITH: registry.get("students", MADE_WITH).validated({}, MADE_WITH)}
     passes, longest = Counter(), (0.0, "")

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from curation.engine import registry
-from curation.engine.recipe import Recipe
-from curation.engine.stage import Named, analysis
-from curation.engine.stages.condense import Condense
+from curation.engine.stage import analysis
+from curation.engine.stages.condense import Condense, side
 from curation.ui.condense.architectures import SIX
 from curation.ui.state.project import Project
 
@@ -19,26 +18,17 @@ USUAL = 32
 PRIOR = "prior_dm"
 
 
-def condense_also(project: Project, sections: Sequence[Condense], size: int | None = None) -> None:
-    """Store the sections and start the job; finished steps are kept. size: pixels a side of the images."""
-    changed = {"condense": list(sections)}
-    if size is not None:
-        changed["evidence"] = with_size(project.recipe, size)
-    project.save(**changed)
+def condense_also(project: Project, sections: Sequence[Condense]) -> None:
+    """Store the sections and start the job; finished steps are kept."""
+    project.save(condense=list(sections))
     project.start("Condense", [*(analysis() if project.stale else ()), "judge"])
     st.rerun()
 
 
-def with_size(recipe: Recipe, size: int) -> dict[str, Named]:
-    """The recipe's evidence with the images at this size."""
-    given = recipe.evidence.get("pixels")
-    params = registry.get("evidence", "pixels").validated({"size": size}, "[evidence.pixels]")
-    section = (given or Named(use="pixels", name="pixels")).model_copy(update={"params": params})
-    return {**recipe.evidence, "pixels": section}
-
-
 def usual_size(project: Project) -> int:
     """Pixels a side: what the recipe says, else the images' own up to the usual."""
+    if sections := project.recipe.condense:
+        return side(sections[0], project.recipe)
     if given := project.recipe.evidence.get("pixels"):
         return given.params["size"]
     items = project.items

@@ -70,12 +70,11 @@ def _controls(project: Project) -> None:
     space = Condense(use=use, params=params or {}).space if params is not None else "pixels"
     students = _students(given, space)
     prune, without = _part(project, given)
-    size = None
+    size = 0
     if space == "pixels":
         size = st.number_input(
             "Side of the images in pixels", *start.SIDES, start.usual_size(project), key="condense_size",
-            help="Every image is brought to a square of this side; the middle of a longer one is kept. Other pages' "
-            "students that learn from pixels see the same size.",
+            help="Every image is brought to a square of this side; the middle of a longer one is kept.",
         )  # fmt: skip
     seconds = st.number_input(
         "Seconds for one condensation", 0, 86_400, int(given.seconds) if given else 0, key="condense_seconds",
@@ -86,7 +85,7 @@ def _controls(project: Project) -> None:
         return
     common = {
         "per_class": sorted(numbers), "seeds": seeds, "students": students, "prune": prune, "without": without,
-        "seconds": float(seconds), "path": given.path if given and given.use == use else None,
+        "size": int(size), "seconds": float(seconds), "path": given.path if given and given.use == use else None,
     }  # fmt: skip
     sections = []
     for name in (use, *others):
@@ -98,7 +97,7 @@ def _controls(project: Project) -> None:
             if name == use
             else [section.model_copy(update={"prune": "", "without": []})]
         )
-    _start(project, sections, int(size) if size else None)
+    _start(project, sections)
 
 
 def choices(project: Project) -> dict[str, registry.Method]:
@@ -152,10 +151,8 @@ def _part(project: Project, given: Condense | None) -> tuple[str, list[str]]:
     return prune, without
 
 
-def _start(project: Project, sections: list[Condense], size: int | None) -> None:
+def _start(project: Project, sections: list[Condense]) -> None:
     recipe = project.recipe.model_copy(update={"condense": sections})
-    if size is not None:
-        recipe = recipe.model_copy(update={"evidence": start.with_size(recipe, size)})
     try:
         the_plan = project.showing("judge", recipe=recipe)
     except RecipeError as error:
@@ -163,20 +160,18 @@ def _start(project: Project, sections: list[Condense], size: int | None) -> None
         return
     sets, trainings = the_plan.of("condense"), the_plan.of("judge")
     left = sum(not the_plan.done(step) for step in trainings)
-    beside = ", ".join(
-        use + " + soft" * bool(params.get("soft")) for use, params in baselines(sections[0].space, recipe)
-    )
+    beside = ", ".join(use + " + soft" * bool(params.get("soft")) for use, params in baselines(sections[0], recipe))
     st.caption(theme.plain(f"{len(sets)} sets, {len(trainings)} trainings; finished ones are kept. Beside: {beside}."))
     if sections[0].seeds < 3:
         st.caption(":orange[Fewer than 3 seeds say little about the spread.]")
     busy = project.jobs.current() is not None
     if left and not busy:
-        estimate.show(project, the_plan, sections, size)
+        estimate.show(project, the_plan, sections[0].size)
     word = (
         "Everything is condensed" if not left else "Condense" if left == len(trainings) else "Condense what is missing"
     )
     if st.button(word, type="primary", width="stretch", key="condense_run", disabled=busy or not left):
-        start.condense_also(project, sections, size)
+        start.condense_also(project, sections)
 
 
 # -- what came out -------------------------------------------------------------------------------------------
