@@ -119,7 +119,7 @@ def figures(cell: Cell) -> dict[str, Any]:
     row |= over("accuracy", cell.accuracy, value="accuracy_mean") | over("gap", cell.gap)
     for short, held in (("", cell.number), ("_bytes", cell.storage)):
         row |= over(f"gain{short}", held and held.gain)
-        row |= {f"real{short}": held and held.other, f"better{short}": held and held.better}
+        row |= {f"against{short}": held and held.other, f"better{short}": held and held.better}
     return row
 
 

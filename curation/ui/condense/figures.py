@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import humanize
 import numpy as np
 import plotly.graph_objects as go
 
@@ -13,6 +14,7 @@ from curation.ui.parts import chart_style
 from curation.ui.parts.chart_style import SYMBOLS
 from curation.ui.parts.theme import CLASS_COLOURS, OTHER, charted
 
+_ROUND = [digit * 10**power for power in range(1, 12) for digit in (1, 2, 5)]
 SPREAD = 0.012  # of the width, between points of several methods at one number
 
 
@@ -59,7 +61,12 @@ def over_bytes(cells: Sequence[Cell], *, dark: bool = False, height: int = 400) 
             hovertemplate="%{y:.1%}, %{x:,} bytes, %{customdata}<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     _level(figure, cells, dark)
-    figure.update_xaxes(title="bytes of the set", type="log", showgrid=False, zeroline=False)
+    sizes = [cell.bytes for cell in sets]
+    marks = [n for n in _ROUND if min(sizes, default=1) / 2 <= n <= 2 * max(sizes, default=1)]
+    words = [humanize.naturalsize(n, format="%.3g") for n in marks]
+    figure.update_xaxes(
+        title="size of the set", type="log", tickvals=marks, ticktext=words, showgrid=False, zeroline=False
+    )
     figure.update_yaxes(title="test accuracy", tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False)
     return figure
 

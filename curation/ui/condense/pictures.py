@@ -14,13 +14,13 @@ from curation.ui.parts.thumbnails import TINY
 
 MOST = 10  # images of a class that are shown
 ROWS = 40  # classes that are shown
-HEIGHT = 44  # pixels on the page, of an image
+HEIGHT = 44  # pixels on the page, of an image, where there is room
 
 CSS = """<style>
-.wn-sets { display: grid; gap: 0.3rem 1.1rem; align-items: center; font-size: 0.85rem; overflow-x: auto; }
+.wn-sets { display: grid; gap: 0.3rem 1.1rem; align-items: center; font-size: 0.85rem; }
 .wn-sets > b { font-weight: 600; }
 .wn-sets > span { opacity: 0.8; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.wn-sets img { display: block; height: 44px; border-radius: 3px; max-width: none; }
+.wn-sets img { display: block; height: auto; border-radius: 3px; }
 .wn-sets img.wn-tiny { image-rendering: pixelated; }
 .wn-sets em { font-style: normal; opacity: 0.6; }
 </style>"""
@@ -34,7 +34,7 @@ def side_by_side(sets: Sequence[tuple[str, np.ndarray, np.ndarray]], classes: Se
     for code in codes:
         strips = [_strip(values[labels == code][:MOST], f"{name}, {classes[code]}") for name, values, labels in sets]
         cells.append(f'<span title="{escaped(classes[code])}">{escaped(classes[code])}</span>{"".join(strips)}')
-    columns = f"minmax(3rem, max-content) repeat({len(sets)}, max-content)"
+    columns = f"minmax(1.5rem, max-content) repeat({len(sets)}, minmax(0, {MOST * HEIGHT}px))"
     return f'{CSS}<div class="wn-sets" style="grid-template-columns: {columns}">{"".join(cells)}</div>'
 
 
@@ -49,4 +49,6 @@ def _strip(images: np.ndarray, alt: str) -> str:
     out = io.BytesIO()
     Image.fromarray(row).save(out, "PNG")
     kind = ' class="wn-tiny"' if side <= TINY else ""
-    return f'<img{kind} src="data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}" alt="{escaped(alt)}">'
+    data = base64.b64encode(out.getvalue()).decode()
+    wide = f"width: min(100%, {len(images) * HEIGHT}px)"
+    return f'<img{kind} style="{wide}" src="data:image/png;base64,{data}" alt="{escaped(alt)}">'

@@ -185,8 +185,8 @@ def take_home(shown: Shown) -> None:
     for student, by in said["students"].items():
         if "loss_of_rounding" in by:
             st.caption(
-                f"In 8 bits {theme.plain(student)} reaches {100 * by['accuracy_8bit']:.1f} %, with the unrounded "
-                f"images {100 * by['accuracy']:.1f} %: rounding costs {100 * by['loss_of_rounding']:+.1f} points."
+                f"Rounded to 8 bits, {theme.plain(student)} reaches {100 * by['accuracy_8bit']:.1f} %; before rounding "
+                f"{100 * by['accuracy']:.1f} % (mean over the seeds)."
             )
     whole = made.whole(shown.plan, steps[name])
     st.caption(

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from curation.engine import registry
-from curation.engine.against_real import Comparison
+from curation.engine.against_real import Against, Comparison
 from curation.engine.stages.condense import Condense, baselines
 from curation.engine.trials import FULL, finished
 from curation.errors import RecipeError
@@ -16,6 +16,7 @@ from curation.ui.state.project import Project, open_project
 from curation.ui.verify.summary import percent, points
 
 NUMBERS = [1, 2, 5, 10, 20, 50]
+MOST_FAILURES = 3  # that are told one by one
 FIRST = "dm"  # what is proposed before a person has chosen
 
 
@@ -186,21 +187,23 @@ def _result(project: Project) -> None:
         text = "The images of every class as they come to be, and what a student learns from them, appear here."
         theme.empty_state("compress", "Nothing is condensed yet", text, key="condense_none")
         return
-    for line in failed(runs):
+    lines = failed(runs)
+    for line in lines[:MOST_FAILURES]:
         st.warning(theme.plain(line), icon=":material/error:")
+    if more := lines[MOST_FAILURES:]:
+        st.caption(f"{len(more)} more sets failed; `python -m curation run` lists them.")
     done = finished(runs)
     total = len([step for step in the_plan.of("judge") if not step.extra["rounded"]])
     if len(runs) < total and going:
         st.progress(len(runs) / total, f"{len(runs)} of {total} students are trained")
     for note in dict.fromkeys(note for run in done for note in run["notes"]):
         st.caption(f":orange[{theme.plain(note)}]")
-    found = made.compared(runs, the_plan)
+    found, first = made.compared(runs, the_plan), st.container()
     student, per_class, of = _choice(sections)
     if done:
         line = summary.headline(found, student)
-        (st.success if line.good else st.info)(
-            f"**{theme.plain(line.text)}**", icon=":material/check_circle:" if line.good else ":material/info:"
-        )
+        icon = ":material/check_circle:" if line.good else ":material/info:"
+        (first.success if line.good else first.info)(f"**{theme.plain(line.text)}**", icon=icon)
     view = st.segmented_control(
         "View", ["Result", *views.VIEWS], default="Images" if not done else "Result", required=True,
         key="condense_view", label_visibility="collapsed",
@@ -272,9 +275,8 @@ def _table(found: Comparison, student: str) -> pd.DataFrame:
         "set": [theme.literal(c.name.method + (f" as {c.name.like}" if c.name.like else "")) for c in rows],
         "of": [theme.literal(c.name.of) for c in rows],
         "accuracy": [percent(c.accuracy) for c in rows],
-        "against real items": ["" if c.number is None else points(c.number.gain) for c in rows],
-        "better": ["yes" if c.number and c.number.better else "" for c in rows],
-        "at equal bytes": ["" if c.storage is None else f"{points(c.storage.gain)} {c.storage.other}" for c in rows],
+        "against real items": [_against(c.number) for c in rows],
+        "at equal bytes": [_against(c.storage) for c in rows],
         "against everything": ["" if c.gap is None else points(c.gap) for c in rows],
         "bytes": ["" if c.bytes is None else f"{c.bytes:,}" for c in rows],
         "condensing": [f"{c.seconds:.1f} s" for c in rows],
@@ -283,6 +285,11 @@ def _table(found: Comparison, student: str) -> pd.DataFrame:
     if not any(table["of"]):
         del table["of"]
     return pd.DataFrame(table)
+
+
+def _against(held: Against | None) -> str:
+    """'+3.1 (+1.2 to +4.9) medoids, better'."""
+    return "" if held is None else f"{points(held.gain)} {held.other}" + ", better" * bool(held.better)
 
 
 def failed(runs: list[dict]) -> list[str]:
