@@ -21,6 +21,7 @@ from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Named, Section, Stage
 from curation.engine.stages.prune import left_out_of, subset
+from curation.engine.trials import FULL
 from curation.errors import InputError, RecipeError, RunError, nearest
 from curation.training.condensing import Watch
 from curation.training.mosaic import legible
@@ -102,6 +103,13 @@ def validate(section: Condense, recipe: Recipe) -> None:
             )
     _named("prune", "prune", [section.prune] if section.prune else [], [prune.name for prune in recipe.prune], where)
     _named("without", "flag", section.without, [flag.name for flag in recipe.flag], where)
+    for beside in compared(section, recipe)[1:]:
+        if section.label == beside.name and (section.use, section.params) != (beside.use, beside.params):
+            raise RecipeError(
+                f"{where}: this name is that of a set that always stands beside; give it a `name` of its own"
+            )
+    if section.label in (FULL, EQUAL_BYTES):
+        raise RecipeError(f"{where}: this name is reserved; give it another `name`")
     folders = [other.path.absolute() for other in recipe.condense if other.path is not None]
     if section.path is not None and folders.count(section.path.absolute()) > 1:
         raise RecipeError(f"{where}: path = {str(section.path)!r} is written twice; give each its own folder")
@@ -122,23 +130,15 @@ def judges(students: Sequence[str | dict[str, Any]], where: str) -> dict[str, Se
 
 
 def compared(section: Condense, recipe: Recipe) -> list[Condense]:
-    """The section, and the real sets that always stand beside it."""
+    """The section, and the sets that always stand beside it."""
     made = [section]
-    for use, params in baselines(section, recipe):
-        if use not in registry.methods("condensers") or (
-            params.get("soft") and "soft" not in registry.get("condensers", use).params.model_fields
-        ):  # TEMP
-            continue
-        method = registry.get("condensers", use)
-        name = use + " + soft" * bool(params.get("soft"))
-        given = {name: value for name, value in params.items() if name in method.params.model_fields}
+    for use, given in baselines(section, recipe):
+        params = registry.get("condensers", use).validated(given, use)
+        name = use + " + soft" * params.get("soft", False)
         made.append(
-            section.model_copy(
-                update={"use": use, "name": name, "params": method.validated(given, name), "seconds": 0.0, "path": None}
-            )
+            section.model_copy(update={"use": use, "name": name, "params": params, "seconds": 0.0, "path": None})
         )
-    own = {(one.use, str(one.params)) for one in recipe.condense}
-    return [one for number, one in enumerate(made) if not number or (one.use, str(one.params)) not in own]
+    return made
 
 
 def baselines(section: Condense, recipe: Recipe) -> list[tuple[str, dict[str, Any]]]:

@@ -81,7 +81,8 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
 
     Of its method, over the seeds, as those of verify: accuracy_mean with its interval; gain over `against`, the best
     real items of the same number, and gain_bytes over `against_bytes`, the best that take no more bytes, with theirs;
-    better and better_bytes (see `engine.against_real`); gap to everything. A training that failed has `failed` and no figures.
+    better and better_bytes (see `engine.against_real`); gap to everything. A training that failed has `failed`, the
+    reason in one sentence, and no figures.
     """
     cards = {step.key: plan.workspace.card("condense", step.key) for step in plan.of("condense") if plan.done(step)}
     made, rounded = [], {}
