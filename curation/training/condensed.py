@@ -8,7 +8,7 @@ import numpy as np
 
 from curation.data.results import Condensed
 from curation.data.view import View
-from curation.training.mosaic import unfold
+from curation.training.mosaic import unfolded
 
 
 def training_view(condensed: Condensed, classes: Sequence[str], *, rounded: bool = False) -> View:
@@ -27,12 +27,3 @@ def training_view(condensed: Condensed, classes: Sequence[str], *, rounded: bool
         view = View.of(embeddings=condensed.values, labels=labels, classes=classes)
     return view if condensed.soft is None else view.softened(condensed.soft)
 
-
-def unfolded(values: np.ndarray, parts: int) -> np.ndarray:
-    """float32 [M, s, s, 3] -> [M * parts**2, s, s, 3]."""
-    if parts == 1:
-        return values
-    import torch
-
-    tiles = unfold(torch.from_numpy(values).permute(0, 3, 1, 2), parts)
-    return tiles.permute(0, 2, 3, 1).contiguous().numpy()

@@ -126,11 +126,13 @@ def optimise(
     progress: Callable | None,
     values: Callable[[Mapping[str, object]], np.ndarray],
     clamp: Callable[[Mapping[str, object]], None] = lambda tensors: None,
+    settled: Callable[[int], bool] = lambda done: True,
 ) -> dict[str, np.ndarray]:
     """Change `tensors` in place until the loss is small, the iterations are done or the seconds are over.
 
     tensors: name -> float tensor. rates: of Adam, by name. loss: (iteration, tensors) -> a scalar; its randomness comes
-    from its own seed and the iteration. values: tensors -> the set as it is shown. clamp: called after every step.
+    from its own seed and the iteration. values: tensors -> the set as it is shown. clamp: called after every step. settled: iterations that
+    are done -> whether a stopped run can go on from here with nothing but the tensors; snapshots are taken then.
     Returns the history: loss float64 [T]. A loss or gradient that is not finite ends it, the tensors as they were.
     """
     import torch
@@ -166,10 +168,11 @@ def optimise(
         with torch.no_grad():
             clamp(tensors)
         losses.append(float(value.detach()))
-        watch.show(t + 1, shown, state)
+        if settled(t + 1):
+            watch.show(t + 1, shown, state)
         if progress is not None:
             progress(round(1000 * watch.done(t + 1, iterations)), 1000, f"iteration {t + 1:,}, loss {losses[-1]:.3g}")
-    watch.show(len(losses), shown, state, now=True)
+    watch.show(len(losses), shown, state if settled(len(losses)) else None, now=True)
     for leaf in leaves:
         leaf.requires_grad_(False)
     return {"loss": np.array(losses)}

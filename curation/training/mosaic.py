@@ -5,6 +5,8 @@ Kim et al., Dataset Condensation via Efficient Synthetic-Data Parameterization, 
 
 from __future__ import annotations
 
+import numpy as np
+
 LEGIBLE = 16  # pixels a side; below, a halved image shows nothing (8 x 8 digits lose 6 points, CIFAR-10 gains 6)
 
 
@@ -39,3 +41,22 @@ def fold(images, parts: int):
     small = torch.nn.functional.interpolate(images, size=(side // parts,) * 2, mode="area")
     tiles = small.view(b // parts**2, parts, parts, c, side // parts, side // parts)
     return tiles.permute(0, 3, 1, 4, 2, 5).reshape(-1, c, side, side)
+
+
+def unfolded(pixels: np.ndarray, parts: int) -> np.ndarray:
+    """`unfold` of pixels: float32 [M, s, s, 3] -> [M * parts**2, s, s, 3]."""
+    return _on_arrays(unfold, pixels, parts)
+
+
+def folded(pixels: np.ndarray, parts: int) -> np.ndarray:
+    """`fold` of pixels: float32 [M * parts**2, s, s, 3] -> [M, s, s, 3]."""
+    return _on_arrays(fold, pixels, parts)
+
+
+def _on_arrays(change, pixels: np.ndarray, parts: int) -> np.ndarray:
+    if parts == 1:
+        return pixels
+    import torch
+
+    made = change(torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2), parts)
+    return made.permute(0, 2, 3, 1).contiguous().numpy()

@@ -50,7 +50,7 @@ class RealImages:
 
     def draw(self, rng: np.random.Generator, per_class: int) -> np.ndarray:
         """int64 [classes present, per_class], rows of every class; none twice where the class has enough."""
-        return np.stack([_some(self.rows_of[c], per_class, rng) for c in self.present])
+        return np.stack([some_rows(self.rows_of[c], per_class, rng) for c in self.present])
 
     def to_pixels(self, images) -> np.ndarray:
         """float32 [b, s, s, 3] in 0..255."""
@@ -105,7 +105,8 @@ def real_items(view: View, rows: np.ndarray, space: str, notes: Sequence[str] = 
     return Condensed(values, labels, rows=rows, grey=is_grey(view.pixels), notes=tuple(notes))
 
 
-def _some(rows: np.ndarray, many: int, rng: np.random.Generator) -> np.ndarray:
+def some_rows(rows: np.ndarray, many: int, rng: np.random.Generator) -> np.ndarray:
+    """int64 [many], any of the rows; all of them and some again where they are too few."""
     if len(rows) >= many:
         return rng.choice(rows, many, replace=False, shuffle=False)
-    return rng.choice(rows, many, replace=True)
+    return np.resize(rng.permutation(rows), many)

@@ -12,7 +12,7 @@ from curation.data.results import Condensed
 from curation.data.view import View
 from curation.training.condensing import Watch, optimise
 from curation.training.mosaic import fold, unfold
-from curation.training.real_images import RealImages, quota, random_rows
+from curation.training.real_images import RealImages, quota, some_rows
 
 Start = Literal["real", "noise"]
 
@@ -43,16 +43,14 @@ class Synthetic:
             noise = torch.from_numpy(rng.standard_normal(shape, np.float32)).to(real.device)
             self.images = noise.clamp(real.low, real.high)
         else:
-            rows = self._start(view, quotas, rng)
+            rows = self._start(quotas, rng)
             self.rows = rows if parts == 1 else np.full(len(self.labels), -1)
             self.images = fold(real.batch(rows), parts)
 
-    def _start(self, view: View, quotas: dict[int, int], rng: np.random.Generator) -> np.ndarray:
-        """int64 [M * parts**2], real rows of every class; some twice where a class has too few for its mosaics."""
-        wanted = {c: many * self.parts**2 for c, many in quotas.items()}
-        found = random_rows(view, wanted, rng)
-        codes = view.labels[found]
-        return np.concatenate([np.resize(found[codes == c], many) for c, many in wanted.items()])
+    def _start(self, quotas: dict[int, int], rng: np.random.Generator) -> np.ndarray:
+        """int64 [M * parts**2], random real rows of every class."""
+        rows = self.real.rows_of
+        return np.concatenate([some_rows(rows[c], many * self.parts**2, rng) for c, many in quotas.items()])
 
     def unfolded(self, images):
         """float32 [M * parts**2, c, s, s], what is trained on."""
@@ -74,6 +72,7 @@ class Synthetic:
         lr: float,
         watch: Watch,
         progress: Callable | None,
+        settled: Callable[[int], bool] = lambda done: True,
     ) -> Condensed:
         """The finished set. loss: (iteration, images [M, c, s, s]) -> a scalar; see `condensing.optimise`."""
         history = optimise(
@@ -85,6 +84,7 @@ class Synthetic:
             progress=progress,
             values=lambda tensors: self.real.to_pixels(tensors["images"]),
             clamp=lambda tensors: self.real.clamp_(tensors["images"]),
+            settled=settled,
         )
         return self.result(history, watch)
 

@@ -20,6 +20,7 @@ from curation.data.view import View
 from curation.maths.clusters import means
 from curation.training.pixels import is_grey
 from curation.training.real_images import quota, rows_by_class
+from curation.training.soft_labels import softened
 
 CARD = Card(
     title="Centroids (k-means)",
@@ -36,10 +37,14 @@ def condense(
     per_class: int,
     *,
     seed: int,
+    device: str = "cpu",
     progress=None,
     space: Annotated[
         Literal["pixels", "embeddings"], Field(description="Whether the set holds images or embeddings.")
     ] = "pixels",
+    soft: Annotated[
+        bool, Field(description="Label with the probabilities of an expert trained on everything, not with the class.")
+    ] = False,
 ) -> Condensed:
     """per_class centres of every class, class by class; fewer where items coincide.
 
@@ -58,7 +63,8 @@ def condense(
         if progress is not None:
             progress(done + 1, len(quotas))
     grey = space == "pixels" and is_grey(view.pixels)
-    return Condensed(np.concatenate(values).astype(np.float32), np.concatenate(labels), grey=grey, notes=notes)
+    made = Condensed(np.concatenate(values).astype(np.float32), np.concatenate(labels), grey=grey, notes=notes)
+    return softened(view, made, seed=seed, device=device, progress=progress) if soft else made
 
 
 def needs(*, space: str = "pixels", **_) -> tuple[str, ...]:

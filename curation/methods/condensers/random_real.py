@@ -17,6 +17,7 @@ from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.training.real_images import quota, random_rows, real_items
+from curation.training.soft_labels import softened
 
 CARD = Card(
     title="Random real items",
@@ -33,9 +34,14 @@ def condense(
     per_class: int,
     *,
     seed: int,
+    device: str = "cpu",
+    progress=None,
     space: Annotated[
         Literal["pixels", "embeddings"], Field(description="Whether the set holds images or embeddings.")
     ] = "pixels",
+    soft: Annotated[
+        bool, Field(description="Label with the probabilities of an expert trained on everything, not with the class.")
+    ] = False,
 ) -> Condensed:
     """per_class real items of every class, class by class.
 
@@ -44,7 +50,8 @@ def condense(
     [0, 1]
     """
     quotas, notes = quota(view, per_class)
-    return real_items(view, random_rows(view, quotas, np.random.default_rng(seed)), space, notes)
+    made = real_items(view, random_rows(view, quotas, np.random.default_rng(seed)), space, notes)
+    return softened(view, made, seed=seed, device=device, progress=progress) if soft else made
 
 
 def needs(*, space: str = "pixels", **_) -> tuple[str, ...]:
