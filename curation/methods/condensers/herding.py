@@ -27,7 +27,7 @@ CARD = Card(
     blind_to="everything but the mean of a class",
     needs=("pixels", "embeddings", "labels"),
     paper="https://doi.org/10.1145/1553374.1553517",
-    tags=("baseline",),
+    tags=("baseline", "real"),
 )
 
 

@@ -28,7 +28,7 @@ CARD = Card(
     blind_to="wrong labels, from about ten items per class on",
     needs=("pixels", "embeddings", "labels"),
     paper="https://arxiv.org/abs/2204.08499",
-    tags=("baseline",),
+    tags=("baseline", "real"),
 )
 
 

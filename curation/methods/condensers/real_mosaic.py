@@ -30,7 +30,7 @@ CARD = Card(
     blind_to="detail finer than half the size",
     needs=("pixels", "embeddings", "labels"),
     paper="https://arxiv.org/abs/2205.14959",
-    tags=("baseline",),
+    tags=("baseline", "real"),
     requires=("torch",),
 )
 
