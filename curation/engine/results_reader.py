@@ -156,7 +156,7 @@ class ResultReader:
 
     def _images(self, rows: np.ndarray) -> Images:
         if not self.items.has_images:
-            raise InputError("this source has features only: use an encoder or student that needs no images")
+            raise InputError("this source has no images: use an encoder, a student or a condenser that needs none")
         return Images(self.items, rows)
 
     def _features(self, rows: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from curation.engine.against_real import compare
 from curation.engine.recipe import load_recipe, parse_recipe
 from curation.engine.run import run
 from curation.engine.stage import analysis
-from curation.ui.condense import architectures, figures, pictures, start, summary, views
+from curation.ui.condense import architectures, figures, pictures, summary, views
 from curation.ui.condense.made import Course
 from curation.ui.pages import condense
 
@@ -82,8 +82,6 @@ def test_the_figures_have_a_line_for_every_set_and_a_level_for_everything():
     for figure in (figures.over_items(cells), figures.over_bytes(cells, dark=True)):
         assert [trace.name for trace in figure.data] == ["real", "dm"]
         assert "95.3%" in figure.layout.annotations[0].text
-    points = [{"name": "dm", "cell": cells[0], "ratio": 1.1, "residual": 0.2, "out_of_range": 0.0}]
-    assert figures.realism(points).data[0].x == (1.1,)
 
 
 def test_the_images_of_every_class_stand_side_by_side():
@@ -115,7 +113,7 @@ def test_what_is_chosen_is_saved_and_a_job_started(project_home, app, monkeypatc
         "curation.engine.jobs.Jobs.start", lambda self, recipe, title, targets=None: started.append(targets)
     )
     page = app("condense", project="digits")
-    page.multiselect("condense_others_dm").set_value(["cafe"]).run()
+    page.multiselect("condense_others_dm").set_value(["idm"]).run()
     page.multiselect("condense_numbers").set_value([2]).run()
     page.multiselect("condense_students_pixels").set_value(["mlp"]).run()
     page.selectbox("condense_prune").set_value("half").run()
@@ -125,7 +123,7 @@ def test_what_is_chosen_is_saved_and_a_job_started(project_home, app, monkeypatc
     assert started == [["judge"]]
     saved = load_recipe(project_home / "digits" / "recipe.toml").condense
     part = "half, without duplicates"
-    assert [(s.name, s.of) for s in saved] == [(f"dm of {part}", part), ("dm", ""), ("cafe", "")]
+    assert [(s.name, s.of) for s in saved] == [(f"dm of {part}", part), ("dm", ""), ("idm", "")]
     assert [(s.per_class, s.size, s.students) for s in saved] == [([2], 8, ["mlp"])] * 3
 
 
@@ -176,14 +174,6 @@ def test_the_download_holds_every_format(project_home, app):
     names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
     assert {"condensed.npz", "condensed.pt", "load.py", "grid.png", "about.json", "manifest.csv"} < set(names)
     assert "images/0/0000.png" in names
-
-
-def test_depths_of_the_prior_are_one_click():
-    sections = parse_recipe({"source": {"use": "sample"}, "condense": [{"use": "dm", "size": 8}]}).condense
-    made = start.prior_sections(sections, 10)
-    assert [s.use for s in made] == ["dm", "prior_dm", "prior_dm", "prior_dm"]
-    assert len({s.name for s in made}) == 4
-    assert start.prior_sections(made, 10) == made
 
 
 def test_failures_are_told_once_for_every_set_and_reason():

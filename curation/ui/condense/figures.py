@@ -1,4 +1,4 @@
-"""Plotly figures of condensed sets as plain functions: accuracy over items, over bytes, and against realism."""
+"""Plotly figures of condensed sets as plain functions: accuracy over items, over bytes, and by architecture."""
 
 from __future__ import annotations
 
@@ -66,33 +66,6 @@ def over_bytes(cells: Sequence[Cell], *, dark: bool = False, height: int = 400) 
     words = [humanize.naturalsize(n, format="%.3g") for n in marks]
     figure.update_xaxes(
         title="size of the set", type="log", tickvals=marks, ticktext=words, showgrid=False, zeroline=False
-    )
-    figure.update_yaxes(title="test accuracy", tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False)
-    return figure
-
-
-def realism(points: Sequence[Mapping], *, dark: bool = False, height: int = 420) -> go.Figure:
-    """Accuracy against realism, a point per set: the nearer to 1 the ratio, the more alike to a real item.
-
-    points: {"name", "cell": Cell, "ratio": of the distance to the nearest real item to that between real ones,
-    "residual": of the autoencoder, "out_of_range": share of the pixels}; the size of a point shows the last.
-    """
-    figure = go.Figure(layout=chart_style.layout(dark, height))
-    figure.add_vline(x=1, line={"color": chart_style.ink(dark), "width": 1, "dash": "dot"}, layer="below")
-    for place, point in enumerate(points):
-        cell = point["cell"]
-        colour = OTHER if cell.real else CLASS_COLOURS[place % len(CLASS_COLOURS)]
-        figure.add_scatter(
-            x=[point["ratio"]], y=[cell.mean], mode="markers+text", name=charted(point["name"]),
-            text=[charted(point["name"])], textposition="top center", showlegend=False,
-            marker={"size": 10, "symbol": SYMBOLS[place % len(SYMBOLS)], "color": colour},
-            error_y=_whiskers([cell], colour),
-            customdata=[[point["residual"], point["out_of_range"]]],
-            hovertemplate="%{y:.1%} at %{x:.2f} times the distance between real items<br>"
-            "residual %{customdata[0]:.2f}, out of range %{customdata[1]:.0%}<extra>%{fullData.name}</extra>",
-        )  # fmt: skip
-    figure.update_xaxes(
-        title="distance to the nearest real item, over that of real items", showgrid=False, zeroline=False
     )
     figure.update_yaxes(title="test accuracy", tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False)
     return figure

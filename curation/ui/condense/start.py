@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Sequence
 
 import streamlit as st
 
-from curation.engine import registry
 from curation.engine.stage import analysis
 from curation.engine.stages.condense import Condense, side
 from curation.ui.condense.architectures import SIX
@@ -15,7 +13,6 @@ from curation.ui.state.project import Project
 
 SIDES = (8, 64)  # pixels a side that the page offers
 USUAL = 32
-PRIOR = "prior_dm"
 
 
 def condense_also(project: Project, sections: Sequence[Condense]) -> None:
@@ -47,14 +44,3 @@ def on_all_items_too(section: Condense) -> list[Condense]:
         return [section]
     named = section.model_copy(update={"name": f"{section.label} of {section.of}"})
     return [named, section.model_copy(update={"name": section.label, "prune": "", "without": [], "path": None})]
-
-
-def prior_sections(sections: Sequence[Condense], per_class: int) -> list[Condense]:
-    """The sections with the prior's depths beside them."""
-    method, made = registry.get("condensers", PRIOR), []
-    for depth in typing.get_args(method.params.model_fields["depth"].annotation):
-        params = method.validated({"depth": depth}, PRIOR)
-        changed = {"use": PRIOR, "name": f"{PRIOR}, {depth}", "params": params, "per_class": [per_class], "path": None}
-        made.append(sections[0].model_copy(update=changed))
-    names = {section.name for section in made}
-    return [*(section for section in sections if section.name not in names), *made]

@@ -1,4 +1,4 @@
-"""Further views of what was condensed: its images, architectures, storage, realism, and the files to take home.
+"""Further views of what was condensed: its images, architectures, storage, and the files to take home.
 
 Each view is a function of what is there (`Shown`) and draws itself.
 """
@@ -21,7 +21,7 @@ from curation.engine.plan import Plan
 from curation.engine.stages.export_condensed import about, made_from
 from curation.engine.trials import FULL
 from curation.ui.condense import architectures, figures, made, pictures, summary
-from curation.ui.condense.start import condense_also, prior_sections, with_six
+from curation.ui.condense.start import condense_also, with_six
 from curation.ui.parts import charts, theme
 from curation.ui.state.project import Project
 
@@ -135,39 +135,6 @@ def storage(shown: Shown) -> None:
     st.dataframe(pd.DataFrame(table), hide_index=True, key="condense_costs", width="stretch")
 
 
-def trade_off(shown: Shown) -> None:
-    """Accuracy against realism, for the depths of the prior."""
-    points = []
-    for name, step in made.sets(shown.plan, shown.per_class, shown.of).items():
-        if not shown.plan.done(step) or not (said := shown.plan.workspace.card("condense", step.key).get("realism")):
-            continue
-        if cell := shown.found.find(name, shown.per_class, shown.student, shown.of):
-            points.append({"name": name, "cell": cell, **said})
-    if len(points) < 2:
-        st.info(
-            "How real should a condensed image look? The prior is a small autoencoder trained on your images; a set is "
-            "condensed in its latent, in its middle layer and in the pixels, from the most real to the freest."
-        )
-        busy = shown.project.jobs.current() is not None
-        if st.button("Condense at all three depths", key="condense_depths", disabled=busy):
-            condense_also(shown.project, prior_sections(shown.project.recipe.condense, shown.per_class))
-        return
-    figure = figures.realism(points, dark=theme.is_dark())
-    st.plotly_chart(figure, key="condense_realism", config=charts.picture("realism"))
-    st.caption(
-        "Left of 1 the images lie closer to a real one than real ones to each other, as blurry ones do: look at the "
-        "share of pixels out of range and the autoencoder's residual beside it."
-    )
-    table = {
-        "set": [theme.literal(p["name"]) for p in points],
-        "accuracy": [f"{100 * p['cell'].mean:.1f} ± {100 * p['cell'].spread:.1f}" for p in points],
-        "distance ratio": [f"{p['ratio']:.2f}" for p in points],
-        "residual": [f"{p['residual']:.2f}" for p in points],
-        "out of range": [f"{p['out_of_range']:.0%}" for p in points],
-    }
-    st.dataframe(pd.DataFrame(table), hide_index=True, key="condense_realism_table", width="stretch")
-
-
 def take_home(shown: Shown) -> None:
     """One set as files."""
     steps = {n: s for n, s in made.sets(shown.plan, shown.per_class, shown.of).items() if shown.plan.done(s)}
@@ -220,6 +187,5 @@ VIEWS = {
     "Images": images,
     "Architectures": across,
     "Storage and passes": storage,
-    "Realism": trade_off,
     "Take home": take_home,
 }
