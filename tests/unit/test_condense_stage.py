@@ -190,10 +190,9 @@ def test_small_classes_give_what_they_have_and_it_is_said(recipe, tmp_path):
     ],
 )
 def test_a_mistake_is_said_in_one_line_before_any_work(recipe, section, sentence):
+    own = section.get("use", "dm") == "dm"
+    made = {key: value for key, value in {**SECTION, **section}.items() if own or key in ("use", "size")}
     with pytest.raises(RecipeError) as error:
-        made = {
-            k: v for k, v in {**SECTION, **section}.items() if section.get("use", "dm") == "dm" or k in ("use", "size")
-        }
         parse_recipe({"source": {"use": "sample"}, "condense": [made]})
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)

@@ -34,8 +34,14 @@ def usual_size(project: Project) -> int:
 
 
 def with_six(sections: Sequence[Condense]) -> list[Condense]:
-    """The same, judged by six architectures."""
-    return [s.model_copy(update={"students": list(SIX)}) if s.space == "pixels" else s for s in sections]
+    """The same, judged by six architectures too; whoever judges already under one of their names stays."""
+    made = []
+    for section in sections:
+        known = section.judges if section.space == "pixels" else ()
+        more = [one for one in SIX if (one if isinstance(one, str) else one["name"]) not in known]
+        own = section.students or list(known)
+        made.append(section.model_copy(update={"students": [*own, *more]}) if known else section)
+    return made
 
 
 def on_all_items_too(section: Condense) -> list[Condense]:

@@ -103,8 +103,8 @@ def _guessing(found: Comparison, student: str) -> str:
     """A sentence where even everything teaches nothing; "" otherwise."""
     full = found.find(FULL, None, student)
     low = full.accuracy.interval()[0] if full else 1.0
-    sets = [cell for cell in found.cells if cell.name.student == student and cell.name.per_class == 1]
-    classes = sets[0].items if sets else 0
+    sets = [cell for cell in found.cells if cell.name.student == student and cell.name.per_class]
+    classes = max((cell.items // cell.name.per_class for cell in sets), default=0)
     if full is None or not classes or not low < 1 / classes:
         return ""
     return (

@@ -18,7 +18,7 @@ import streamlit as st
 from curation.data.writing.condensed_set import write_set
 from curation.engine.against_real import Comparison
 from curation.engine.plan import Plan
-from curation.engine.stages.export_condensed import about, made_from
+from curation.engine.stages.deliver import about, made_from
 from curation.engine.trials import FULL
 from curation.ui.condense import architectures, figures, made, pictures, summary
 from curation.ui.condense.start import condense_also, with_six

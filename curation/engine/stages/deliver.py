@@ -1,4 +1,4 @@
-"""Export condensed: finished condensed sets as files, one folder for every number of items per class.
+"""Deliver: finished condensed sets as files, one folder for every number of items per class.
 
 Written is the set of the section's first seed; no test accuracy chose it.
 """
@@ -22,9 +22,7 @@ from curation.engine.stage import Stage
 from curation.engine.stages import judge
 from curation.engine.stages.condense import Condense
 
-STAGE = Stage(
-    kind="condensers", section="condense", shape="list", after=("judge",), trial=None, report="condensed_files"
-)
+STAGE = Stage(kind="condensers", section="condense", shape="list", after=("judge",), report="condensed_files")
 
 
 def steps(section: Condense, ask: Ask) -> list[str]:
@@ -44,9 +42,7 @@ def steps(section: Condense, ask: Ask) -> list[str]:
         folder = section.path / f"{per_class}-per-class"
         name, extra = f"{section.name} {folder}", {"path": folder}
         keys.append(
-            ask.add(
-                Step("export_condensed", name, method, section.params, section.seed, inputs, extra, section=section)
-            )
+            ask.add(Step("deliver", name, method, section.params, section.seed, inputs, extra, section=section))
         )
     return keys
 
@@ -71,7 +67,7 @@ def restore(step: Step, store: ResultReader, call: Call) -> None:
 
 def rows(plan: Plan, store: ResultReader) -> list[str]:
     """The folders that were written."""
-    return [str(step.extra["path"]) for step in plan.of("export_condensed") if plan.done(step)]
+    return [str(step.extra["path"]) for step in plan.of("deliver") if plan.done(step)]
 
 
 def table(rows: Sequence[str]) -> list[list[str]]:
