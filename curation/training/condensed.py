@@ -26,4 +26,3 @@ def training_view(condensed: Condensed, classes: Sequence[str], *, rounded: bool
     else:
         view = View.of(embeddings=condensed.values, labels=labels, classes=classes)
     return view if condensed.soft is None else view.softened(condensed.soft)
-

@@ -16,7 +16,8 @@ from curation.training.condensed import training_view
 from curation.training.experts import EPOCHS, Expert
 from curation.training.real_images import RealImages
 
-HEAD_EPOCHS, HEAD_BATCH, HEAD_LR, LEAST_STEPS = 5, 512, 0.01, 200
+HEAD_EPOCHS, HEAD_BATCH, HEAD_LR, LEAST_STEPS = 5, 512, 0.003, 200
+HEAD_L2 = 0.3  # tuned on CIFAR-10 with 38 % human mistakes: 70.7 right, 62.6 without; clean it costs nothing
 
 
 def softened(
@@ -48,7 +49,7 @@ def linear_expert(view: View, *, seed: int, device: str = "cpu") -> Callable[[np
             net,
             inputs,
             loop.tensor(loop.checked_labels(view), device),
-            optimiser=torch.optim.Adam(net.parameters(), lr=HEAD_LR),
+            optimiser=torch.optim.Adam(net.parameters(), lr=HEAD_LR, weight_decay=HEAD_L2),
             epochs=loop.epochs_for(len(view), HEAD_BATCH, HEAD_EPOCHS, LEAST_STEPS),
             batch=HEAD_BATCH,
             seed=seed,

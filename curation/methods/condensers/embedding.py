@@ -60,7 +60,9 @@ def condense(
     ] = True,
     iterations: Annotated[int, Field(ge=1, le=100_000, description="Steps of ridge.")] = 200,
     batch: Annotated[int, Field(ge=1, le=4096, description="Real items of every class per step of ridge.")] = 32,
-    lr: Annotated[float, Field(gt=0, le=10, description="Adam's rate, in units of the spread of the embeddings.")] = 0.02,
+    lr: Annotated[
+        float, Field(gt=0, le=10, description="Adam's rate, in units of the spread of the embeddings.")
+    ] = 0.02,
 ) -> Condensed:
     """per_class vectors of every class, class by class; fewer where items coincide.
 

@@ -52,7 +52,9 @@ def condense(
     batch: Annotated[int, Field(ge=1, le=4096, description="Real images of every class per step.")] = 32,
     lr: Annotated[float, Field(gt=0, le=10, description="Adam's rate, in units of the spread of the pixels.")] = 0.05,
     ce: Annotated[float, Field(ge=0, le=100, description="Weight of the cross-entropy of the synthetic images.")] = 0.5,
-    mosaic: Annotated[bool, Field(description="Four images of half the side in every one, where that is legible.")] = True,
+    mosaic: Annotated[
+        bool, Field(description="Four images of half the side in every one, where that is legible.")
+    ] = True,
     networks: Annotated[int, Field(ge=1, le=100, description="Half-trained networks to choose from.")] = 10,
     epochs: Annotated[int, Field(ge=1, le=100, description="Epochs of the expert they are taken from.")] = 3,
     width: Annotated[int, Field(ge=4, le=1024, description="Channels of the networks' layers.")] = 32,
