@@ -138,8 +138,9 @@ def _raw(folder):
 
 def test_soft_labels_are_paid_for_and_real_items_of_as_many_bytes_stand_beside(recipe, tmp_path):
     plain = {"iterations": None, "width": None, "name": "mine", "use": "herding", "soft": True, "per_class": [10]}
-    asked = parse_recipe({**_raw(tmp_path), "condense": [{k: v for k, v in {**SECTION, **plain}.items() if v is not None}]}
-                         ) if recipe() else None  # fmt: skip
+    recipe()
+    section = {key: value for key, value in {**SECTION, **plain}.items() if value is not None}
+    asked = parse_recipe({**_raw(tmp_path), "condense": [section]})
     made = run(asked, tmp_path / "ws", device="cpu")
     mine = next(row for row in made.condense if row["method"] == "mine")
     like = next(row for row in made.condense if row["like"] == "mine")
@@ -262,7 +263,8 @@ def rows_of(**accuracies):
             soft, real = method.endswith("_soft"), method.startswith("real")
             made.append({"method": method, "like": "", "per_class": 10, "of": "", "student": "convnet", "seed": seed,
                          "key": key, "accuracy": value, "items": 100, "bytes": 1200 if soft else 1000, "seconds": 1.0,
-                         "passes": {"synthetic": 5}, "real": real, "baseline": real, "soft": soft, "parts": 1})  # fmt: skip
+                         "passes": {"synthetic": 5}, "real": real, "baseline": real, "soft": soft,
+                         "parts": 1})  # fmt: skip
             answers[key] = np.arange(100) < round(100 * value)
     return made, answers
 
