@@ -55,8 +55,9 @@ def images(shown: Shown) -> None:
     if not courses:
         st.info("No images yet: the first appear a second after a condensation has begun. Embeddings cannot be shown.")
         return
+    different = [name for name in courses if not name.endswith(" + soft")]  # the same images as without
     names = st.multiselect(
-        "Side by side", list(courses), default=list(courses)[: 1 + BESIDE], key="condense_sets",
+        "Side by side", list(courses), default=different[: 1 + BESIDE], key="condense_sets",
         help="The sets of the first seed.",
     )  # fmt: skip
     if not names:

@@ -196,8 +196,6 @@ def _result(project: Project) -> None:
     total = len([step for step in the_plan.of("judge") if not step.extra["rounded"]])
     if len(runs) < total and going:
         st.progress(len(runs) / total, f"{len(runs)} of {total} students are trained")
-    for note in dict.fromkeys(note for run in done for note in run["notes"]):
-        st.caption(f":orange[{theme.plain(note)}]")
     found, first = made.compared(runs, the_plan), st.container()
     student, per_class, of = _choice(sections)
     if done:
@@ -215,6 +213,9 @@ def _result(project: Project) -> None:
         _comparison(shown, done)
     else:
         st.caption("The result appears here when the first students are trained.")
+    if notes := dict.fromkeys(f"{run['method']}: {note}" for run in done for note in run["notes"]):
+        with st.expander(f"Notes of the methods ({len(notes)})"):
+            st.markdown("\n".join(f"- {theme.plain(note)}" for note in notes))
 
 
 def _choice(sections: list[Condense]) -> tuple[str, int, str]:
