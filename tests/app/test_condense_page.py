@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from curation.engine.against_real import compare
+from curation.engine.plan import plan
 from curation.engine.recipe import load_recipe, parse_recipe
 from curation.engine.run import run
 from curation.engine.stage import analysis
-from curation.ui.condense import architectures, figures, pictures, summary, views
+from curation.ui.condense import architectures, estimate, figures, pictures, summary, views
 from curation.ui.condense.made import Course
 from curation.ui.pages import condense
 
@@ -174,6 +175,13 @@ def test_the_download_holds_every_format(project_home, app):
     names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
     assert {"condensed.npz", "condensed.pt", "load.py", "grid.png", "about.json", "manifest.csv"} < set(names)
     assert "images/0/0000.png" in names
+
+
+def test_a_condensation_is_as_long_as_its_iterations_say(tmp_path):
+    recipe = parse_recipe({"source": {"use": "sample"}, "condense": [{"use": "dm", "per_class": [10], "seeds": 1}]})
+    steps = {step.shown["method"]: step for step in plan(recipe, tmp_path).of("condense")}
+    assert estimate.condensing(steps["dm"], 10) == 300 * 10 * (32 + 10)
+    assert estimate.condensing(steps["centroids"], 10) == 0
 
 
 def test_failures_are_told_once_for_every_set_and_reason():
