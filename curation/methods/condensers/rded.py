@@ -29,7 +29,7 @@ CARD = Card(
     blind_to="variety: what an expert is sure of may be alike",
     needs=("pixels", "labels"),
     paper="https://arxiv.org/abs/2312.03526",
-    tags=("network", "baseline"),
+    tags=("network", "soft"),
     requires=("torch",),
 )
 
