@@ -41,7 +41,7 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
         about |= {"flagged": int(value.flagged.sum()), "notes": list(value.notes)}
     elif isinstance(value, Selection):
         arrays |= {"rows": np.asarray(rows, np.int64)[value.rows], "weights": value.weights}
-        about["kept"] = len(value.rows)
+        about |= {"kept": len(value.rows), "said": list(value.notes)}
     elif isinstance(value, Condensed):
         arrays |= {"rows": _at(arrays["rows"], value.rows), "value": value.values, "labels": value.labels}
         arrays |= {"soft": value.soft, "texts": value.texts}

@@ -202,7 +202,7 @@ def test_a_mistake_is_said_in_one_line_before_any_work(recipe, section, sentence
 def test_a_source_without_test_rows_or_images_is_refused_in_a_sentence(recipe, tmp_path):
     recipe()
     np.savez(tmp_path / "digits.npz", features=DIGITS.data[:200], labels=DIGITS.target[:200])
-    with pytest.raises(InputError, match="has no images"):
+    with pytest.raises(InputError, match="has features only"):
         run(recipe(), tmp_path / "ws", device="cpu")
     none = parse_recipe({**_raw(tmp_path), "condense": [SECTION]})
     none.source.holdout = 0.0
