@@ -90,16 +90,11 @@ def validate(section: Condense, recipe: Recipe) -> None:
     if "text_embeddings" in _needs(section):
         raise RecipeError(f"{where}: {section.use} condenses arrays of pairs from Python only; see docs/condense.md")
     for one in section.judges.values():
-        reads = set(registry.get("students", one.use).card.needs)
-        if not reads <= {section.space, "labels"}:
-            able = [
-                name
-                for name, student in registry.methods("students").items()
-                if set(student.card.needs) <= {section.space, "labels"}
-            ]
+        if one.use not in (able := learners(section.space)):
+            reads = [need for need in registry.get("students", one.use).card.needs if need != "labels"]
             raise RecipeError(
                 f"{where}: its sets hold {section.space} and the student {one.use} reads "
-                f"{', '.join(sorted(reads - {'labels'}))}; use one of: {', '.join(able)}"
+                f"{', '.join(reads) or 'files of real items'}; use one of: {', '.join(able)}"
             )
     _named("prune", "prune", [section.prune] if section.prune else [], [prune.name for prune in recipe.prune], where)
     _named("without", "flag", section.without, [flag.name for flag in recipe.flag], where)
@@ -113,6 +108,12 @@ def validate(section: Condense, recipe: Recipe) -> None:
     folders = [other.path.absolute() for other in recipe.condense if other.path is not None]
     if section.path is not None and folders.count(section.path.absolute()) > 1:
         raise RecipeError(f"{where}: path = {str(section.path)!r} is written twice; give each its own folder")
+
+
+def learners(space: str) -> dict[str, registry.Method]:
+    """Students that a set can teach: of an item they read what sets of this space hold, and nothing else."""
+    students = registry.methods("students")
+    return {name: one for name, one in students.items() if set(one.card.needs) == {space, "labels"}}
 
 
 def judges(students: Sequence[str | dict[str, Any]], where: str) -> dict[str, Section]:

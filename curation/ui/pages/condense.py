@@ -5,7 +5,7 @@ import streamlit as st
 
 from curation.engine import registry
 from curation.engine.against_real import Against, Comparison
-from curation.engine.stages.condense import Condense, baselines
+from curation.engine.stages.condense import Condense, baselines, learners
 from curation.engine.trials import FULL, finished
 from curation.errors import RecipeError
 from curation.ui.condense import estimate, figures, made, start, summary, views
@@ -115,11 +115,7 @@ def choices(project: Project) -> dict[str, registry.Method]:
 
 def _students(given: Condense | None, space: str) -> list[str | dict]:
     """Students that read what the sets hold. Those the recipe gives parameters keep them."""
-    able = {
-        name: method
-        for name, method in registry.methods("students").items()
-        if set(method.card.needs) <= {space, "labels"} and not method.card.own_code
-    }
+    able = [name for name, method in learners(space).items() if not method.card.own_code]
     kept = {}
     for one in given.students if given and given.space == space else []:
         kept[one if isinstance(one, str) else one.get("name", one["use"])] = one
