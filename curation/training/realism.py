@@ -1,6 +1,6 @@
 """How much condensed images look like real ones, by the principal components of the real ones.
 
-    nearest   distance to the nearest real image, in the space of the components
+    nearest   distance to the nearest real image but the one it was made from, in the space of the components
     residual  length of what the components leave over: noise, or detail that real images do not have
 
 Both are held against the same figures of real images that the components were not made from. Blurry images are closer
@@ -16,11 +16,12 @@ import numpy as np
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.errors import InputError
+from curation.training import nets
 from curation.training.condensed import training_view
 from curation.training.real_images import RealImages
 
 MOST = 5000  # real images that are looked at, half of them to make components of
-COMPONENTS = 64
+MOST_COMPONENTS, EXPLAINED = 64, 0.9  # as many as hold this share of the variance, so that something is left over
 RARE = 0.01  # of the real pixels at a place are darker, and as many brighter, than what counts as in range
 
 
@@ -62,10 +63,7 @@ def realism(condensed: Condensed, view: View, *, device: str = "cpu") -> Realism
     others = real.batch(some[1::2]).flatten(1)
     made = real.standardised(training_view(condensed, view.classes).pixels).flatten(1)
     mean = known.mean(dim=0)
-    k = min(COMPONENTS, len(known) - 1, known.shape[1])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        _, _, axes = torch.pca_lowrank(known - mean, q=k, center=False)
+    axes = _components(known - mean)
 
     def placed(x) -> tuple:
         at = (x - mean) @ axes
@@ -76,9 +74,28 @@ def realism(condensed: Condensed, view: View, *, device: str = "cpu") -> Realism
     there, real_residual = placed(others)
     low, high = (torch.from_numpy(x).to(device) for x in np.quantile(known.cpu().numpy(), (RARE, 1 - RARE), axis=0))
     return Realism(
-        nearest=float(torch.cdist(at, places).amin(dim=1).mean()),
+        nearest=float(torch.cdist(at, places).masked_fill(_origins(condensed, some[::2], device), torch.inf).amin(1).mean()),
         real_nearest=float(torch.cdist(there, places).amin(dim=1).mean()),
         residual=residual,
         real_residual=real_residual,
         out_of_range=float(((made < low - 1e-4) | (made > high + 1e-4)).float().mean()),
     )
+
+
+def _origins(condensed: Condensed, known: np.ndarray, device: str):
+    """bool [made, known]: the real image that one was made from, which would be near to it in any case."""
+    import torch
+
+    if condensed.rows is None or condensed.parts > 1:
+        return torch.zeros((1, len(known)), dtype=torch.bool, device=device)
+    return torch.from_numpy(condensed.rows[:, None] == known).to(device)
+
+
+def _components(centred):
+    """[pixels, k], of unit length."""
+    import torch
+
+    with nets.seeded(0):  # the algorithm is a random one
+        _, spread, axes = torch.pca_lowrank(centred, q=min(MOST_COMPONENTS, *centred.shape), center=False)
+    held = spread.square().cumsum(0) / centred.square().sum()
+    return axes[:, : int((held < EXPLAINED).sum()) + 1]
