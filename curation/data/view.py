@@ -125,8 +125,8 @@ class View:
         shape = (len(self), len(self.classes))
         if soft.shape != shape or not (soft >= 0).all() or (abs(soft.sum(1) - 1) > 1e-3).any():
             raise InputError(
-                f"soft labels of {len(self):,} rows and {len(self.classes)} classes must be as many rows and columns of "
-                f"numbers >= 0, every row with the sum 1; found {soft.shape}"
+                f"soft labels of {len(self):,} rows and {len(self.classes)} classes must be as many rows and columns "
+                f"of numbers >= 0, every row with the sum 1; found {soft.shape}"
             )
         part = self.subset(np.arange(len(self)))
         part._cache["soft_labels"] = soft

@@ -38,8 +38,13 @@ class Realism:
 
     @property
     def ratio(self) -> float:
-        """1: as near to a real image as real ones are to each other."""
+        """Of the distances to the nearest real image; 1: like a real one."""
         return self.nearest / self.real_nearest if self.real_nearest else float("nan")
+
+    @property
+    def residual_ratio(self) -> float:
+        """Of what is left over; 1: as much detail as real ones have, below it they are smoother."""
+        return self.residual / self.real_residual if self.real_residual else float("nan")
 
 
 def realism(condensed: Condensed, view: View, *, device: str = "cpu") -> Realism:
@@ -74,7 +79,9 @@ def realism(condensed: Condensed, view: View, *, device: str = "cpu") -> Realism
     there, real_residual = placed(others)
     low, high = (torch.from_numpy(x).to(device) for x in np.quantile(known.cpu().numpy(), (RARE, 1 - RARE), axis=0))
     return Realism(
-        nearest=float(torch.cdist(at, places).masked_fill(_origins(condensed, some[::2], device), torch.inf).amin(1).mean()),
+        nearest=float(
+            torch.cdist(at, places).masked_fill(_origins(condensed, some[::2], device), torch.inf).amin(1).mean()
+        ),
         real_nearest=float(torch.cdist(there, places).amin(dim=1).mean()),
         residual=residual,
         real_residual=real_residual,

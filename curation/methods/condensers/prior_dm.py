@@ -56,7 +56,7 @@ def condense(
     batch: Annotated[int, Field(ge=1, le=4096, description="Real images of every class per step.")] = 32,
     lr: Annotated[
         float, Field(gt=0, le=10, description="Adam's rate, in units of the spread of what is optimised.")
-    ] = 0.05,
+    ] = 0.02,
     width: Annotated[int, Field(ge=4, le=1024, description="Channels of the networks' layers.")] = 32,
     augment: Annotated[
         siamese.Augment, Field(description="Random changes; auto turns left to right where there is colour only.")
