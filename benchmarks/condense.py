@@ -20,6 +20,7 @@ import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,7 @@ def table(
         for many in per_class:
             cells = [
                 kept.cell(
-                    (way.name, many, seed, given.student), lambda: cell(way, many, seed, train, test, given.student)
+                    (way.name, many, seed, given.student), partial(cell, way, many, seed, train, test, given.student)
                 )
                 for seed in range(given.seeds)
             ]

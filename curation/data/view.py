@@ -122,10 +122,11 @@ class View:
         """The same rows for a student that is to learn these probabilities [m, C], rows >= 0 that sum to 1, instead of
         one label a row."""
         soft = np.asarray(probabilities, np.float32)
-        if soft.shape != (len(self), len(self.classes)) or not (soft >= 0).all() or (abs(soft.sum(1) - 1) > 1e-3).any():
+        shape = (len(self), len(self.classes))
+        if soft.shape != shape or not (soft >= 0).all() or (abs(soft.sum(1) - 1) > 1e-3).any():
             raise InputError(
-                f"soft labels of {len(self):,} rows and {len(self.classes)} classes must be as many rows and columns of "
-                f"numbers >= 0, every row with the sum 1; found {soft.shape}"
+                f"soft labels of {len(self):,} rows and {len(self.classes)} classes must be as many rows and columns "
+                f"of numbers >= 0, every row with the sum 1; found {soft.shape}"
             )
         part = self.subset(np.arange(len(self)))
         part._cache["soft_labels"] = soft

@@ -131,8 +131,9 @@ def optimise(
     """Change `tensors` in place until the loss is small, the iterations are done or the seconds are over.
 
     tensors: name -> float tensor. rates: of Adam, by name. loss: (iteration, tensors) -> a scalar; its randomness comes
-    from its own seed and the iteration. values: tensors -> the set as it is shown. clamp: called after every step. settled: iterations that
-    are done -> whether a stopped run can go on from here with nothing but the tensors; snapshots are taken then.
+    from its own seed and the iteration. values: tensors -> the set as it is shown. clamp: called after every step.
+    settled: iterations that are done -> whether a stopped run can go on from here with nothing but the tensors;
+    snapshots are taken then.
     Returns the history: loss float64 [T]. A loss or gradient that is not finite ends it, the tensors as they were.
     """
     import torch

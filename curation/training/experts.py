@@ -1,4 +1,4 @@
-"""ConvNets trained on the real images: experts that label, whose early epochs are matched, or whose steps are followed."""
+"""ConvNets trained on the real images: experts that label, lend their early epochs, or are followed step by step."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def train(
 def stages(
     view: View, real: RealImages, *, seed: int, width: int, many: int, epochs: int, published: bool = False
 ) -> list:
-    """`many` copies of one ConvNet, evenly spread over its first epochs of training; each with `.accuracy` on real rows.
+    """`many` copies of a ConvNet, evenly spread over its first epochs of training; each with `.accuracy` on real rows.
 
     Half trained networks: they see more in an image than a fresh one and still let everything through.
     """

@@ -72,8 +72,8 @@ def convnet(side: int, width: int, depth: int, classes: int, seed: int, *, chann
     """The ConvNet of the condensation papers: `depth` x (3 x 3 convolution, instance norm, ReLU, halving), linear head.
 
     Takes standardised float [b, channels, s, s] with s = side >= 4. depth: 0 halves until 4 pixels a side are left.
-    published: halves after the ReLU, as the papers do; by default right after the convolution, as averages of its
-    outputs are all that is needed then, and a step costs 1.4 to 1.8 times less (measured, width 32 on two cores).
+    published: halves after the ReLU, as the papers do; by default right after the convolution, where the two are one
+    convolution with an averaged kernel: a step costs 3 to 4 times less (measured, width 32, 32 pixels, one core).
     """
     from torch import nn
 
@@ -81,11 +81,27 @@ def convnet(side: int, width: int, depth: int, classes: int, seed: int, *, chann
     with seeded(seed):
         layers, seen = [], channels
         for _ in range(depth):
-            conv, norm, halve = nn.Conv2d(seen, width, 3, padding=1), nn.GroupNorm(width, width), nn.AvgPool2d(2)
-            layers += [conv, norm, nn.ReLU(), halve] if published else [conv, halve, norm, nn.ReLU()]
+            norm = nn.GroupNorm(width, width)
+            if published:
+                layers += [nn.Conv2d(seen, width, 3, padding=1), norm, nn.ReLU(), nn.AvgPool2d(2)]
+            else:
+                layers += [halving(seen, width), norm, nn.ReLU()]
             seen, side = width, side // 2
         head = nn.Linear(width * side * side, classes)
     return nn.Sequential(OrderedDict(body=nn.Sequential(*layers, nn.Flatten()), head=head))
+
+
+def halving(seen: int, width: int):
+    """A 3 x 3 convolution and the average of 2 x 2 of its outputs, as one 4 x 4 convolution of stride 2."""
+    from torch import nn
+    from torch.nn.functional import avg_pool2d, conv2d, pad
+
+    class Halving(nn.Conv2d):
+        def forward(self, x):
+            kernel = avg_pool2d(pad(self.weight, (1, 1, 1, 1)), 2, stride=1)
+            return conv2d(x, kernel, self.bias, stride=2, padding=1)
+
+    return Halving(seen, width, 3)
 
 
 def pixel_mlp(side: int, hidden: int, classes: int, seed: int):

@@ -32,6 +32,7 @@ class Synthetic:
 
         quotas, self.notes = quota(view, per_class)
         self.real, self.parts, self.passes = real, parts, Counter()
+        self._decode, self._clamp = lambda images: images, real.clamp_
         self.labels = np.repeat(list(quotas), list(quotas.values())).astype(np.int64)
         owner = np.repeat(np.arange(len(quotas)), list(quotas.values())).repeat(parts**2)
         self.owner = torch.from_numpy(owner).to(real.device)
@@ -51,6 +52,10 @@ class Synthetic:
         """int64 [M * parts**2], random real rows of every class."""
         rows = self.real.rows_of
         return np.concatenate([some_rows(rows[c], many * self.parts**2, rng) for c, many in quotas.items()])
+
+    def behind(self, code, decode: Callable) -> None:
+        """Optimise `code`, a tensor, instead of the pixels. decode: code -> images, differentiable, within range."""
+        self.images, self._decode, self._clamp = code, decode, lambda code: None
 
     def unfolded(self, images):
         """float32 [M * parts**2, c, s, s], what is trained on."""
@@ -78,19 +83,19 @@ class Synthetic:
         history = optimise(
             {"images": self.images},
             {"images": lr},
-            lambda t, tensors: loss(t, tensors["images"]),
+            lambda t, tensors: loss(t, self._decode(tensors["images"])),
             iterations=iterations,
             watch=watch,
             progress=progress,
-            values=lambda tensors: self.real.to_pixels(tensors["images"]),
-            clamp=lambda tensors: self.real.clamp_(tensors["images"]),
+            values=lambda tensors: self.real.to_pixels(self._decode(tensors["images"])),
+            clamp=lambda tensors: self._clamp(tensors["images"]),
             settled=settled,
         )
         return self.result(history, watch)
 
     def result(self, history: Mapping[str, np.ndarray], watch: Watch) -> Condensed:
         return Condensed(
-            values=self.real.to_pixels(self.images),
+            values=self.real.to_pixels(self._decode(self.images)),
             labels=self.labels,
             parts=self.parts,
             rows=self.rows,

@@ -21,10 +21,11 @@ from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.maths.clusters import means
-from curation.training import nets, siamese
+from curation.training import siamese
 from curation.training.condensing import Watch
+from curation.training.distribution_matching import mean_loss
 from curation.training.real_images import RealImages
-from curation.training.synthetic import Start, Synthetic, seed_of
+from curation.training.synthetic import Start, Synthetic
 
 CARD = Card(
     title="DREAM (representatives)",
@@ -35,8 +36,6 @@ CARD = Card(
     tags=("network",),
     requires=("torch",),
 )
-
-USES = 5  # iterations with one network: a new one for each is no better and costs its making
 
 
 def condense(
@@ -70,13 +69,10 @@ def condense(
     >>> condense(view, 1, seed=0, device="cpu", iterations=2, width=4).values.shape
     (2, 8, 8, 3)
     """
-    import torch
-
     if preset == "paper":
         iterations, batch, width = 20_000, 256, 128
     watch, real = watch or Watch(), RealImages(view, device)
     made = Synthetic(view, per_class, real, np.random.default_rng(seed), start)
-    changes = siamese.kinds(augment, real.grey)
 
     @lru_cache(maxsize=1)
     def representatives(since: int) -> np.ndarray:
@@ -89,23 +85,13 @@ def condense(
             found.append(np.resize(half[means(view.embeddings[half], batch, rng, rounds=5).nearest], batch))
         return np.stack(found)
 
-    def loss(t: int, images):
-        rng = np.random.default_rng([seed, t])
-        net = nets.convnet(
-            real.side,
-            width,
-            0,
-            real.classes,
-            seed_of(seed, t // USES),
-            channels=real.channels,
-            published=preset == "paper",
-        ).body.to(device)
-        change = siamese.draw(changes, rng)
-        rows = representatives(t - t % interval)
-        with torch.no_grad():
-            target = net(siamese.apply(change, real.batch(rows.reshape(-1)))).view(*rows.shape, -1).mean(dim=1)
-        found = made.class_means(net(siamese.apply(change, images)))
-        made.passes.update(real_forward=rows.size, synthetic=len(images))
-        return (found - target).square().sum()
-
+    loss = mean_loss(
+        made,
+        real,
+        seed=seed,
+        width=width,
+        augment=augment,
+        draw=lambda t, rng: representatives(t - t % interval),
+        published=preset == "paper",
+    )
     return made.optimise(loss, iterations=iterations, lr=lr, watch=watch, progress=progress)

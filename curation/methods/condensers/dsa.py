@@ -3,8 +3,8 @@
 DC, started from real images, with every step seen through a shift, a zoom, a cutout, a turn or other colours: the set
 holds for a student that trains with augmentation. Blind to what networks other than its own learn from.
 
-Zhao & Bilen, Dataset Condensation with Differentiable Siamese Augmentation, ICML 2021. Differs: narrower networks, fewer
-of them, and Adam on the images (`preset` sets the paper's sizes; its inner training counts steps, not epochs).
+Zhao & Bilen, Dataset Condensation with Differentiable Siamese Augmentation, ICML 2021. Differs: narrower networks,
+fewer of them, and Adam on the images (`preset` sets the paper's sizes; its inner training counts steps, not epochs).
 """
 
 from __future__ import annotations

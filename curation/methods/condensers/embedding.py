@@ -8,8 +8,8 @@ Each is labelled with what a linear head trained on everything thinks of it, so 
 by what it is: under 40 % human noise that is the difference between 45 % and 75 % right. For students on embeddings,
 such as `head`. Blind to whatever the embeddings leave out.
 
-Nguyen, Chen & Lee, Dataset Meta-Learning from Kernel Ridge-Regression, ICLR 2021 (inducing points). Loo, Hasani, Amini &
-Rus, Efficient Dataset Distillation Using Random Feature Approximation, NeurIPS 2022 (random features).
+Nguyen, Chen & Lee, Dataset Meta-Learning from Kernel Ridge-Regression, ICLR 2021 (inducing points). Loo, Hasani, Amini
+& Rus, Efficient Dataset Distillation Using Random Feature Approximation, NeurIPS 2022 (random features).
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def condense(
 
     >>> x = np.array([[0.0, 0.1], [0.0, 0.3], [1.0, 0.0], [3.0, 0.0]], np.float32)
     >>> made = condense(View.of(embeddings=x, labels=np.array([0, 0, 1, 1])), 1, seed=0)
-    >>> made.values.round(3).tolist(), made.soft.argmax(axis=1).tolist()
-    ([[0.0, 0.2], [2.0, 0.0]], [0, 1])
+    >>> made.values.round(1).astype(str).tolist(), made.soft.argmax(axis=1).tolist()
+    ([['0.0', '0.2'], ['2.0', '0.0']], [0, 1])
     """
     quotas, notes = quota(view, per_class)
     values, labels = [], []

@@ -62,7 +62,7 @@ def train(
         Field(ge=0, le=7, description="Layers, each halving the image; 0 leaves 4 pixels a side, as in the papers."),
     ] = 0,
     published: Annotated[
-        bool, Field(description="Halve after the norm as the papers do; before it costs 1.4 to 1.8 times less.")
+        bool, Field(description="Halve after the norm as the papers do; before it costs 3 to 4 times less.")
     ] = False,
     lr: Annotated[float, Field(gt=0, le=10, description="Peak learning rate.")] = 0.05,
     batch: Annotated[int, Field(ge=8, le=4096, description="Images per step.")] = 64,
