@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from curation.data.remote import listings, store
-from curation.data.remote.location import Remote, location
+from curation.data.remote.location import Remote, location, told
 from curation.data.workspace import Workspace, make_folder, write_text
 from curation.engine import results
 from curation.engine.plan import Step
@@ -44,7 +44,10 @@ def _again(step: Step, workspace: Workspace) -> Path:
 def _mark(path: Path | Remote) -> str:
     """The content of a file; for folders, their number of files."""
     if isinstance(path, Remote):
-        return store.about(str(path)).mark if path.is_file() else f"{len(listings.listed(str(path), fresh=True))} files"
+        with told(path):
+            if path.is_file():
+                return store.about(str(path)).mark
+            return f"{len(listings.listed(str(path), fresh=True))} files"
     if path.is_dir():
         return f"{sum(1 for p in path.rglob('*') if p.is_file())} files"
     if not path.is_file():

@@ -92,7 +92,7 @@ class Method:
                 hint = nearest(name, known) if known else "it takes none"
                 raise RecipeError(f"{where}: {self.id} has no parameter {name!r}; {hint}")
         try:
-            refuse_secrets(list(given.values()))
+            refuse_secrets(given)
         except InputError as error:
             raise RecipeError(f"{where}: {error}") from None
         try:

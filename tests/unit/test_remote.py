@@ -257,6 +257,15 @@ def test_a_signed_url_is_read_from_the_environment_and_nothing_written_holds_its
     assert not [f for f in tmp_path.rglob("*") if f.is_file() and SECRET.encode() in f.read_bytes()]
 
 
+def test_shards_of_a_web_server_are_read_by_a_list_and_nothing_is_written_to_one(site, inside, tmp_path):
+    site.files |= {"/set/a.tar": shard(range(5)), "/set/b.tar": shard(range(5, 10))}
+    source = {"use": "webdataset", "path": f"{site.url}/set/{{a,b}}.tar"}
+    ran(tmp_path, source)
+    assert read_items(tmp_path).ok.tolist() == [True] * 10
+    with pytest.raises(InputError, match="a web server can only be read"):
+        ran(tmp_path, source, {"use": "csv", "path": f"{site.url}/out.csv"})
+
+
 @pytest.mark.parametrize("text", ["https://host/a.tar?sig=s3cr3t", "https://me:s3cr3t@host/a.tar"])
 def test_a_url_with_a_secret_is_refused_in_a_sentence_without_it(text):
     with pytest.raises(RecipeError, match="carries a query or a password") as told:
@@ -332,7 +341,8 @@ def test_a_missing_package_is_one_sentence_with_the_command(monkeypatch):
 def test_the_app_reads_below_the_prefixes_it_was_given_and_no_others(bucket, monkeypatch):
     pets(bucket, 2)
     assert allowed_paths.allowed("s3://winnow/pets") == Remote("s3://winnow/pets")
-    monkeypatch.setenv("WINNOW_ROOTS", "/data:s3://winnow/pets")
+    monkeypatch.setenv("WINNOW_ROOTS", "/data:https://host:8080/a:s3://winnow/pets")
+    assert allowed_paths.roots()[0] == Path("/data")
     assert allowed_paths.allowed("s3://winnow/pets/cat") == Remote("s3://winnow/pets/cat")
     for text in ("s3://winnow", "s3://winnow/pets2", "s3://other/pets", "https://example.com/pets.tar"):
         with pytest.raises(InputError, match="outside the URLs this app may read"):

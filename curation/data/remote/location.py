@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, BinaryIO, TextIO
 
@@ -121,8 +121,8 @@ Location = Annotated[Path | Remote, PlainValidator(location), WithJsonSchema({"t
 
 def refuse_secrets(value: Any) -> None:
     """Raise InputError where a URL among the values of a recipe carries a query or a password."""
-    if isinstance(value, list | tuple):
-        for part in value:
+    if isinstance(value, list | tuple | Mapping):
+        for part in value.values() if isinstance(value, Mapping) else value:
             refuse_secrets(part)
     elif is_url(value) and redacted(value) != value:
         raise InputError(

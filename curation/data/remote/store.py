@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from curation import packages
-from curation.errors import UnavailableError
+from curation.errors import InputError, UnavailableError
 
 TRIES = 5
 PAUSE = 0.2  # seconds at most before the second try; twice as many before each further one
@@ -87,15 +87,19 @@ def read(url: str, offset: int, length: int) -> bytes:
         return b""
 
 
+def check_writable(url: str) -> None:
+    """Raise InputError where nothing can ever be written to a URL."""
+    if url.startswith("http"):
+        raise InputError(f"{url}: a web server can only be read; write to a store such as s3://")
+
+
 def put(url: str, file: Path) -> None:
     """Upload a file; the object is there as a whole or not at all. Raises OSError."""
-    _writable(url)
     asked(url, lambda fs, path: fs.put_file(str(file), path))
 
 
 def remove(url: str) -> None:
     """Delete an object. Raises OSError."""
-    _writable(url)
     asked(url, lambda fs, path: fs.rm_file(path))
 
 
@@ -190,11 +194,6 @@ def _status(error: BaseException | None) -> int | None:
             return status
         error = error.__cause__
     return None
-
-
-def _writable(url: str) -> None:
-    if url.startswith("http"):
-        raise OSError(errno.EROFS, "a web server can only be read; write to a store such as s3://")
 
 
 def _signed(url: str) -> str:

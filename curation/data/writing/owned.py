@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from curation.data.remote import store
 from curation.data.remote.location import Remote, told
 from curation.data.writing.atomic import refuse_foreign_folder
 from curation.errors import InputError
@@ -34,6 +35,8 @@ def refuse_foreign(path: Path | Remote, known: Collection[Path | Remote] = (), *
 
     known: absolute paths of files that somebody remembers as written by Winnow. folder: the export is a folder.
     """
+    if isinstance(path, Remote):
+        store.check_writable(str(path))
     with told(path):
         _refuse_foreign(path, known, folder)
 

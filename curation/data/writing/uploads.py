@@ -39,7 +39,8 @@ def uploaded_folder(target: Remote, mark: str, head: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="winnow-") as name:
         yield (folder := Path(name))
         written = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
-        before = set(_marked(target, mark))
+        there = listings.listed(str(target), fresh=True)["path"].to_pylist()
+        before = set(_marked(target, mark)).intersection(there)  # a mark may say anything
         _put_mark(target, mark, head, sorted(before.union(written)))
         with ThreadPoolExecutor(POOL) as pool:
             list(pool.map(lambda path: store.put(str(target / path), folder / path), written))

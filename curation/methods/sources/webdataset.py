@@ -106,7 +106,8 @@ def read(
 def watches(*, path: Path | Remote, **params: Any) -> list[Files]:
     """What the result depends on: the shards, and nothing that lies beside them."""
     shards = expanded(path)
-    return [Files(_top(path) if len(shards) > 1 else path, tuple(shards))]
+    folder = isinstance(path, Path) and len(shards) > 1  # a web server cannot tell whether it has one
+    return [Files(_top(path) if folder else shards[0], tuple(shards))]
 
 
 def recognises(path: Path | Remote) -> bool:

@@ -121,7 +121,7 @@ def _words(value: Any) -> Iterator[str]:
 
 def _given() -> list[str]:
     """The folders and URLs of WINNOW_ROOTS."""
-    return [part for part in re.split(rf"{os.pathsep}(?!//)", os.environ.get("WINNOW_ROOTS", "")) if part]
+    return [part for part in re.split(rf"{os.pathsep}(?!//|\d)", os.environ.get("WINNOW_ROOTS", "")) if part]
 
 
 def _allowed_url(text: str) -> Remote:
