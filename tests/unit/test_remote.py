@@ -15,6 +15,7 @@ from PIL import Image
 
 from curation import packages
 from curation.data.items import OK, Items
+from curation.data.reading.tar_samples import expanded
 from curation.data.remote import listings, store
 from curation.data.remote.location import Remote, location
 from curation.engine.recipe import parse_recipe
@@ -177,7 +178,7 @@ def test_a_cut_shard_and_two_shards_with_the_same_keys_are_read_as_far_as_they_g
 def test_tables_and_archives_are_read_where_they_lie(bucket, tmp_path):
     pets(bucket, 6)
     rows = [{"path": f"pets/{('cat', 'dog')[i % 2]}/{i:04d}.png", "label": ("cat", "dog")[i % 2]} for i in range(6)]
-    rows += [{"path": "../secret.png", "label": "cat"}, {"path": "pets/cat/none.png", "label": "cat"}]
+    rows += [{"path": path, "label": "cat"} for path in ("../secret.png", "%2e%2e/secret.png", "pets/cat/none.png")]
     bucket.put("pets.csv", "\n".join(["path,label", *(f"{r['path']},{r['label']}" for r in rows)]).encode())
     out = io.BytesIO()
     pq.write_table(pa.table({"image": [png(i) for i in range(6)], "label": ["a", "b"] * 3}), out, row_group_size=2)
@@ -195,7 +196,10 @@ def test_tables_and_archives_are_read_where_they_lie(bucket, tmp_path):
     }.items():
         ran(tmp_path / name, source)
         found[name] = read_items(tmp_path / name)
-    assert found["csv"].column("status").tolist()[6:] == ["its path leads out of s3://winnow", "the file is missing"]
+    assert found["csv"].column("status").tolist()[6:] == [
+        *["its path leads out of s3://winnow"] * 2,
+        "the file is missing",
+    ]
     assert [int(items.ok.sum()) for items in found.values()] == [6, 6, 6]
     assert found["csv"].image(0).size == (8, 8)
 
@@ -321,12 +325,18 @@ def test_addresses_that_are_not_public_are_refused_also_behind_a_redirect(site, 
         "simplecache::s3://b/x",
         "zip://a.zip::s3://b/x",
         "s3://b/../other",
+        "https://h/a/%2e%2e/b",
         "ftp://h/x",
     ],
 )
 def test_no_other_protocols_no_chains_and_no_way_up(text):
     with pytest.raises(RecipeError):
         parse_recipe({"source": {"use": "folder", "path": text}})
+
+
+def test_a_list_of_shards_leads_nowhere_else():
+    with pytest.raises(SourceError, match="may not hold"):
+        expanded(Remote("https://host/allowed/{..,x}/a.tar"))
 
 
 def test_a_missing_package_is_one_sentence_with_the_command(monkeypatch):

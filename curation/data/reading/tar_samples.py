@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from curation.data.reading.archive_streams import DAMAGED, MAX_HEADERS, kind_of
-from curation.data.remote.location import Remote
+from curation.data.remote.location import Remote, leads_up
 from curation.errors import SourceError
 
 MAX_SHARDS = 100_000  # that a list in braces may stand for
@@ -115,7 +115,9 @@ def expanded(path: Path | Remote) -> list[Path | Remote]:
             raise SourceError(f"there is no .tar file in {path}; shards are plain tar files")
         return found
     if _BRACES.search(str(path)):
-        return [type(path)(name) for name in _listed(str(path))]
+        if any(map(leads_up, names := list(_listed(str(path))))) and isinstance(path, Remote):
+            raise SourceError(f"{path}: a URL may not hold '..'")
+        return [type(path)(name) for name in names]
     return [path]
 
 

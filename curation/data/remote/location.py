@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, BinaryIO, TextIO
+from urllib.parse import unquote
 
 from pydantic import PlainValidator, WithJsonSchema
 
@@ -111,12 +112,21 @@ def location(value: Any) -> Path | Remote:
     if url.scheme not in store.schemes():
         known = ", ".join(f"{scheme}://" for scheme in store.schemes())
         raise ValueError(f"expected a URL that starts with one of: {known}")
-    if "::" in value or ".." in url.parts:
+    if "::" in value or leads_up(value):
         raise ValueError("a URL may hold neither '::' nor '..'")
     return url
 
 
 Location = Annotated[Path | Remote, PlainValidator(location), WithJsonSchema({"type": "string", "format": "path"})]
+
+
+def leads_up(text: str) -> bool:
+    """Whether part of a path is "..", also as a web server reads it.
+
+    >>> leads_up("a/../b"), leads_up("a/%2e%2E/b"), leads_up("a..b/c")
+    (True, True, False)
+    """
+    return ".." in unquote(text).split("/")
 
 
 def refuse_secrets(value: Any) -> None:
