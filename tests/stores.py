@@ -45,7 +45,7 @@ class Bucket:
         if self.locked:
             said = f"<Error><Code>InvalidAccessKeyId</Code><Message>{SECRET} is unknown</Message></Error>".encode()
             start_response("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(said)))])
-            return [said]
+            return [said] if environ["REQUEST_METHOD"] != "HEAD" else []
         for at, what in enumerate(waiting := self.spoilt.get(key, [])):
             if not callable(what):
                 del waiting[at]

@@ -121,7 +121,8 @@ class ObjectPaths:
         if redacted(name) != name:
             return Place(redacted(name), "a URL with a query or a password, which is not kept")
         path = posixpath.normpath(name.removeprefix(f"{self.root}/"))
-        if path.startswith(("../", "/")) or path in (".", "..") or (is_url(name) and path == posixpath.normpath(name)):
+        elsewhere = is_url(name) and path == posixpath.normpath(name)
+        if path.startswith("/") or path == "." or leads_up(path) or elsewhere:
             return Place(name, f"its path leads out of {self.root}")
         return Place(path)
 
