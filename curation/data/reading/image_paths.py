@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curation.data.reading.folder_layout import is_image_name
-from curation.data.remote.location import Remote, is_url, redacted
+from curation.data.remote.location import Remote, is_url, leads_up, redacted
 from curation.data.safe_open import hidden, shown
 
 MAX_PATH = 4096  # characters
