@@ -56,9 +56,9 @@ def _controls(project: Project) -> None:
         params = form(method, given.params if given and given.use == use else {}, key="condense")
     others = st.multiselect(
         "Compare with", [name for name in known if name != use], format_func=title, key=f"condense_others_{use}",
-        default=[s.use for s in project.recipe.condense[1:] if s.use in known and s.use != use and not s.of],
-        help="Each with its defaults. Real items, with and without soft labels, medoids and the means of k-means are "
-        "always there.",
+        default=list(dict.fromkeys(s.use for s in project.recipe.condense[1:] if s.use in known and s.use != use)),
+        help="Each as the recipe has it, or with its defaults. Real items, with and without soft labels, medoids and "
+        "the means of k-means are always there.",
     )  # fmt: skip
     numbers = st.multiselect(
         "Items per class", sorted({*NUMBERS, *(given.per_class if given else ())}),
@@ -88,16 +88,12 @@ def _controls(project: Project) -> None:
         "per_class": sorted(numbers), "seeds": seeds, "students": students, "prune": prune, "without": without,
         "size": int(size), "seconds": float(seconds), "path": given.path if given and given.use == use else None,
     }  # fmt: skip
-    sections = []
-    for name in (use, *others):
-        own = params if name == use else registry.get("condensers", name).validated({}, name)
-        path = common["path"] if name == use else None
-        section = Condense(use=name, name=name, params=own, **{**common, "path": path})
-        sections += (
-            start.on_all_items_too(section)
-            if name == use
-            else [section.model_copy(update={"prune": "", "without": []})]
-        )
+    sections = start.on_all_items_too(Condense(use=use, name=use, params=params, **common))
+    everywhere = {**common, "prune": "", "without": [], "path": None}
+    for name in others:
+        kept = [s for s in project.recipe.condense[1:] if s.use == name and not s.of]
+        default = Condense(use=name, name=name, params=registry.get("condensers", name).validated({}, name))
+        sections += [section.model_copy(update=everywhere) for section in kept or [default]]
     _start(project, sections)
 
 
