@@ -5,9 +5,10 @@ import streamlit as st
 
 from curation.engine import registry
 from curation.engine.against_real import Against, Comparison
+from curation.engine.stages import judge
 from curation.engine.stages.condense import Condense, baselines, learners
 from curation.engine.trials import FULL, finished
-from curation.errors import RecipeError
+from curation.errors import InputError, RecipeError
 from curation.ui.condense import estimate, figures, made, start, summary, views
 from curation.ui.parts import charts, theme
 from curation.ui.parts.csv_download import as_csv
@@ -26,6 +27,10 @@ def main() -> None:
         text = "A few images are made that teach a student what thousands do: choose a dataset and analyse it first."
         if theme.empty_state("compress", "Nothing to condense yet", text, "Go to the data", key="condense_empty"):
             st.switch_page("pages/data.py")
+        return
+    if not project.store.classes:
+        text = "These items have no labels. A set is made class by class, and judged by students that learn labels."
+        theme.empty_state("compress", "Nothing to condense", text, key="condense_unlabelled")
         return
     theme.header(
         "Condense",
@@ -147,8 +152,9 @@ def _part(project: Project, given: Condense | None) -> tuple[str, list[str]]:
 def _start(project: Project, sections: list[Condense]) -> None:
     recipe = project.recipe.model_copy(update={"condense": sections})
     try:
+        judge.check(project.store)
         the_plan = project.showing("judge", recipe=recipe)
-    except RecipeError as error:
+    except (InputError, RecipeError) as error:
         st.error(theme.plain(error), icon=":material/error:")
         return
     sets, trainings = the_plan.of("condense"), the_plan.of("judge")
