@@ -34,8 +34,8 @@ def main() -> None:
         return
     theme.header(
         "Condense",
-        "A few items stand for all: made by a method, judged by students from scratch, beside real items of the same "
-        "number and the same bytes.",
+        "A few images or embeddings that teach a student what all items do, judged by students trained from scratch "
+        "and compared with real items of the same number and the same bytes.",
     )
     controls, result = st.columns([1, 2.4], gap="large")
     with controls:
@@ -59,12 +59,16 @@ def _controls(project: Project) -> None:
     st.caption(theme.plain(method.summary))
     with st.expander("Parameters of the method"):
         params = form(method, given.params if given and given.use == use else {}, key="condense")
-    others = st.multiselect(
-        "Compare with", [name for name in known if name != use], format_func=title, key=f"condense_others_{use}",
-        default=list(dict.fromkeys(s.use for s in project.recipe.condense[1:] if s.use in known and s.use != use)),
-        help="Each as the recipe has it, or with its defaults. Real items, with and without soft labels, medoids and "
-        "the means of k-means are always there.",
-    )  # fmt: skip
+    if not project.items.has_images:
+        st.caption("There are no images here, so embeddings are condensed.")
+    others = []
+    if more := [name for name in known if name != use]:
+        others = st.multiselect(
+            "Compare with", more, format_func=title, key=f"condense_others_{use}",
+            default=list(dict.fromkeys(s.use for s in project.recipe.condense[1:] if s.use in more)),
+            help="Each as the recipe has it, or with its defaults. Real items, with and without soft labels, medoids "
+            "and the means of k-means are always there.",
+        )  # fmt: skip
     numbers = st.multiselect(
         "Items per class", sorted({*NUMBERS, *(given.per_class if given else ())}),
         default=given.per_class if given else [1, 10], key="condense_numbers",
@@ -137,13 +141,13 @@ def _part(project: Project, given: Condense | None) -> tuple[str, list[str]]:
         options = ["", *prunes]
         at = options.index(given.prune) if given and given.prune in options else 0
         prune = st.selectbox(
-            "Condense", options, index=at, format_func=lambda name: name or "All train items", key="condense_prune",
+            "Items to condense", options, index=at, format_func=lambda name: name or "All train items", key="condense_prune",
             help="A saved subset is condensed beside all items: prune first, distil after.",
         )  # fmt: skip
     without = []
     if flags:
         without = st.multiselect(
-            "Leave out what these flag", flags, default=[f for f in (given.without if given else []) if f in flags],
+            "Leave out items flagged by", flags, default=[f for f in (given.without if given else []) if f in flags],
             key="condense_without",
         )  # fmt: skip
     return prune, without
@@ -182,7 +186,7 @@ def _result(project: Project) -> None:
     runs = made.rows(project, the_plan) if the_plan else []
     going = project.jobs.current() is not None
     if not runs and not (going and sections):
-        text = "The images of every class as they come to be, and what a student learns from them, appear here."
+        text = "The sets, as they come to be, and how well students learn from them appear here."
         theme.empty_state("compress", "Nothing is condensed yet", text, key="condense_none")
         return
     lines = failed(runs)
