@@ -141,7 +141,8 @@ def _part(project: Project, given: Condense | None) -> tuple[str, list[str]]:
         options = ["", *prunes]
         at = options.index(given.prune) if given and given.prune in options else 0
         prune = st.selectbox(
-            "Items to condense", options, index=at, format_func=lambda name: name or "All train items", key="condense_prune",
+            "Items to condense", options, index=at, key="condense_prune",
+            format_func=lambda name: name or "All train items",
             help="A saved subset is condensed beside all items: prune first, distil after.",
         )  # fmt: skip
     without = []
