@@ -53,19 +53,22 @@ class Shown:
 
 def images(shown: Shown) -> None:
     """The images of every class side by side, as they came to be."""
+    if shown.space == "embeddings":
+        st.info("These sets hold embeddings, which cannot be shown as images.")
+        return
     steps = made.sets(shown.plan, shown.per_class, shown.of)
     codes = np.unique(shown.project.store.labels[shown.project.store.candidates])
     courses = {name: made.course(shown.plan, step, codes) for name, step in steps.items()}
-    courses = {name: course for name, course in courses.items() if course and course.frames[-1][2].ndim == 4}
+    courses = {name: course for name, course in courses.items() if course}
     if not courses:
-        st.info("No images yet: the first appear a second after a condensation has begun. Embeddings cannot be shown.")
+        st.info("No images yet: the first appear when a condensation has begun.")
         return
-    different = [name for name in courses if not name.endswith(" + soft")]  # the same images as without
+    different = [name for name in steps if not name.endswith(" + soft")]  # the same images as without
     names = st.multiselect(
-        "Side by side", list(courses), default=different[: 1 + BESIDE], key="condense_sets",
+        "Side by side", list(steps), default=different[: 1 + BESIDE], key="condense_sets",
         help="The sets of the first seed.",
     )  # fmt: skip
-    if not names:
+    if not (names := [name for name in names if name in courses]):
         return
     share = st.slider(
         "From the start to the finished set", 0, 100, 100, 5, format="%d %%", key="condense_share",
