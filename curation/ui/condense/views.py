@@ -143,7 +143,8 @@ def storage(shown: Shown) -> None:
         "passes to condense": [f"{c.passes:,.0f}" for c in rows],
         "condensing": [f"{c.seconds:.1f} s" for c in rows],
     }
-    st.dataframe(pd.DataFrame(table), hide_index=True, key="condense_costs", width="stretch")
+    kept = {name: column for name, column in table.items() if any(column)}
+    st.dataframe(pd.DataFrame(kept), hide_index=True, key="condense_costs", width="stretch", height="content")
 
 
 def trade_off(shown: Shown) -> None:
@@ -154,9 +155,9 @@ def trade_off(shown: Shown) -> None:
         figure = figures.trade_off(cells, dark=theme.is_dark())
         st.plotly_chart(figure, key="condense_realism", config=charts.picture("realism"))
         st.caption(
-            "How real images look, by the principal components of the real ones, as ratios to real images: what the "
-            "components leave over (below 1: smoother than real images) and the distance to the nearest real image. "
-            "Out of range: pixels darker or brighter than almost all real ones at their place."
+            "As ratios to real images. Left over: what the principal components of the real images do not explain; "
+            "below 1 a set is smoother than real images, above 1 it shows what they do not. Distance: to the nearest "
+            "real image. Out of range: the share of pixels darker or brighter than almost all real ones at their place."
         )
         table = {
             "set": [theme.literal(c.name.method) for c in cells],

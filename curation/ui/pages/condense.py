@@ -248,7 +248,9 @@ def _comparison(shown: views.Shown, runs: list[dict]) -> None:
     st.caption(theme.plain(summary.how_tested(shown.found)))
     lines = [*summary.sentences(shown.found, shown.student), *summary.prune_first(shown.found, shown.student)]
     st.markdown("\n".join(f"- {theme.plain(line)}" for line in lines))
-    st.dataframe(_table(shown.found, shown.student), hide_index=True, key="condense_table", width="stretch")
+    st.dataframe(
+        _table(shown.found, shown.student), hide_index=True, key="condense_table", width="stretch", height="content"
+    )
     left = ("failed", "key", "notes", "passes")
     plain = pd.DataFrame([{k: v for k, v in run.items() if k not in left} for run in runs])
     with st.container(horizontal=True):
@@ -279,21 +281,22 @@ def _table(found: Comparison, student: str) -> pd.DataFrame:
         "set": [theme.literal(c.name.method + (f" as {c.name.like}" if c.name.like else "")) for c in rows],
         "of": [theme.literal(c.name.of) for c in rows],
         "accuracy": [percent(c.accuracy) for c in rows],
-        "against real items": [_against(c.number) for c in rows],
-        "at equal bytes": [_against(c.storage) for c in rows],
-        "against everything": ["" if c.gap is None else points(c.gap) for c in rows],
-        "bytes": ["" if c.bytes is None else f"{c.bytes:,}" for c in rows],
-        "condensing": [f"{c.seconds:.1f} s" for c in rows],
-        "seeds": [c.seeds for c in rows],
     }
+    table |= _against("real items", [c.number for c in rows])
+    if any(c.storage and c.number and c.storage.other != c.number.other for c in rows):
+        table |= _against("as many bytes", [c.storage for c in rows])
     if not any(table["of"]):
         del table["of"]
     return pd.DataFrame(table)
 
 
-def _against(held: Against | None) -> str:
-    """'+3.1 (+1.2 to +4.9) medoids, better'."""
-    return "" if held is None else f"{points(held.gain)} {held.other}" + ", better" * bool(held.better)
+def _against(real: str, held: list[Against | None]) -> dict[str, list[str]]:
+    """Columns: the gain over the best real items, which those are, and whether it is proven over all of them."""
+    return {
+        f"against {real}": [points(one.gain) if one else "" for one in held],
+        f"best of {real}": [theme.literal(one.other) if one else "" for one in held],
+        f"better than {real}": ["" if one is None else "yes" if one.better else "not proven" for one in held],
+    }
 
 
 def failed(runs: list[dict]) -> list[str]:
