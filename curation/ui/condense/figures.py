@@ -84,8 +84,8 @@ def trade_off(cells: Sequence[Cell], *, dark: bool = False, height: int = 400) -
     for place, cell in enumerate(cells):
         colour, real = CLASS_COLOURS[place % len(CLASS_COLOURS)], cell.realism
         figure.add_scatter(
-            x=[real["residual_ratio"]], y=[cell.mean], mode="markers", showlegend=True,
-            name=charted(cell.name.method), marker={"size": 10, "symbol": SYMBOLS[place % len(SYMBOLS)], "color": colour},
+            x=[real["residual_ratio"]], y=[cell.mean], mode="markers", name=charted(cell.name.method),
+            showlegend=True, marker={"size": 10, "symbol": SYMBOLS[place % len(SYMBOLS)], "color": colour},
             error_y=_whiskers([cell], colour), customdata=[[real["ratio"], real["out_of_range"]]],
             hovertemplate="%{y:.1%} at %{x:.2f}<br>distance to the nearest real image %{customdata[0]:.2f}, "
             "out of range %{customdata[1]:.0%}<extra>%{fullData.name}</extra>",
