@@ -47,6 +47,7 @@ def main() -> None:
 
 
 # -- what to condense ----------------------------------------------------------------------------------------
+# Keys end in what the recipe says: where a click elsewhere on the page changes that, the choices follow.
 
 
 def _controls(project: Project) -> None:
@@ -63,9 +64,9 @@ def _controls(project: Project) -> None:
         st.caption("There are no images here, so embeddings are condensed.")
     others = []
     if more := [name for name in known if name != use]:
+        beside = list(dict.fromkeys(s.use for s in project.recipe.condense[1:] if s.use in more))
         others = st.multiselect(
-            "Compare with", more, format_func=title, key=f"condense_others_{use}",
-            default=list(dict.fromkeys(s.use for s in project.recipe.condense[1:] if s.use in more)),
+            "Compare with", more, format_func=title, default=beside, key=f"condense_others_{use}{','.join(beside)}",
             help="Each as the recipe has it, or with its defaults. Real items, with and without soft labels, medoids "
             "and the means of k-means are always there.",
         )  # fmt: skip
@@ -128,7 +129,7 @@ def _students(given: Condense | None, space: str) -> list[str | dict]:
     names = [*able, *(name for name in kept if name not in able)]
     chosen = st.multiselect(
         "Students that judge", names, default=[name for name in kept if name in names] or [usual],
-        key=f"condense_students_{space}",
+        key=f"condense_students_{space}{','.join(kept)}",
     )  # fmt: skip
     return [kept.get(name, name) for name in chosen]
 
@@ -141,7 +142,7 @@ def _part(project: Project, given: Condense | None) -> tuple[str, list[str]]:
         options = ["", *prunes]
         at = options.index(given.prune) if given and given.prune in options else 0
         prune = st.selectbox(
-            "Items to condense", options, index=at, key="condense_prune",
+            "Items to condense", options, index=at, key=f"condense_prune{options[at]}",
             format_func=lambda name: name or "All train items",
             help="A saved subset is condensed beside all items: prune first, distil after.",
         )  # fmt: skip
@@ -269,8 +270,8 @@ def _prune_first(project: Project) -> None:
     busy = project.jobs.current() is not None
     words = f"Prune first: condense {prunes[0].name} too"
     if st.button(theme.plain(words), key="condense_pruned", icon=":material/content_cut:", disabled=busy):
-        pair = start.on_all_items_too(section.model_copy(update={"prune": prunes[0].name}))
-        start.condense_also(project, [pair[1], pair[0], *project.recipe.condense[1:]])
+        part = section.model_copy(update={"prune": prunes[0].name, "path": None})
+        start.condense_also(project, [start.on_all_items_too(part)[0], *project.recipe.condense])
 
 
 def _table(found: Comparison, student: str) -> pd.DataFrame:
