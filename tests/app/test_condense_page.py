@@ -55,7 +55,7 @@ def test_a_set_that_beats_every_real_one_is_said_to_with_its_interval():
 def test_where_real_items_with_soft_labels_are_as_good_the_first_line_says_so():
     line = summary.headline(found(dm=HIGH, real=LOW, real_soft=[0.9, 0.9, 0.91], full=FULL), "convnet")
     assert not line.good
-    assert line.text.startswith("Real items are as good at equal storage: real_soft against dm at 10 per class")
+    assert line.text.startswith("Real items are as good at equal storage, as far as these seeds can tell: real_soft")
 
 
 def test_nothing_is_claimed_without_proof():
