@@ -22,7 +22,7 @@ from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.training import experts, siamese, trajectories
-from curation.training.condensing import Watch
+from curation.training.condensing import Watch, effort
 from curation.training.real_images import RealImages
 from curation.training.synthetic import Start, Synthetic, seed_of
 
@@ -103,3 +103,21 @@ def condense(
         progress=progress,
         beside={"rate": (rate, trajectories.RATE_LR)},
     )
+
+
+def passes(
+    m: int,
+    per_class: int,
+    classes: int,
+    *,
+    iterations: int,
+    unroll: int,
+    part: int,
+    networks: int,
+    epochs: int,
+    width: int,
+    **_,
+) -> int:
+    """What `condensing.effort` is of a condensation of m items."""
+    unrolled = 3 * iterations * unroll * min(part, per_class * classes)  # second order takes three times as long
+    return effort(seen=0, trained=networks * epochs * m + unrolled, width=width)
