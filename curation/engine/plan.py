@@ -284,6 +284,9 @@ class Ask:
                 inputs["labels"] = self.labels_key
         inputs["source"] = self.source
         files = [*section.files(), *section.params.values(), *(method.files(**section.params) if method.files else ())]
+        for student, given in students.items():
+            if own := registry.get("students", student).files:
+                files += [path for path in own(**given) if path not in files]
         return self.add(
             Step(
                 stage,

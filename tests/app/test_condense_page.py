@@ -31,6 +31,7 @@ def found(**accuracies):
                     "seed": seed, "key": key, "accuracy": value, "items": 900 if full else 100,
                     "bytes": None if full else 1000, "seconds": 1.0, "passes": {}, "real": method.startswith("real"),
                     "baseline": method.startswith("real"), "soft": method.endswith("soft"), "parts": 1,
+                    "realism": {"residual_ratio": 1.2, "ratio": 1.1, "out_of_range": 0.1} if method == "dm" else None,
                 }
             )  # fmt: skip
             answers[key] = np.arange(TESTS) < round(TESTS * value)
@@ -83,6 +84,8 @@ def test_the_figures_have_a_line_for_every_set_and_a_level_for_everything():
     for figure in (figures.over_items(cells), figures.over_bytes(cells, dark=True)):
         assert [trace.name for trace in figure.data] == ["real", "dm"]
         assert "95.3%" in figure.layout.annotations[0].text
+    (point,) = figures.trade_off([cell for cell in cells if cell.realism]).data
+    assert (point.name, point.x, round(point.y[0], 2)) == ("dm", (1.2,), 0.9)
 
 
 def test_the_images_of_every_class_stand_side_by_side():
@@ -161,6 +164,10 @@ def test_what_was_made_is_shown_in_words_figures_and_images_and_can_be_taken_hom
     page.segmented_control("condense_view").set_value("Architectures").run()
     page.button("condense_six").click().run()
     assert [len(s.judges) for s in started[-1]] == [6]
+    page.segmented_control("condense_view").set_value("Realism").run()
+    assert list(page.dataframe[0].value["set"]) == ["dm"]
+    page.button("condense_depths").click().run()
+    assert [s.name for s in started[-1]][-3:] == ["prior_dm, latent", "prior_dm, middle", "prior_dm, pixels"]
     page.segmented_control("condense_view").set_value("Result").run()
     page.button("condense_pruned").click().run()
     assert [(s.label, s.of) for s in started[-1]] == [("dm", ""), ("dm", "half")]

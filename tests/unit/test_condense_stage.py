@@ -183,6 +183,7 @@ def test_small_classes_give_what_they_have_and_it_is_said(recipe, tmp_path):
         ({"per_class": [0]}, "per_class.0 = 0"),
         ({"per_class": []}, "per_class"),
         ({"students": ["head"]}, "hold pixels and the student head reads embeddings; use one of: cnn, convnet"),
+        ({"students": ["command"]}, "the student command reads files of real items; use one of: cnn, convnet"),
         ({"students": ["convnett"]}, "did you mean 'convnet'"),
         ({"students": ["convnet", "convnet"]}, "'convnet' stands there twice"),
         ({"students": [{"use": "convnet", "wide": 3}]}, "convnet has no parameter 'wide'"),
@@ -264,7 +265,7 @@ def rows_of(**accuracies):
             made.append({"method": method, "like": "", "per_class": 10, "of": "", "student": "convnet", "seed": seed,
                          "key": key, "accuracy": value, "items": 100, "bytes": 1200 if soft else 1000, "seconds": 1.0,
                          "passes": {"synthetic": 5}, "real": real, "baseline": real, "soft": soft,
-                         "parts": 1})  # fmt: skip
+                         "parts": 1, "realism": None})  # fmt: skip
             answers[key] = np.arange(100) < round(100 * value)
     return made, answers
 

@@ -14,6 +14,7 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
+from curation.data.view import View
 from curation.engine import registry, results
 from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
@@ -25,6 +26,7 @@ from curation.engine.trials import FULL
 from curation.errors import InputError, RecipeError, RunError, nearest
 from curation.training.condensing import Watch
 from curation.training.mosaic import legible
+from curation.training.realism import LEAST, realism
 
 SNAPSHOT_SECONDS = 0.5  # between two snapshots at first; twice as long whenever there are too many
 EQUAL_BYTES = "random_real, as many bytes"
@@ -90,16 +92,11 @@ def validate(section: Condense, recipe: Recipe) -> None:
     if "text_embeddings" in _needs(section):
         raise RecipeError(f"{where}: {section.use} condenses arrays of pairs from Python only; see docs/condense.md")
     for one in section.judges.values():
-        reads = set(registry.get("students", one.use).card.needs)
-        if not reads <= {section.space, "labels"}:
-            able = [
-                name
-                for name, student in registry.methods("students").items()
-                if set(student.card.needs) <= {section.space, "labels"}
-            ]
+        if one.use not in (able := learners(section.space)):
+            reads = [need for need in registry.get("students", one.use).card.needs if need != "labels"]
             raise RecipeError(
                 f"{where}: its sets hold {section.space} and the student {one.use} reads "
-                f"{', '.join(sorted(reads - {'labels'}))}; use one of: {', '.join(able)}"
+                f"{', '.join(reads) or 'files of real items'}; use one of: {', '.join(able)}"
             )
     _named("prune", "prune", [section.prune] if section.prune else [], [prune.name for prune in recipe.prune], where)
     _named("without", "flag", section.without, [flag.name for flag in recipe.flag], where)
@@ -113,6 +110,12 @@ def validate(section: Condense, recipe: Recipe) -> None:
     folders = [other.path.absolute() for other in recipe.condense if other.path is not None]
     if section.path is not None and folders.count(section.path.absolute()) > 1:
         raise RecipeError(f"{where}: path = {str(section.path)!r} is written twice; give each its own folder")
+
+
+def learners(space: str) -> dict[str, registry.Method]:
+    """Students that a set can teach: of an item they read what sets of this space hold, and nothing else."""
+    students = registry.methods("students")
+    return {name: one for name, one in students.items() if set(one.card.needs) == {space, "labels"}}
 
 
 def judges(students: Sequence[str | dict[str, Any]], where: str) -> dict[str, Section]:
@@ -214,7 +217,10 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     made = call.bound(watch=watch)(view, per_class)
     spent = round(watch.spent, 3)
     watch.close()
-    return {"train_rows": len(rows), "asked": per_class, "spent": spent, **results.save(made, rows, folder)}
+    said = {"train_rows": len(rows), "asked": per_class, "spent": spent, **results.save(made, rows, folder)}
+    if made.space == "pixels" and "baseline" not in step.method.card.tags:
+        said["realism"] = _realism(made, view, call.device)
+    return said
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -252,6 +258,15 @@ def _named(field: str, section: str, names: Sequence[str], known: Sequence[str],
         if name not in known:
             among = nearest(name, known) if known else "there are none"
             raise RecipeError(f"{where}: {field} = {name!r} names no [[{section}]] of this recipe; {among}")
+
+
+def _realism(made: results.Condensed, view: View, device: str) -> dict[str, float] | None:
+    """None where there are too few real images, or too many of them the same, to compare with."""
+    if len(view) < LEAST:
+        return None
+    how_real = realism(made, view, device=device)
+    said = {of: round(getattr(how_real, of), 4) for of in ("residual_ratio", "ratio", "out_of_range")}
+    return said if np.isfinite(list(said.values())).all() else None
 
 
 def _as_many_bytes(step: Step, store: ResultReader, labels: np.ndarray) -> int:

@@ -21,9 +21,10 @@ from curation.engine.plan import Plan
 from curation.engine.stages.deliver import about, made_from
 from curation.engine.trials import FULL
 from curation.ui.condense import architectures, figures, made, pictures, summary
-from curation.ui.condense.start import condense_also, with_six
+from curation.ui.condense.start import condense_also, with_depths, with_six
 from curation.ui.parts import charts, theme
 from curation.ui.state.project import Project
+from curation.ui.verify.summary import percent
 
 BESIDE = 2  # sets shown beside the first until somebody chooses
 
@@ -38,6 +39,10 @@ class Shown:
     student: str
     per_class: int
     of: str
+
+    @property
+    def space(self) -> str:
+        return self.project.recipe.condense[0].space
 
     @property
     def here(self) -> list:
@@ -92,6 +97,8 @@ def across(shown: Shown) -> None:
     )  # fmt: skip
     st.caption(f"Mean and standard deviation over the seeds, {shown.per_class} items per class.")
     if len(students) < len(architectures.SIX):
+        if shown.space == "embeddings":
+            return
         st.caption("Do students trained on a condensed set rank architectures as students trained on everything do?")
         if st.button("Train six architectures", key="condense_six", disabled=shown.project.jobs.current() is not None):
             condense_also(shown.project, with_six(shown.project.recipe.condense))
@@ -134,6 +141,40 @@ def storage(shown: Shown) -> None:
         "condensing": [f"{c.seconds:.1f} s" for c in rows],
     }
     st.dataframe(pd.DataFrame(table), hide_index=True, key="condense_costs", width="stretch")
+
+
+def trade_off(shown: Shown) -> None:
+    """Accuracy against realism, the depths of the prior among the sets."""
+    cells = [c for c in shown.here if c.name.per_class == shown.per_class and c.realism]
+    cells.sort(key=lambda c: c.realism["residual_ratio"])
+    if cells:
+        figure = figures.trade_off(cells, dark=theme.is_dark())
+        st.plotly_chart(figure, key="condense_realism", config=charts.picture("realism"))
+        st.caption(
+            "How real images look, by the principal components of the real ones, as ratios to real images: what the "
+            "components leave over (below 1: smoother than real images) and the distance to the nearest real image. "
+            "Out of range: pixels darker or brighter than almost all real ones at their place."
+        )
+        table = {
+            "set": [theme.literal(c.name.method) for c in cells],
+            "accuracy": [percent(c.accuracy) for c in cells],
+            "left over": [f"{c.realism['residual_ratio']:.2f}" for c in cells],
+            "distance": [f"{c.realism['ratio']:.2f}" for c in cells],
+            "out of range": [f"{c.realism['out_of_range']:.0%}" for c in cells],
+        }
+        st.dataframe(pd.DataFrame(table), hide_index=True, key="condense_realism_table", width="stretch")
+    sections = shown.project.recipe.condense
+    if shown.space == "embeddings":
+        st.info("Realism is a question to images; these sets hold embeddings.")
+    elif len(more := with_depths(sections, shown.per_class, shown.of)) > len(sections):
+        st.caption(
+            "A small autoencoder of your images is a prior: a set is condensed in its latent, in the middle of its "
+            "decoder or in the pixels, from the most real to the freest."
+        )
+        if st.button(
+            "Condense at three depths", key="condense_depths", disabled=shown.project.jobs.current() is not None
+        ):
+            condense_also(shown.project, more)
 
 
 def take_home(shown: Shown) -> None:
@@ -188,5 +229,6 @@ VIEWS = {
     "Images": images,
     "Architectures": across,
     "Storage and passes": storage,
+    "Realism": trade_off,
     "Take home": take_home,
 }

@@ -5,7 +5,7 @@ import streamlit as st
 
 from curation.engine import registry
 from curation.engine.against_real import Against, Comparison
-from curation.engine.stages.condense import Condense, baselines
+from curation.engine.stages.condense import Condense, baselines, learners
 from curation.engine.trials import FULL, finished
 from curation.errors import RecipeError
 from curation.ui.condense import estimate, figures, made, start, summary, views
@@ -56,9 +56,9 @@ def _controls(project: Project) -> None:
         params = form(method, given.params if given and given.use == use else {}, key="condense")
     others = st.multiselect(
         "Compare with", [name for name in known if name != use], format_func=title, key=f"condense_others_{use}",
-        default=[s.use for s in project.recipe.condense[1:] if s.use in known and s.use != use and not s.of],
-        help="Each with its defaults. Real items, with and without soft labels, medoids and the means of k-means are "
-        "always there.",
+        default=list(dict.fromkeys(s.use for s in project.recipe.condense[1:] if s.use in known and s.use != use)),
+        help="Each as the recipe has it, or with its defaults. Real items, with and without soft labels, medoids and "
+        "the means of k-means are always there.",
     )  # fmt: skip
     numbers = st.multiselect(
         "Items per class", sorted({*NUMBERS, *(given.per_class if given else ())}),
@@ -88,16 +88,12 @@ def _controls(project: Project) -> None:
         "per_class": sorted(numbers), "seeds": seeds, "students": students, "prune": prune, "without": without,
         "size": int(size), "seconds": float(seconds), "path": given.path if given and given.use == use else None,
     }  # fmt: skip
-    sections = []
-    for name in (use, *others):
-        own = params if name == use else registry.get("condensers", name).validated({}, name)
-        path = common["path"] if name == use else None
-        section = Condense(use=name, name=name, params=own, **{**common, "path": path})
-        sections += (
-            start.on_all_items_too(section)
-            if name == use
-            else [section.model_copy(update={"prune": "", "without": []})]
-        )
+    sections = start.on_all_items_too(Condense(use=use, name=use, params=params, **common))
+    everywhere = {**common, "prune": "", "without": [], "path": None}
+    for name in others:
+        kept = [s for s in project.recipe.condense[1:] if s.use == name and not s.of]
+        default = Condense(use=name, name=name, params=registry.get("condensers", name).validated({}, name))
+        sections += [section.model_copy(update=everywhere) for section in kept or [default]]
     _start(project, sections)
 
 
@@ -115,11 +111,7 @@ def choices(project: Project) -> dict[str, registry.Method]:
 
 def _students(given: Condense | None, space: str) -> list[str | dict]:
     """Students that read what the sets hold. Those the recipe gives parameters keep them."""
-    able = {
-        name: method
-        for name, method in registry.methods("students").items()
-        if set(method.card.needs) <= {space, "labels"} and not method.card.own_code
-    }
+    able = [name for name, method in learners(space).items() if not method.card.own_code]
     kept = {}
     for one in given.students if given and given.space == space else []:
         kept[one if isinstance(one, str) else one.get("name", one["use"])] = one
