@@ -128,7 +128,7 @@ def test_a_loss_that_is_no_number_ends_it_with_the_last_good_set(name, monkeypat
 
     def grad(outputs, inputs, *rest, **more):
         found = real(outputs, inputs, *rest, **more)
-        if isinstance(inputs, list) and len(inputs) <= 2:
+        if isinstance(inputs, list) and len(inputs) <= 3:
             asked.append(1)
             if len(asked) == 2:
                 return tuple(x * float("nan") for x in found)
