@@ -74,7 +74,7 @@ def _told(
         st.caption(theme.plain(f"No estimate of the time: {error}."))
         return
     whole = seconds + sum(pace[name] * passes[name] for name in pace)
-    words = f"About **{in_words(whole)}** or more, by a training step timed on this machine."
+    words = f"Estimate: **{in_words(whole)}**, by a training step timed on this machine; some methods take longer."
     st.caption(f":orange[{words}]" if whole > TOO_LONG else words)
     one = longest[0] * pace.get(MADE_WITH, 0.0)
     if one > TOO_LONG:

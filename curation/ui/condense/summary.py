@@ -25,8 +25,10 @@ def headline(found: Comparison, student: str) -> Line:
         return Line("Nothing can be compared yet: a condensed set and real items of its size have to be judged.")
     if words := _guessing(found, student):
         return Line(words)
-    if max(cell.seeds for cell in own) < 2:
+    if max(cell.seeds for cell in found.cells) < 2:
         return Line("One seed proves nothing: condense more seeds to compare a set with real items.")
+    if not found.compared:
+        return Line("Nothing can be compared yet: two seeds of a condensed set and of real items have to be judged.")
     level = [cell for cell in own if cell.storage and not cell.storage.better and cell.storage.gain.value < CLOSE]
     best = max(own, key=lambda cell: (_better(cell.number), cell.number.gain.value if cell.number else -1.0))
     if level and (same := max(level, key=lambda cell: cell.mean)) and not any(_better(cell.storage) for cell in own):

@@ -53,19 +53,22 @@ class Shown:
 
 def images(shown: Shown) -> None:
     """The images of every class side by side, as they came to be."""
+    if shown.space == "embeddings":
+        st.info("These sets hold embeddings, which cannot be shown as images.")
+        return
     steps = made.sets(shown.plan, shown.per_class, shown.of)
     codes = np.unique(shown.project.store.labels[shown.project.store.candidates])
     courses = {name: made.course(shown.plan, step, codes) for name, step in steps.items()}
-    courses = {name: course for name, course in courses.items() if course and course.frames[-1][2].ndim == 4}
+    courses = {name: course for name, course in courses.items() if course}
     if not courses:
-        st.info("No images yet: the first appear a second after a condensation has begun. Embeddings cannot be shown.")
+        st.info("No images yet: the first appear when a condensation has begun.")
         return
-    different = [name for name in courses if not name.endswith(" + soft")]  # the same images as without
+    different = [name for name in steps if not name.endswith(" + soft")]  # the same images as without
     names = st.multiselect(
-        "Side by side", list(courses), default=different[: 1 + BESIDE], key="condense_sets",
+        "Side by side", list(steps), default=different[: 1 + BESIDE], key="condense_sets",
         help="The sets of the first seed.",
     )  # fmt: skip
-    if not names:
+    if not (names := [name for name in names if name in courses]):
         return
     share = st.slider(
         "From the start to the finished set", 0, 100, 100, 5, format="%d %%", key="condense_share",
@@ -140,7 +143,8 @@ def storage(shown: Shown) -> None:
         "passes to condense": [f"{c.passes:,.0f}" for c in rows],
         "condensing": [f"{c.seconds:.1f} s" for c in rows],
     }
-    st.dataframe(pd.DataFrame(table), hide_index=True, key="condense_costs", width="stretch")
+    kept = {name: column for name, column in table.items() if any(column)}
+    st.dataframe(pd.DataFrame(kept), hide_index=True, key="condense_costs", width="stretch", height="content")
 
 
 def trade_off(shown: Shown) -> None:
@@ -151,9 +155,9 @@ def trade_off(shown: Shown) -> None:
         figure = figures.trade_off(cells, dark=theme.is_dark())
         st.plotly_chart(figure, key="condense_realism", config=charts.picture("realism"))
         st.caption(
-            "How real images look, by the principal components of the real ones, as ratios to real images: what the "
-            "components leave over (below 1: smoother than real images) and the distance to the nearest real image. "
-            "Out of range: pixels darker or brighter than almost all real ones at their place."
+            "As ratios to real images. Left over: what the principal components of the real images do not explain; "
+            "below 1 a set is smoother than real images, above 1 it shows what they do not. Distance: to the nearest "
+            "real image. Out of range: the share of pixels darker or brighter than almost all real ones at their place."
         )
         table = {
             "set": [theme.literal(c.name.method) for c in cells],
