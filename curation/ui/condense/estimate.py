@@ -52,7 +52,7 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
 
 
 def condensing(step: Step, classes: int) -> int:
-    """Passes of the student `convnet` that one condensation is worth, as its method says; 0 where that takes no time."""
+    """Passes of single images through `convnet` that one condensation is worth, by its method; 0 where it is instant."""
     if step.method.passes is None or "per_class" not in step.extra:
         return 0
     many = step.extra["per_class"]
@@ -74,7 +74,7 @@ def _told(
         st.caption(theme.plain(f"No estimate of the time: {error}."))
         return
     whole = seconds + sum(pace[name] * passes[name] for name in pace)
-    words = f"Estimate: **{in_words(whole)}**, by a training step timed here; experts that give soft labels are not counted."
+    words = f"Estimate: **{in_words(whole)}**, by a training step timed here; experts of soft labels are not counted."
     st.caption(f":orange[{words}]" if whole > TOO_LONG else words)
     one = longest[0] * pace.get(MADE_WITH, 0.0)
     if one > TOO_LONG:
