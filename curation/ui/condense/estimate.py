@@ -52,7 +52,7 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
 
 
 def condensing(step: Step, classes: int) -> int:
-    """Passes of single images through `convnet` that one condensation is worth, by its method; 0 where it is instant."""
+    """Passes of images through `convnet` that one condensation is worth, by its method; 0 where it is instant."""
     if step.method.passes is None or "per_class" not in step.extra:
         return 0
     many = step.extra["per_class"]
