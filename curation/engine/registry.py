@@ -46,7 +46,9 @@ class Method:
     doc: str
     files: Callable | None = None  # optional: (**params) -> files the result depends on, unnamed by parameters
     needs: Callable | None = None  # optional: (**params) -> the part of the card's needs it reads with them
-    passes: Callable | None = None  # optional, students only: (m, **params) -> items that m of them take in training
+    # Optional. Of students: (m, **params) -> items that m of them take in training. Of condensers: (m, per_class,
+    # classes, **params) -> items a ConvNet of width 32 could be trained on in the same time.
+    passes: Callable | None = None
     watches: Callable | None = None  # optional, sources only: (**params) -> what to look at instead of their paths
     recognises: Callable | None = None  # optional, sources only: (path) -> whether it holds what this source reads
 

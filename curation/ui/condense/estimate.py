@@ -52,11 +52,11 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
 
 
 def condensing(step: Step, classes: int) -> int:
-    """Single items that pass through networks in one condensation: in every iteration a real batch of each class and
-    the set; 0 for a method without iterations. Blind to what else a method trains, so rather too few."""
-    if not {"iterations", "batch"} <= step.params.keys() or "per_class" not in step.extra:
+    """Passes of images through `convnet` that one condensation is worth, by its method; 0 where it is instant."""
+    if step.method.passes is None or "per_class" not in step.extra:
         return 0
-    return step.params["iterations"] * classes * (step.params["batch"] + step.extra["per_class"])
+    many = step.extra["per_class"]
+    return step.method.passes(many * classes, many, classes, **step.params)
 
 
 _LENGTH = ("epochs", "steps", "lr")  # parameters on which the time of one image does not depend
@@ -74,7 +74,7 @@ def _told(
         st.caption(theme.plain(f"No estimate of the time: {error}."))
         return
     whole = seconds + sum(pace[name] * passes[name] for name in pace)
-    words = f"About **{in_words(whole)}** or more, by a training step timed on this machine."
+    words = f"Estimate: **{in_words(whole)}**, by a training step timed here; experts of soft labels are not counted."
     st.caption(f":orange[{words}]" if whole > TOO_LONG else words)
     one = longest[0] * pace.get(MADE_WITH, 0.0)
     if one > TOO_LONG:
