@@ -33,7 +33,7 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
     for step in the_plan.of("condense"):
         if not the_plan.done(step):
             seconds += step.extra.get("seconds", 0.0)
-            if (many := condensing(step, classes)) and not step.extra.get("seconds"):
+            if (many := condensing(step, n, classes)) and not step.extra.get("seconds"):
                 passes[MADE_WITH] += many
                 longest = max(longest, (many, step.method.card.title))
     for step in the_plan.of("judge"):
@@ -51,12 +51,12 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
     st.fragment(_told, run_every=2.0 if waiting else None)(futures, passes, seconds, longest, size)
 
 
-def condensing(step: Step, classes: int) -> int:
-    """Single items that pass through networks in one condensation: in every iteration a real batch of each class and
-    the set; 0 for a method without iterations. Blind to what else a method trains, so rather too few."""
-    if not {"iterations", "batch"} <= step.params.keys() or "per_class" not in step.extra:
+def condensing(step: Step, items: int, classes: int) -> int:
+    """Single items that a ConvNet could be trained on in the time of one condensation of so many; 0 where it takes
+    next to none."""
+    if step.method.passes is None or "per_class" not in step.extra:
         return 0
-    return step.params["iterations"] * classes * (step.params["batch"] + step.extra["per_class"])
+    return step.method.passes(items, step.extra["per_class"], classes, **step.params)
 
 
 _LENGTH = ("epochs", "steps", "lr")  # parameters on which the time of one image does not depend
