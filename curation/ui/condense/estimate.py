@@ -52,8 +52,7 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
 
 
 def condensing(step: Step, items: int, classes: int) -> int:
-    """Single items that a ConvNet could be trained on in the time of one condensation of so many; 0 where it takes
-    next to none."""
+    """Images `convnet` could be trained on while its method condenses so many items; 0 where it is instant."""
     if step.method.passes is None or "per_class" not in step.extra:
         return 0
     return step.method.passes(items, step.extra["per_class"], classes, **step.params)
@@ -74,7 +73,7 @@ def _told(
         st.caption(theme.plain(f"No estimate of the time: {error}."))
         return
     whole = seconds + sum(pace[name] * passes[name] for name in pace)
-    words = f"Estimate: **{in_words(whole)}**, by a training step timed on this machine; some methods take longer."
+    words = f"Estimate: **{in_words(whole)}**, by a training step timed here; experts of soft labels are not counted."
     st.caption(f":orange[{words}]" if whole > TOO_LONG else words)
     one = longest[0] * pace.get(MADE_WITH, 0.0)
     if one > TOO_LONG:

@@ -33,8 +33,8 @@ def headline(found: Comparison, student: str) -> Line:
     best = max(own, key=lambda cell: (_better(cell.number), cell.number.gain.value if cell.number else -1.0))
     if level and (same := max(level, key=lambda cell: cell.mean)) and not any(_better(cell.storage) for cell in own):
         return Line(
-            f"Real items are as good at equal storage: {same.storage.other} against {_name(same)}, "
-            f"{points(same.storage.gain)} points for the condensed set"
+            f"Real items are as good at equal storage, as far as these seeds can tell: {same.storage.other} against "
+            f"{_name(same)}, {points(same.storage.gain)} points for the condensed set"
         )
     if _better(best.number):
         words = f"{_name(best)} is better than the best real subset of its size by {points(best.number.gain)} points"

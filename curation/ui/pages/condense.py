@@ -100,9 +100,13 @@ def _controls(project: Project) -> None:
     }  # fmt: skip
     sections = start.on_all_items_too(Condense(use=use, name=use, params=params, **common))
     everywhere = {**common, "prune": "", "without": [], "path": None}
+    if given and sorted(numbers) == sorted(given.per_class):
+        del everywhere["per_class"]  # the others keep their own
     for name in others:
         kept = [s for s in project.recipe.condense[1:] if s.use == name and not s.of]
-        default = Condense(use=name, name=name, params=registry.get("condensers", name).validated({}, name))
+        default = Condense(
+            use=name, name=name, params=registry.get("condensers", name).validated({}, name), per_class=sorted(numbers)
+        )
         sections += [section.model_copy(update=everywhere) for section in kept or [default]]
     _start(project, sections)
 
@@ -283,20 +287,20 @@ def _table(found: Comparison, student: str) -> pd.DataFrame:
         "of": [theme.literal(c.name.of) for c in rows],
         "accuracy": [percent(c.accuracy) for c in rows],
     }
-    table |= _against("real items", [c.number for c in rows])
+    table |= _against("", [c.number for c in rows])
     if any(c.storage and c.number and c.storage.other != c.number.other for c in rows):
-        table |= _against("as many bytes", [c.storage for c in rows])
+        table |= _against(" of as many bytes", [c.storage for c in rows])
     if not any(table["of"]):
         del table["of"]
     return pd.DataFrame(table)
 
 
-def _against(real: str, held: list[Against | None]) -> dict[str, list[str]]:
+def _against(which: str, held: list[Against | None]) -> dict[str, list[str]]:
     """Columns: the gain over the best real items, which those are, and whether it is proven over all of them."""
     return {
-        f"against {real}": [points(one.gain) if one else "" for one in held],
-        f"best of {real}": [theme.literal(one.other) if one else "" for one in held],
-        f"better than {real}": ["" if one is None else "yes" if one.better else "not proven" for one in held],
+        f"against real items{which}": [points(one.gain) if one else "" for one in held],
+        f"the best{which}": [theme.literal(one.other) if one else "" for one in held],
+        f"better{which}": ["" if one is None else "yes" if one.better else "not proven" for one in held],
     }
 
 
