@@ -51,13 +51,7 @@ def guess_table(path: Path, params: Mapping[str, Any]) -> TableGuess:
     columns = list(told) or columns
     pictures = [name for name in dict.fromkeys(columns) if columns.count(name) == 1 and tables.holds_images(path, name)]
     rows, whole = _looked_at(path, [name for name in dict.fromkeys(columns) if name not in pictures], told)
-    image, texts = params.get("image"), _listed(params.get("text", ()))
-    if not image and not texts:
-        image = next(iter(pictures), None) or _images(rows)
-        texts = [] if image else _texts(rows)
-        image = image or (None if texts else ("path" if "path" in columns else likely("image", columns)))
-    taken = {image, *texts, params.get("split", "split"), "id"}
-    label = params["label"] if "label" in params else _label(rows, columns, taken, bool(texts))
+    image, texts, label = guess_roles(rows, columns, pictures, params)
     asked = []
     if not image and not texts:
         asked.append("image or the text")
@@ -79,6 +73,28 @@ def guess_table(path: Path, params: Mapping[str, Any]) -> TableGuess:
         notes=notes,
         question=_question(asked, columns),
     )
+
+
+def guess_roles(
+    rows: Mapping[str, Sequence[Any]], columns: Sequence[str], pictures: Sequence[str], said: Mapping[str, Any]
+) -> tuple[str | None, list[str], str | list[str] | None]:
+    """The columns of the image, of the texts and of the label; None for what a person has to name, "" for no labels.
+
+    rows: cells of the columns that hold no images themselves, which are the `pictures`. said: what a person named,
+    under image, text, label and split; it is not guessed.
+
+    >>> guess_roles({"review": ["Fine."], "stars": [5]}, ["review", "stars"], [], {})
+    (None, ['review'], 'stars')
+    """
+    image, texts = said.get("image"), _listed(said.get("text", ()))
+    if not image and not texts:
+        image = next(iter(pictures), None) or _images(rows)
+        texts = [] if image else _texts(rows)
+        image = image or (None if texts else ("path" if "path" in columns else likely("image", columns)))
+    if "label" in said:
+        return image, texts, said["label"]
+    taken = {image, *texts, said.get("split", "split"), "id"}
+    return image, texts, _label(rows, columns, taken, bool(texts))
 
 
 def _question(asked: Sequence[str], columns: Sequence[str]) -> str:
@@ -120,7 +136,7 @@ def _texts(rows: Mapping[str, Sequence[Any]]) -> list[str]:
         return [plain["title"], body]
     if (named := likely("text", list(rows))) is not None:
         return [named]
-    lengths = {name: _mean_length(cells) for name, cells in rows.items()}
+    lengths = {name: mean_length(cells) for name, cells in rows.items()}
     longest = max(lengths, key=lengths.get, default=None)
     return [longest] if longest is not None and lengths[longest] >= SENTENCE else []
 
@@ -167,14 +183,14 @@ def _invented(path: Path, columns: Sequence[str]) -> list[str]:
     """Names for the columns of a file without a line of them: label, text, and title where two hold words."""
     names = [f"column {i}" for i in range(1, len(columns) + 1)]
     rows, _ = _looked_at(path, names, names)
-    by_length = sorted(names, key=lambda name: _mean_length(rows[name]))
+    by_length = sorted(names, key=lambda name: mean_length(rows[name]))
     called = dict(zip(by_length[-1:], ["text"], strict=True)) | dict(zip(by_length[:1], ["label"], strict=True))
     if len(names) == 3 and all(" " in in_words(cell).strip() for cell in rows[by_length[1]][:SHOWN]):
         called[by_length[1]] = "title"
     return [called.get(name, name) for name in names]
 
 
-def _mean_length(cells: Sequence[Any]) -> float:
+def mean_length(cells: Sequence[Any]) -> float:
     return sum(len(in_words(cell)) for cell in cells[:200]) / max(len(cells[:200]), 1)
 
 

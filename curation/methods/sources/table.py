@@ -28,7 +28,7 @@ from curation.card import Card
 from curation.data.grouping import column_named
 from curation.data.items import OK, Items, make_items
 from curation.data.reading.cells import as_class, as_label, as_split
-from curation.data.reading.label_cells import Labels, in_cell, is_on, labels_of
+from curation.data.reading.label_cells import Labels, by_column, in_cell, is_on, labels_of
 from curation.data.reading.table_cells import Cells
 from curation.data.reading.table_images import TableImages
 from curation.data.reading.table_roles import numbered, roles_of
@@ -155,9 +155,7 @@ def _names(said: str | tuple[str, ...]) -> tuple[str, ...]:
 def _labels(table: Cells, columns: Sequence[str], names: Sequence[str] | None, separator: str) -> Labels:
     if len(columns) > 1:
         on = [table.read(role, is_on) for role in numbered("label", columns)]
-        return labels_of(
-            [[name for name, yes in zip(columns, row, strict=True) if yes] for row in zip(*on, strict=True)]
-        )
+        return labels_of(by_column(columns, on))
     found = table.read("label", lambda cell: in_cell(cell, names, separator))
     return labels_of([None] * len(table.lines) if found is None else found)
 
