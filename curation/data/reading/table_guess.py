@@ -10,6 +10,7 @@ from typing import Any
 from curation.data.reading import tables
 from curation.data.reading.folder_layout import is_image_name
 from curation.data.reading.label_cells import NO, YES, in_cell
+from curation.data.reading.split_tables import files_of
 from curation.data.reading.table_roles import likely
 from curation.data.reading.table_texts import in_words
 from curation.errors import SourceError
@@ -44,7 +45,12 @@ class TableGuess:
 
 
 def guess_table(path: Path, params: Mapping[str, Any]) -> TableGuess:
-    """params: what a person said already; it is not guessed. Raises SourceError."""
+    """params: what a person said already; it is not guessed. Of a folder of tables the first is looked at.
+
+    Raises SourceError.
+    """
+    files = files_of(path)
+    path = files[0].path
     columns, told = tables.columns_of(path), tuple(params.get("columns", ()))
     if not told and _is_data(columns):
         told = tuple(_invented(path, columns))
@@ -58,6 +64,8 @@ def guess_table(path: Path, params: Mapping[str, Any]) -> TableGuess:
     if label is None:
         asked.append("label")
     notes = tables.notes_on(path)
+    if len(files) > 1:
+        notes.append(f"One data set: {', '.join(f'{file.path.name} is {file.split}' for file in files)}.")
     if told and "columns" not in params:
         notes.append(f"The first line of {path.name} holds data, so the columns were called {', '.join(told)}.")
     if len(texts) > 1:
@@ -68,7 +76,7 @@ def guess_table(path: Path, params: Mapping[str, Any]) -> TableGuess:
         params={**params, **found},
         columns=columns,
         rows=rows,
-        whole=whole,
+        whole=whole and len(files) == 1,
         labels=_labels(rows, label, str(params.get("label_separator", ""))),
         notes=notes,
         question=_question(asked, columns),

@@ -49,7 +49,7 @@ def in_doubt(path: Path) -> bool:
 
 def table_panel(path: Path, key: str) -> Guess:
     """Show the first rows of a table, so that its columns can be told apart. Raises SourceError."""
-    guess = _preview(path, _stamp(path), "")
+    guess = _preview(path, _stamp(path), "", "table")
     for note in guess.notes:
         st.caption(theme.plain(note))
     shown = [{column: theme.literal(text) for column, text in row.items()} for row in guess.rows]
@@ -58,8 +58,8 @@ def table_panel(path: Path, key: str) -> Guess:
 
 
 @st.cache_data(ttl=60, max_entries=32, show_spinner="Looking at the data")
-def _preview(path: Path, stamp: float, layout: str) -> Guess:
-    return preview(path, {"layout": layout} if layout else {})
+def _preview(path: Path, stamp: float, layout: str, source: str = "") -> Guess:
+    return preview(path, {"layout": layout} if layout else {}, source)
 
 
 def _stamp(path: Path) -> float:
