@@ -12,6 +12,7 @@ from dataclasses import dataclass
 NEEDS = (
     *(
         "ids",
+        "kinds",
         "images",
         "texts",
         "chats",
