@@ -1,8 +1,8 @@
 """Duplicates: items that are the same, or nearly the same, as another.
 
-Exact copies have equal content. Near copies of images are pairs far closer than is usual here (at most `share` of the median
-distance to the nearest other item, which adapts to the encoder) and close in themselves (at most `within`, for data
-without any two items alike). Copies of copies form one group; kept is its lowest row with the group's most common
+Exact copies have equal content. Near copies of images are pairs far closer than is usual here (at most `share` of the
+median distance to the nearest other item, which adapts to the encoder) and close in themselves (at most `within`, for
+data without any two items alike). Copies of copies form one group; kept is its lowest row with the group's most common
 label, the others are flagged; where train rows are in the group, one of them is kept. Blind to copies the encoder sees
 as different (strong crops), and taken in by plain backgrounds where the encoder looks at little else; a long chain of
 small changes becomes one group. Of texts and conversations only exact copies count: what encoders put close together
@@ -52,8 +52,8 @@ def flag(
         float, Field(ge=0, le=1, description="Largest distance of a near copy, in medians of the nearest distance.")
     ] = 0.13,
 ) -> Flags:
-    """score float64 [m]: 1 in a group, else exp(-nearest distance / its median), 0 for texts. duplicate_of: the item kept
-    instead.
+    """score float64 [m]: 1 in a group, else exp(-nearest distance / its median), 0 of a text. duplicate_of: the item
+    kept instead.
 
     >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1], [0], [1]]), np.array([[0.001], [0.001], [0.5]]))
