@@ -12,6 +12,7 @@ from dataclasses import dataclass
 NEEDS = (
     *(
         "ids",
+        "kinds",
         "images",
         "texts",
         "chats",
@@ -84,14 +85,18 @@ class Card:
     relative: evidence only; what it says of a row depends on the rows beside it.
     fits_on_train: flags only; learns what is usual from `view.train` or `view.pool` by itself. Any other flag is asked
         twice, so that no held-out row has a say in what it thinks of the others.
+    listed: pruners only; the data on whose short list it stands: "labels", "texts" (without labels) and "pairs".
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
     instant: pruners and maps; answers within a blink at 50,000 rows, so a page may ask it without being told to.
     balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.
     class_graph: pruners only; under `balance` every class has the neighbours among its own rows, not of all.
     opens: sources only; endings of the files it reads by a `path`, "/" for a folder.
     holdout: sources only; the share held out as test where neither the source nor the recipe says otherwise.
+    beside: sources only; (name, score): the items this score is highest for are a subset of that name, which
+        verification always tries beside the others.
     pace: encoders only; seconds per image, roughly, on two cores and on one GPU.
-    rank: encoders only; the one of the highest rank that can run here in time is proposed, 0 only for want of others.
+    rank: encoders: the one of the highest rank that can run here in time is proposed, 0 only for want of others.
+        Pruners: the order of the short list, the highest first.
     side: encoders only; proposed before those of rank 1 to 3 for images of up to so many pixels on their longer side.
     shapes: encoders only; looks for shapes, so it is not proposed where there are none (`curation.data.textures`).
     download: encoders only; where its default weights come from. It is proposed where they are on this machine.
@@ -122,12 +127,14 @@ class Card:
     rows: str = "train"
     relative: bool = False
     fits_on_train: bool = False
+    listed: tuple[str, ...] = ()
     nested: bool = False
     instant: bool = False
     balances: bool = False
     class_graph: bool = False
     opens: tuple[str, ...] = ()
     holdout: float = 0.2
+    beside: tuple[str, str] | None = None
     pace: tuple[float, float] = (0.001, 0.001)
     rank: int = 0
     side: int = 0

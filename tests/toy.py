@@ -41,6 +41,7 @@ def arrays(seed: int = 0) -> dict:
     pixels = np.clip(128 + 40 * rng.normal(size=(N, 8, 8, 3)), 0, 255).astype(np.uint8)
     return {
         "ids": np.array([f"item {i}" for i in range(N)], dtype=object),
+        "kinds": np.array(["image"] * N, dtype=object),
         "labels": labels,
         "groups": groups,
         "copies": groups,

@@ -203,6 +203,11 @@ class View:
         return self._get("ids")
 
     @property
+    def kinds(self) -> np.ndarray:
+        """object [m]: what each item is, "image", "text", "pair" or "chat"; None where it is features alone."""
+        return self._get("kinds")
+
+    @property
     def labels(self) -> np.ndarray:
         """int64 [m] codes into `classes`; -1 for no label, where the card says rows = "all"."""
         return self._get("labels")

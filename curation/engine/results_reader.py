@@ -146,6 +146,8 @@ class ResultReader:
         inputs = step.inputs
         if need == "ids":
             return lambda rows: self.items.column("id")[rows]
+        if need == "kinds":
+            return lambda rows: self.items.column("kind")[rows]
         if need == "labels":
             return lambda rows: self._labels(rows, step)
         if need == "groups":

@@ -27,7 +27,7 @@ TEXTS = (
 COPIES = 6  # of each, the last without a label
 RECIPE = {
     "score": [{"use": "aum"}],
-    "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
+    "flag": [{"use": "confident_learning"}, {"use": "near_duplicates"}],
     "map": {"use": "pca"},
     "prune": [{"use": "random", "name": "half", "keep": 0.5}],
     "grow": {"use": "margin", "batch": 12},
@@ -45,7 +45,6 @@ def build(home: Path) -> None:
             wrong = (copy, number) == (0, 0)
             rows.append({"text": f"{text} {copy}", "label": str(code ^ wrong) if copy < COPIES - 1 else ""})
             x.append(rng.normal(size=8) + 3 * code)
-    x[len(TEXTS) + 3] = x[3]  # near duplicates: their texts differ in one word
     home.mkdir(parents=True, exist_ok=True)
     (home.parent / "texts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     np.save(home.parent / "x.npy", np.array(x, np.float32))

@@ -185,10 +185,23 @@ def test_two_copies_that_disagree_are_both_flagged_and_the_neighbours_say_which_
 # -- duplicates -----------------------------------------------------------------------------------------------
 
 
+def pictures(n):
+    return np.array(["image"] * n, dtype=object)
+
+
+def test_of_texts_only_exact_copies_count_however_close_their_embeddings():
+    x = np.ones((4, 3)) + 1e-4 * np.eye(4, 3)  # "transfer from my account", "transfer to my account"
+    given = {"neighbours": toy.neighbours(x, 2), "labels": np.zeros(4, int), "copies": np.array([0, 1, 2, 0])}
+    found = duplicates.flag(View.of(**given, kinds=np.array(["text"] * 4, dtype=object)), share=1.0)
+    assert found.duplicate_of.tolist() == [-1, -1, -1, 0]
+    assert found.score.tolist() == [1, 0, 0, 1]
+    assert duplicates.flag(View.of(**given, kinds=pictures(4)), share=1.0).flagged.sum() == 3
+
+
 def test_exact_copies_are_grouped_and_the_first_with_the_common_label_is_kept():
     graph = toy.neighbours(np.random.default_rng(0).normal(size=(7, 5)), 3)
     groups, labels = np.array([0, 1, 0, 2, 0, 1, 3]), np.array([1, 0, 0, 0, 0, 0, 0])
-    made = duplicates.flag(View.of(neighbours=graph, labels=labels, copies=groups), within=0)
+    made = duplicates.flag(View.of(neighbours=graph, labels=labels, copies=groups, kinds=pictures(7)), within=0)
     assert made.duplicate_of.tolist() == [2, -1, -1, -1, 2, 1, -1]  # row 0 is outvoted by rows 2 and 4
     assert np.array_equal(made.flagged, made.duplicate_of >= 0)
     assert (made.score[[0, 1, 2, 4, 5]] == 1).all()
@@ -220,7 +233,7 @@ def test_near_copies_are_the_connected_groups_found_by_hand():
     groups = np.arange(80)
     groups[79] = 3
     graph = toy.neighbours(x, 5)
-    view = View.of(neighbours=graph, labels=np.zeros(80, int), copies=groups)
+    view = View.of(neighbours=graph, labels=np.zeros(80, int), copies=groups, kinds=pictures(80))
     made = duplicates.flag(view, within=0.001, share=1.0)
     assert np.median(graph.distances[:, 0]) > 0.001  # so that `within` is the rule that decides
     name = groups_by_hand(graph.indices, graph.distances, groups, 0.001)
@@ -232,7 +245,7 @@ def test_near_copies_are_the_connected_groups_found_by_hand():
 def test_a_near_copy_must_also_be_near_for_this_data():
     line = np.stack([np.cos(a := np.linspace(0, 0.5, 40)), np.sin(a)], axis=1)  # evenly close: nobody is a copy
     graph = toy.neighbours(line, 5)
-    view = View.of(neighbours=graph, labels=np.zeros(40, int), copies=np.arange(40))
+    view = View.of(neighbours=graph, labels=np.zeros(40, int), copies=np.arange(40), kinds=pictures(40))
     assert graph.distances[:, 0].max() < 0.001
     assert not duplicates.flag(view, within=0.02).flagged.any()
     assert duplicates.flag(view, within=0.02, share=1.0).flagged.any()

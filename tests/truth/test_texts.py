@@ -168,3 +168,25 @@ def test_language_is_told_where_there_are_words_enough_and_usual_ones_are_not_fl
     assert np.flatnonzero(found.flagged).tolist() == [60]
     both = flag(View.of(texts=[*english, *german * 10, french]))  # a set in two languages has two
     assert np.flatnonzero(both.flagged).tolist() == [80]
+
+
+@pytest.mark.parametrize("text", ["Grüße aus Köln, schöne Straße", "naïve café à la crème", "日本語の文章です"])
+def test_a_text_read_in_the_wrong_encoding_is_garbled_and_the_right_one_is_not(text):
+    made = text_quality.flag(View.of(texts=[text, text.encode().decode("cp1252", "replace")]), check="garbled")
+    assert made.flagged.tolist() == [False, True]
+
+
+def test_sentences_of_other_languages_are_found_among_english_ones():
+    starts = ("My card has not arrived yet,", "I would like a refund,", "Please tell me,")
+    ends = ("and I have been waiting for two weeks.", "since nobody answers.", "what the exchange rate for euros is.")
+    english = [f"{start} {end}" for start in starts for end in ends] * 5
+    others = [
+        "Ich warte schon seit zwei Wochen auf meine neue Karte.",
+        "Je voudrais savoir quand ma nouvelle carte va arriver.",
+        "¿Cuándo va a llegar la tarjeta nueva que pedí la semana pasada?",
+        "Скажите, пожалуйста, когда я наконец получу новую карту, которую заказал ещё две недели назад?",
+        "متى ستصل بطاقتي المصرفية الجديدة إلى منزلي؟",
+        "我的新銀行卡什麼時候才能寄到我家裡來呢我已經等了兩個星期了",
+    ]
+    made = language.flag(View.of(texts=[*english, *others, "¿Qué?"]))
+    assert made.flagged.tolist() == [False] * len(english) + [True] * len(others) + [False]

@@ -29,6 +29,8 @@ def _form_of_every_kind():
         cut: Annotated[float, Field(ge=0, le=0.5)] = 0.1,
         tiny: Annotated[float, Field(ge=0, le=1)] = 0.0025,
         rate: Annotated[float, Field(gt=0)] = 1e-4,
+        weight: Annotated[float, Field(ge=-3, le=3)] = 1.0,
+        speed: Annotated[float, Field(gt=0, le=10)] = 0.4,
         bins: Annotated[int, Field(ge=1, le=50)] = 20,
         epochs: Annotated[int, Field(ge=1, le=100_000)] = 30,
         limit: Annotated[int, Field(ge=1)] | None = None,
@@ -52,6 +54,7 @@ def test_a_form_starts_at_the_given_values_and_the_defaults():
     assert not app.exception
     assert app.session_state.out == {
         **{"by": "aum", "end": "hard", "metric": "cosine", "cut": 0.2, "tiny": 0.0025, "rate": 1e-4, "bins": 20},
+        **{"weight": 1.0, "speed": 0.4},
         **{"epochs": 30, "limit": None, "fair": False, "path": None, "columns": ["a", "b"], "tag": "xy"},
     }
 
@@ -66,6 +69,15 @@ def test_a_form_returns_what_was_entered_as_plain_values():
     out = app.run().session_state.out
     assert (out["metric"], out["cut"], out["limit"], out["columns"]) == ("hamming", 0.35, 7, ["c", "d"])
     assert out["path"] == Path("data/x")
+
+
+def test_numbers_between_two_bounds_that_can_be_taken_are_slid_and_others_typed():
+    app = _run(_form_of_every_kind)
+    weight = app.slider("f.pruners.demo.weight").set_value(-0.7)
+    assert (weight.min, weight.max, weight.step) == (-3, 3, 0.1)
+    app.number_input("f.pruners.demo.speed").set_value(0.05)
+    out = app.run().session_state.out
+    assert (out["weight"], out["speed"]) == (-0.7, 0.05)
 
 
 def test_a_form_says_in_one_line_what_is_wrong_and_returns_nothing():

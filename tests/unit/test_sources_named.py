@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from curation.data.holdout import with_holdout
+from curation.data.reading import hub_sets
 from curation.errors import SourceError, UnavailableError
 from curation.methods.sources import huggingface, sample, torchvision
 
@@ -143,7 +144,7 @@ def hub_is_gone(monkeypatch, tmp_path):
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(huggingface, "_hub_answers", lambda: False)
+    monkeypatch.setattr(hub_sets, "_hub_answers", lambda: False)
     return datasets
 
 
@@ -191,7 +192,9 @@ def test_an_image_folder_on_this_machine_is_read_through_load_dataset(hub_is_gon
 
 def test_columns_that_are_not_there_or_hold_no_images_are_one_sentence(saved, tmp_path):
     with pytest.raises(SourceError, match="has no column 'image'; its columns are: img, fine"):
-        hf(saved, tmp_path)
+        hf(saved, tmp_path, image="image")
+    with pytest.raises(SourceError, match="has no column 'cat'; its columns are: img, fine"):
+        hf(saved, tmp_path, label="cat")
     with pytest.raises(SourceError, match=r"the column 'fine' of .* does not hold images but ClassLabel"):
         hf(saved, tmp_path, image="fine", label="fine")
 
@@ -201,6 +204,75 @@ def test_a_folder_without_data_is_one_sentence(hub_is_gone, tmp_path):
     with pytest.raises(SourceError, match="cannot be loaded") as caught:
         hf(str(tmp_path / "empty"), tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_columns_nobody_names_are_guessed_and_the_guess_is_said(saved, tmp_path):
+    items = hf(saved, tmp_path)
+    assert items.column("label").tolist() == ["dog", "cat", None]
+    assert "By names and types of the columns, the image from 'img' and the label from 'fine' was read." in items.notes
+
+
+def text_set(datasets, folder, columns, **kinds):
+    """A data set with splits train and test of the same columns, saved. Returns the folder."""
+    values = {name: datasets.Value("string") for name in columns}
+    made = datasets.Dataset.from_dict(columns, features=datasets.Features(values | kinds))
+    datasets.DatasetDict(train=made, test=made).save_to_disk(folder)
+    return str(folder)
+
+
+def test_texts_are_read_with_the_names_of_their_classes(hub_is_gone, tmp_path):
+    kind = hub_is_gone.ClassLabel(names=["neg", "pos"])
+    columns = {"idx": ["1", "2", "3"], "sentence": ["Good.", " ", "漢字 🙂"], "stars": [1, 0, -1]}
+    items = hf(text_set(hub_is_gone, tmp_path / "set", columns, stars=kind), tmp_path)
+    assert items.texts(range(3)) == ["Good.", "", "漢字 🙂"]
+    assert items.column("kind").tolist() == ["text"] * 6
+    assert items.column("label").tolist() == ["pos", "neg", None] * 2
+    assert items.column("split").tolist() == ["train", "train", "unlabeled", "test", "test", "unlabeled"]
+    assert items.column("status")[1] == "the text is empty"
+    assert "the text from 'sentence' and the label from 'stars' was read." in items.notes[0]
+
+
+def test_two_texts_are_joined_and_parquet_files_of_a_folder_are_read(hub_is_gone, tmp_path):
+    (tmp_path / "set").mkdir()
+    rows = pa.table({"premise": ["A"], "hypothesis": ["B"], "label": ["yes"]})
+    for split in ("train", "test"):
+        pq.write_table(rows, tmp_path / "set" / f"{split}-00000-of-00001.parquet")
+    items = hf(str(tmp_path / "set"), tmp_path)
+    assert items.texts([0, 1]) == ["A\nB"] * 2
+    assert items.column("id").tolist() == ["train/0000000", "test/0000000"]
+    alone = hf(str(tmp_path / "set"), tmp_path, text="hypothesis", label="premise")
+    assert (alone.text(0), alone.classes) == ("B", ("A",))
+
+
+def test_several_labels_of_a_text_are_kept_by_their_names(hub_is_gone, tmp_path):
+    datasets = hub_is_gone
+    many = datasets.List(datasets.ClassLabel(names=["joy", "fear"]))
+    columns = {"text": ["a", "b"], "labels": [[0, 1], [1]]}
+    items = hf(text_set(datasets, tmp_path / "set", columns, labels=many), tmp_path)
+    assert items.table["labels"].to_pylist() == [["joy", "fear"], ["fear"]] * 2
+    assert items.multi_label
+
+
+def test_conversations_and_captions_are_sent_to_the_source_that_reads_them(hub_is_gone, tmp_path):
+    said = {"instruction": ["Add."], "output": ["2"]}
+    with pytest.raises(SourceError, match=r"holds conversations \(alpaca\): .* with the source chat"):
+        hf(text_set(hub_is_gone, tmp_path / "chat", said), tmp_path)
+    columns = {"image": [{"bytes": png(1), "path": None}], "text": ["a cat that sits on a red mat"]}
+    pairs = text_set(hub_is_gone, tmp_path / "pairs", columns, image=hub_is_gone.Image())
+    with pytest.raises(SourceError, match=r"holds images with captions: .* the source pairs"):
+        hf(pairs, tmp_path)
+    assert hf(pairs, tmp_path, label="").classes == ()
+
+
+def test_a_text_that_cannot_be_told_or_is_none_is_one_sentence(hub_is_gone, tmp_path):
+    columns = {"a": ["1"], "b": ["2"], "c": [{"x": "1"}]}
+    made = text_set(hub_is_gone, tmp_path / "set", columns, c={"x": hub_is_gone.Value("string")})
+    with pytest.raises(SourceError, match=r"which column of .* holds the text\? .* its columns are: a, b, c"):
+        hf(made, tmp_path)
+    with pytest.raises(SourceError, match=r"which column of .* holds the label\?"):
+        hf(made, tmp_path, text="a")
+    with pytest.raises(SourceError, match="does not hold texts but"):
+        hf(made, tmp_path, text="c", label="")
 
 
 def test_without_the_hub_one_sentence_says_so(hub_is_gone, tmp_path):

@@ -175,3 +175,43 @@ def test_a_table_without_a_usable_text_is_one_sentence(tmp_path):
     path = written(tmp_path / "t.csv", "text,label\n,a\n ,b\n")
     with pytest.raises(SourceError, match=r"none of the 2 texts in .* the first, line 2 of .*: the text is empty"):
         read(path, text="text")
+
+
+def test_train_and_test_of_a_folder_are_one_data_set(tmp_path):
+    top = tmp_path / "set"
+    top.mkdir()
+    written(top / "train.csv", "id,text,label\n0,one,a\n1,two,b\n")
+    written(top / "test.csv", "id,text\n0,two\n1,three\n")
+    written(top / "sample_submission.csv", "id,label\n0,a\n")
+    guess = preview(top, source="table")
+    assert guess.params == {"text": "text", "label": "label"}
+    assert "One data set: train.csv is train, test.csv is test." in guess.notes
+    items = read(top, text="text")
+    assert items.column("id").tolist() == ["train/0", "train/1", "test/0", "test/1"]
+    assert items.column("label").tolist() == ["a", "b", None, None]
+    assert items.column("split").tolist() == ["train", "train", "unlabeled", "unlabeled"]
+    assert "test.csv has no column of labels; its rows are read as unlabelled." in items.notes
+    written(top / "test.csv", "text,label\nthree,b\nTWO,b\n")
+    items = read(top, text="text")
+    assert items.column("split").tolist() == ["train", "train", "test", "test"]
+    assert items.copies[1] == items.copies[3], "so that the flag on train texts in the test split sees both"
+
+
+def test_parquet_files_of_a_hub_are_read_in_order_with_the_names_of_their_classes(tmp_path):
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    about = {"info": {"features": {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}}}
+    for n, name in enumerate(("train-00001-of-00002", "test-00000-of-00001", "train-00000-of-00002")):
+        rows = pa.table({"text": [name], "label": [n % 2]})
+        rows = rows.replace_schema_metadata({"huggingface": json.dumps(about)})
+        pq.write_table(rows, tmp_path / "set" / "data" / f"{name}.parquet")
+    items = read(tmp_path / "set", text="text")
+    assert items.texts(range(3)) == ["train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"]
+    assert items.column("label").tolist() == ["neg", "neg", "pos"]
+    assert items.column("split").tolist() == ["train", "train", "test"]
+
+
+def test_a_folder_of_two_sets_of_tables_is_not_guessed(tmp_path):
+    for name in ("train.csv", "test.csv", "train.jsonl", "test.jsonl"):
+        written(tmp_path / name, "text\nx\n")
+    with pytest.raises(SourceError, match=r"is a folder, not a table; .* name its tables after their splits"):
+        read(tmp_path, text="text")

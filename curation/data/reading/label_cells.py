@@ -61,6 +61,15 @@ def in_cell(cell: Any, names: Sequence[str] | None, separator: str) -> list[str]
     return list(dict.fromkeys(label for label in labels if label is not None))
 
 
+def by_column(names: Sequence[str], columns: Sequence[Sequence[bool]]) -> list[list[str]]:
+    """All labels of each item, where every class has a column that says whether an item has it.
+
+    >>> by_column(["toxic", "rude"], [[True, False], [True, False]])
+    [['toxic', 'rude'], []]
+    """
+    return [[name for name, yes in zip(names, row, strict=True) if yes] for row in zip(*columns, strict=True)]
+
+
 def is_on(cell: Any) -> bool:
     """Whether a cell of a column that stands for a class says yes. Raises SourceError.
 

@@ -49,17 +49,18 @@ class Guess:
     choices: list[tuple[dict[str, Any], str]] = field(default_factory=list)
 
 
-def preview(path: Path, params: Mapping[str, Any] | None = None) -> Guess:
+def preview(path: Path, params: Mapping[str, Any] | None = None, source: str = "") -> Guess:
     """How the folder, archive, table or .npz would be read. Opens no image. Raises SourceError.
 
     params: what a person says otherwise, such as {"layout": "split/class"} or {"text": "review", "label": "stars"}.
+    source: "table" reads a folder as tables named after their splits.
     """
     params = dict(params or {})
     if not path.exists():
         raise SourceError(f"{path} does not exist; give a folder, an archive, a table or an .npz file")
-    if path.is_dir():
+    if path.is_dir() and source != "table":
         return _of_folder(path, params)
-    if path.suffix.lower() in tables.KINDS:
+    if path.is_dir() or path.suffix.lower() in tables.KINDS:
         return _of_table(path, params)
     if path.suffix.lower() == ".npz":
         return _of_arrays(path)

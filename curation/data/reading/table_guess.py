@@ -10,6 +10,7 @@ from typing import Any
 from curation.data.reading import tables
 from curation.data.reading.folder_layout import is_image_name
 from curation.data.reading.label_cells import NO, YES, in_cell
+from curation.data.reading.split_tables import files_of
 from curation.data.reading.table_roles import likely
 from curation.data.reading.table_texts import in_words
 from curation.errors import SourceError
@@ -44,26 +45,27 @@ class TableGuess:
 
 
 def guess_table(path: Path, params: Mapping[str, Any]) -> TableGuess:
-    """params: what a person said already; it is not guessed. Raises SourceError."""
+    """params: what a person said already; it is not guessed. Of a folder of tables the first is looked at.
+
+    Raises SourceError.
+    """
+    files = files_of(path)
+    path = files[0].path
     columns, told = tables.columns_of(path), tuple(params.get("columns", ()))
     if not told and _is_data(columns):
         told = tuple(_invented(path, columns))
     columns = list(told) or columns
     pictures = [name for name in dict.fromkeys(columns) if columns.count(name) == 1 and tables.holds_images(path, name)]
     rows, whole = _looked_at(path, [name for name in dict.fromkeys(columns) if name not in pictures], told)
-    image, texts = params.get("image"), _listed(params.get("text", ()))
-    if not image and not texts:
-        image = next(iter(pictures), None) or _images(rows)
-        texts = [] if image else _texts(rows)
-        image = image or (None if texts else ("path" if "path" in columns else likely("image", columns)))
-    taken = {image, *texts, params.get("split", "split"), "id"}
-    label = params["label"] if "label" in params else _label(rows, columns, taken, bool(texts))
+    image, texts, label = guess_roles(rows, columns, pictures, params)
     asked = []
     if not image and not texts:
         asked.append("image or the text")
     if label is None:
         asked.append("label")
     notes = tables.notes_on(path)
+    if len(files) > 1:
+        notes.append(f"One data set: {', '.join(f'{file.path.name} is {file.split}' for file in files)}.")
     if told and "columns" not in params:
         notes.append(f"The first line of {path.name} holds data, so the columns were called {', '.join(told)}.")
     if len(texts) > 1:
@@ -74,11 +76,33 @@ def guess_table(path: Path, params: Mapping[str, Any]) -> TableGuess:
         params={**params, **found},
         columns=columns,
         rows=rows,
-        whole=whole,
+        whole=whole and len(files) == 1,
         labels=_labels(rows, label, str(params.get("label_separator", ""))),
         notes=notes,
         question=_question(asked, columns),
     )
+
+
+def guess_roles(
+    rows: Mapping[str, Sequence[Any]], columns: Sequence[str], pictures: Sequence[str], said: Mapping[str, Any]
+) -> tuple[str | None, list[str], str | list[str] | None]:
+    """The columns of the image, of the texts and of the label; None for what a person has to name, "" for no labels.
+
+    rows: cells of the columns that hold no images themselves, which are the `pictures`. said: what a person named,
+    under image, text, label and split; it is not guessed.
+
+    >>> guess_roles({"review": ["Fine."], "stars": [5]}, ["review", "stars"], [], {})
+    (None, ['review'], 'stars')
+    """
+    image, texts = said.get("image"), _listed(said.get("text", ()))
+    if not image and not texts:
+        image = next(iter(pictures), None) or _images(rows)
+        texts = [] if image else _texts(rows)
+        image = image or (None if texts else ("path" if "path" in columns else likely("image", columns)))
+    if "label" in said:
+        return image, texts, said["label"]
+    taken = {image, *texts, said.get("split", "split"), "id"}
+    return image, texts, _label(rows, columns, taken, bool(texts))
 
 
 def _question(asked: Sequence[str], columns: Sequence[str]) -> str:
@@ -120,7 +144,7 @@ def _texts(rows: Mapping[str, Sequence[Any]]) -> list[str]:
         return [plain["title"], body]
     if (named := likely("text", list(rows))) is not None:
         return [named]
-    lengths = {name: _mean_length(cells) for name, cells in rows.items()}
+    lengths = {name: mean_length(cells) for name, cells in rows.items()}
     longest = max(lengths, key=lengths.get, default=None)
     return [longest] if longest is not None and lengths[longest] >= SENTENCE else []
 
@@ -167,14 +191,14 @@ def _invented(path: Path, columns: Sequence[str]) -> list[str]:
     """Names for the columns of a file without a line of them: label, text, and title where two hold words."""
     names = [f"column {i}" for i in range(1, len(columns) + 1)]
     rows, _ = _looked_at(path, names, names)
-    by_length = sorted(names, key=lambda name: _mean_length(rows[name]))
+    by_length = sorted(names, key=lambda name: mean_length(rows[name]))
     called = dict(zip(by_length[-1:], ["text"], strict=True)) | dict(zip(by_length[:1], ["label"], strict=True))
     if len(names) == 3 and all(" " in in_words(cell).strip() for cell in rows[by_length[1]][:SHOWN]):
         called[by_length[1]] = "title"
     return [called.get(name, name) for name in names]
 
 
-def _mean_length(cells: Sequence[Any]) -> float:
+def mean_length(cells: Sequence[Any]) -> float:
     return sum(len(in_words(cell)) for cell in cells[:200]) / max(len(cells[:200]), 1)
 
 

@@ -14,6 +14,7 @@ from curation.errors import SourceError
 
 # Roles that may read the same column as another one: a path tells items apart, a label may be the truth.
 SHARED = ({"image", "id"}, {"label", "truth"})
+UNLABELLED = "No column of labels was named, so all items are read as unlabelled."
 USUAL = {"split": "split", "id": "id"}  # read where a column has this name and nothing else was said
 WORDS = {
     "text": (
@@ -81,7 +82,7 @@ def roles_of(path: Path, columns: Sequence[str], given: Mapping[str, str | None]
         del chosen["label"]
         notes.append(f"{path.name} has no column of labels, so all items are read as unlabelled.")
     elif "label" in given and not given["label"]:
-        notes.append("No column of labels was named, so all items are read as unlabelled.")
+        notes.append(UNLABELLED)
     for role, name in chosen.items():
         if columns.count(name) != 1:
             raise SourceError(_no_column(path, role, name, columns))

@@ -25,7 +25,6 @@ from curation.errors import InputError, RunError
 from curation.training.record import EpochAccuracy, MeanMargin, Several
 from curation.training.student import Measured
 
-LONGEST = "longest"  # beside random where items are conversations
 YOURS = "random (yours)"  # a saved random subset that is not drawn as verification draws its own
 
 
@@ -46,19 +45,20 @@ class Cell(NamedTuple):
     keep: float
 
 
-def cells(prunes: Sequence[Prune], keeps: Sequence[float], longest: bool = False) -> list[Cell]:
-    """Each subset at every share, by default its own, and beside them a stratified random one and, if asked for, the
-    longest answers; largest shares first, since those of a nested pruner hold the others."""
+def cells(prunes: Sequence[Prune], keeps: Sequence[float], beside: tuple[str, str] | None = None) -> list[Cell]:
+    """Each subset at every share, by default its own, and beside them a stratified random one and, where the source
+    names a score to hold against, the items it is highest for; largest shares first, since those of a nested pruner
+    hold the others."""
     own = [Cell(YOURS if p.name == RANDOM else p.name, p, keep) for p in prunes for keep in (keeps or [p.keep])]
     baselines = [
         Cell(RANDOM, Prune(use=RANDOM, name=RANDOM, keep=keep, balance=True), keep)
         for keep in sorted({cell.keep for cell in own})
     ]
-    if longest and LONGEST not in {cell.name for cell in own}:
-        params = registry.get("pruners", "by_score").validated({"by": "length"}, LONGEST)
+    if beside is not None and beside[0] not in {cell.name for cell in own}:
+        name, score = beside
+        params = registry.get("pruners", "by_score").validated({"by": score}, name)
         baselines += [
-            Cell(LONGEST, Prune(use="by_score", name=LONGEST, keep=cell.keep, params=params), cell.keep)
-            for cell in baselines
+            Cell(name, Prune(use="by_score", name=name, keep=cell.keep, params=params), cell.keep) for cell in baselines
         ]
     same = {"use": RANDOM, "seed": 0, "balance": True, "without": []}  # drawn as a baseline: it is one
     others = [cell for cell in own if cell.name != YOURS or cell.prune.model_dump(include=same.keys()) != same]
@@ -66,10 +66,9 @@ def cells(prunes: Sequence[Prune], keeps: Sequence[float], longest: bool = False
 
 
 def trials(recipe: Recipe, prunes: Sequence[Prune], verify: Verify) -> list[tuple[Cell | None, int]]:
-    """(cell, seed) of every student to train; None is everything. Of instruction data the longest answers are always
-    tried: they are hard to beat (Zhao et al., Long Is More for Alignment, ICML 2024)."""
-    longest = "chat" in registry.get("sources", recipe.source.use).card.tags
-    return grid(cells(prunes, verify.keeps, longest), verify.seeds)
+    """(cell, seed) of every student to train; None is everything."""
+    beside = registry.get("sources", recipe.source.use).card.beside
+    return grid(cells(prunes, verify.keeps, beside), verify.seeds)
 
 
 def steps(section: Verify, ask: Ask) -> list[str]:

@@ -1,11 +1,13 @@
 """Duplicates: items that are the same, or nearly the same, as another.
 
-Exact copies have equal content. Near copies are pairs far closer than is usual here (at most `share` of the median
-distance to the nearest other item, which adapts to the encoder) and close in themselves (at most `within`, for data
-without any two items alike). Copies of copies form one group; kept is its lowest row with the group's most common
+Exact copies have equal content. Near copies of images are pairs far closer than is usual here (at most `share` of the
+median distance to the nearest other item, which adapts to the encoder) and close in themselves (at most `within`, for
+data without any two items alike). Copies of copies form one group; kept is its lowest row with the group's most common
 label, the others are flagged; where train rows are in the group, one of them is kept. Blind to copies the encoder sees
 as different (strong crops), and taken in by plain backgrounds where the encoder looks at little else; a long chain of
-small changes becomes one group. Time m * k, memory m.
+small changes becomes one group. Of texts and conversations only exact copies count: what encoders put close together
+there is what means about the same, such as a transfer from and a transfer to an account, and no copy. Near copies of
+texts are what `near_duplicates` finds, by their letters. Time m * k, memory m.
 
 The relative rule is that of cleanlab's Datalab; connected groups as in Abbas, Tirumala, Simig, Ganguli & Morcos,
 SemDeDup: Data-efficient Learning at Web-scale through Semantic Deduplication, 2023.
@@ -26,16 +28,17 @@ from curation.maths.duplicate_groups import groups_of, kept_of
 CARD = Card(
     title="Duplicates",
     cost="n * k time, n memory",
-    blind_to="copies the encoder sees as different, such as strong crops",
-    needs=("neighbours", "labels", "copies"),
+    blind_to="copies the encoder sees as different, such as strong crops; near copies of texts",
+    needs=("neighbours", "labels", "copies", "kinds"),
     paper="https://arxiv.org/abs/2303.09540",
     tags=("duplicate",),
-    version=2,
+    version=3,
     rows="all",
     stochastic=False,
     exceptions=(("row order does not matter", "of copies that agree the first row is kept"),),
 )
 
+WORDS = ("text", "chat")  # kinds whose embeddings say what is meant, not what is written
 _ROUNDING = 1e-6  # cosine distance of equal embeddings in float32
 
 
@@ -49,12 +52,16 @@ def flag(
         float, Field(ge=0, le=1, description="Largest distance of a near copy, in medians of the nearest distance.")
     ] = 0.13,
 ) -> Flags:
-    """score float64 [m]: 1 in a group, else exp(-nearest distance / its median). duplicate_of: the item kept instead.
+    """score float64 [m]: 1 in a group, else exp(-nearest distance / its median), 0 of a text. duplicate_of: the item
+    kept instead.
 
     >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1], [0], [1]]), np.array([[0.001], [0.001], [0.5]]))
-    >>> flag(View.of(neighbours=graph, labels=np.zeros(3, int), copies=np.arange(3)), share=1).duplicate_of.tolist()
+    >>> given = {"neighbours": graph, "labels": np.zeros(3, int), "copies": np.arange(3)}
+    >>> flag(View.of(**given, kinds=np.array(["image"] * 3)), share=1).duplicate_of.tolist()
     [-1, 0, -1]
+    >>> flag(View.of(**given, kinds=np.array(["text"] * 3)), share=1).duplicate_of.tolist()
+    [-1, -1, -1]
     """
     indices, distances = view.neighbours.indices, view.neighbours.distances
     # How far it usually is to the nearest item that is not a copy of oneself.
@@ -62,14 +69,15 @@ def flag(
     nearest = np.where(strange, distances, np.inf).min(axis=1, initial=np.inf)
     usual = float(np.median(nearest[np.isfinite(nearest)])) if np.isfinite(nearest).any() else 0.0
     near = (indices >= 0) & (distances <= min(within, max(share * usual, _ROUNDING)))
-    if within == 0:
-        near[:] = False
+    words = np.isin(view.kinds, WORDS)
+    near[words | (within == 0)] = False
 
     row, column = np.nonzero(near)
     group = groups_of(row, indices[row, column], view.copies)
     size = np.bincount(group)[group]
     kept = kept_of(group, view.labels, view.train)
     alike = np.exp(-nearest / usual) if usual > 0 else (nearest <= _ROUNDING).astype(np.float64)
+    alike[words] = 0.0
     copies = kept != np.arange(len(group))
     return Flags(
         score=np.where(size > 1, 1.0, alike),

@@ -1,8 +1,9 @@
 """Language: texts in another language than the data set's usual ones.
 
 A language is usual where at least `share` of the texts that can be told are in it, so a set in two languages has two.
-The score is how sure the classifier is of another language, 0 where its best guess is a usual one.
-Blind to mixed languages within one text, to dialects, and to languages it does not know (it knows 97). Texts of fewer
+The score is the probability that it is none of the usual ones, 0 where the best guess is one of those: of languages
+that are close to each other, as Arabic and Moroccan Arabic, the classifier is sure of none, and of both together.
+Blind to mixed languages within one text, to dialects, and to languages it does not know (it knows 140). Texts of fewer
 than `letters` letters are never flagged: on those every classifier guesses. Names, code and addresses look like odd
 languages; look before dropping.
 
@@ -24,12 +25,13 @@ from curation.data.view import View
 
 CARD = Card(
     title="Other language",
-    cost="n * length time",
+    cost="n * length time, n * 140 memory",
     blind_to="mixed languages, dialects, and short texts",
     needs=("texts",),
     paper="https://aclanthology.org/P12-3005/",
     tags=("outlier", "texts", "label-free"),
     requires=("py3langid",),
+    version=2,
     rows="all",
     fits_on_train=True,
     stochastic=False,
@@ -59,13 +61,14 @@ def flag(
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     known = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    language, certain = np.full(len(view), "", object), np.zeros(len(view))
+    names = sorted(name for name, _ in known.rank(""))
+    told, chance = np.zeros(len(view), bool), np.zeros((len(view), len(names)), np.float32)
     for i, text in enumerate(view.texts):
         if sum(map(str.isalpha, text[:READ])) >= letters:
-            language[i], certain[i] = known.classify(text[:READ])
+            told[i], chance[i] = True, [p for _, p in sorted(known.rank(text[:READ]))]
         if i % 2000 == 0:
             progress(i, len(view), "telling languages")
-    told = language[view.pool][language[view.pool] != ""]
-    names, count = np.unique(told.astype(str), return_counts=True)
-    score = np.where(np.isin(language.astype(str), ["", *names[count >= share * len(told)]]), 0.0, certain)
+    best, pool = chance.argmax(axis=1), view.pool[told[view.pool]]
+    usual = np.bincount(best[pool], minlength=len(names)) >= max(share * len(pool), 1)
+    score = np.where(told & ~usual[best], 1.0 - chance[:, usual].sum(axis=1, dtype=np.float64), 0.0).clip(0, 1)
     return Flags(score=score, flagged=score > sure)

@@ -54,7 +54,7 @@ def flag(
     *,
     progress: Callable[..., None] = lambda done, total, message="": None,
     check: Annotated[
-        Literal["all", "short", "long", "markup", "repeated", "symbols", "garbled"],
+        Literal["all", *CHECKS],
         Field(description="One measure, or all of them."),
     ] = "all",
     length: Annotated[

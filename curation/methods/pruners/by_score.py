@@ -30,6 +30,8 @@ CARD = Card(
     grid=35.07,
     paper="https://arxiv.org/abs/2107.07075",
     tags=("score",),
+    listed=("labels", "texts", "pairs"),
+    rank=2,
     nested=True,
     instant=True,
 )

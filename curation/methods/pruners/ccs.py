@@ -31,6 +31,8 @@ CARD = Card(
     grid=64.5,
     paper="https://arxiv.org/abs/2210.15809",
     tags=("score", "coverage"),
+    listed=("labels",),
+    rank=3,
     nested=True,
     instant=True,
 )

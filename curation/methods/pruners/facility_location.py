@@ -43,6 +43,8 @@ CARD = Card(
     paper="https://arxiv.org/abs/2006.15412",
     tags=("geometry", "label-free", "submodular", "coverage"),
     requires=("torch",),
+    listed=("labels", "texts", "pairs"),
+    rank=5,
     nested=True,
     stochastic=False,
 )

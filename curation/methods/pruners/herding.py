@@ -36,6 +36,8 @@ CARD = Card(
     needs=("embeddings",),
     paper="https://doi.org/10.1145/1553374.1553517",
     tags=("geometry", "label-free"),
+    listed=("labels",),
+    rank=4,
     nested=True,
     stochastic=False,
 )

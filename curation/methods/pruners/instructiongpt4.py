@@ -42,6 +42,8 @@ CARD = Card(
     needs=("ids", "embeddings", "text_embeddings"),
     paper="https://arxiv.org/abs/2308.12067",
     tags=("score", "geometry", "pairs", "label-free"),
+    listed=("pairs",),
+    rank=6,
     nested=True,
 )
 CUT = 3.0  # deviations from the mean an indicator counts, at most

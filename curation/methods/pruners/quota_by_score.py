@@ -36,6 +36,8 @@ CARD = Card(
     needs=("embeddings",),
     paper="https://arxiv.org/abs/2308.12032",
     tags=("score", "geometry"),
+    listed=("texts",),
+    rank=6,
     nested=True,
 )
 

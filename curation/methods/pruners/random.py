@@ -23,6 +23,8 @@ CARD = Card(
     grid=61.83,
     paper="https://arxiv.org/abs/2204.08499",
     tags=("baseline", "label-free"),
+    listed=("labels", "texts", "pairs"),
+    rank=1,
     nested=True,
     instant=True,
 )

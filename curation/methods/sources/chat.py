@@ -43,6 +43,7 @@ CARD = Card(
     tags=("chat", "texts", "label-free"),
     opens=(".json", ".jsonl", ".ndjson"),
     holdout=0.0,
+    beside=("longest", "length"),  # hard to beat: Zhao et al., Long Is More for Alignment, ICML 2024
 )
 
 _IDS = ("id", "conversation_id", "uid", "uuid", "prompt_id")

@@ -1,44 +1,51 @@
-"""Hugging Face data set of images: from the hub, or from a folder on this machine.
+"""Hugging Face data set of images or of texts: from the hub, or from a folder on this machine.
 
 `name` is what `datasets.load_dataset` takes ("cifar10", "user/flowers", or a folder), or a folder written by
 `save_to_disk`. Splits called train, validation, test and so on become Winnow's; others are left out and named in the
-notes. Encoded images are written to the workspace as they are, one file each, without being encoded again.
+notes. Columns nobody names are guessed as for a table, and the notes say which were taken: of images one of the type
+Image, of texts one called text, sentence, content and so on, of labels one of the type ClassLabel. Encoded images are
+written to the workspace as they are, one file each, without being encoded again; texts as in the source `table`.
 
 Lhoest et al., Datasets: A Community Library for Natural Language Processing, EMNLP 2021 (system demonstrations).
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.chat.dialects import dialect_of
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
-from curation.data.reading.cells import as_class, as_label
+from curation.data.reading.cells import as_label
+from curation.data.reading.hub_sets import load, roots_of
 from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
+from curation.data.reading.label_cells import by_column, in_cell, is_on, labels_of
 from curation.data.reading.split_names import SPLIT_NAMES
+from curation.data.reading.table_guess import SENTENCE, guess_roles, mean_length
+from curation.data.reading.table_texts import TableTexts
+from curation.data.reading.tables import Batch
 from curation.data.safe_open import open_inside
-from curation.errors import SourceError, UnavailableError
+from curation.errors import SourceError
 
 CARD = Card(
     title="Hugging Face data set",
-    cost="a download, once; the images are written to the workspace and decoded once",
-    blind_to="columns other than the image and the label",
+    cost="a download, once; images are written to the workspace and decoded once, texts are copied there",
+    blind_to="columns other than the image or the text, and the label",
     paper="https://arxiv.org/abs/2109.02846",
-    tags=("images", "download"),
-    version=2,
+    tags=("images", "texts", "download"),
+    version=3,
     requires=("datasets",),
 )
 
 BATCH = 500  # rows held in memory
+LOOKED_AT = 200  # rows the columns are guessed from
 
 
 def read(
@@ -46,8 +53,15 @@ def read(
     name: Annotated[str, Field(min_length=1, description="Name on the hub, or a folder on this machine.")],
     config: Annotated[str | None, Field(description="Configuration, where the data set has several.")] = None,
     revision: Annotated[str | None, Field(description="Branch, tag or commit; a commit pins the data.")] = None,
-    image: Annotated[str, Field(description="Column with the image.")] = "image",
-    label: Annotated[str, Field(description="Column with the label.")] = "label",
+    image: Annotated[str | None, Field(description="Column with the image; guessed where nothing is named.")] = None,
+    text: Annotated[
+        str | tuple[str, ...],
+        Field(description="Column with the text, where items are texts; several are joined with a line end between."),
+    ] = "",
+    label: Annotated[
+        str | tuple[str, ...] | None,
+        Field(description='Column with the label, or one of 1 and 0 for every class; guessed, and "" reads no labels.'),
+    ] = None,
     group: str = "",
     into: Path,
     progress: Callable[..., None],
@@ -58,55 +72,53 @@ def read(
 
     Raises UnavailableError when the hub cannot be reached and the data set is not in the local cache.
 
-    >>> read(name="cifar10", image="img", into=into, progress=progress)  # doctest: +SKIP
+    >>> read(name="cifar10", into=into, progress=progress)  # doctest: +SKIP
     """
     if group and column_named(group) is None:
-        raise SourceError(f"group = {group!r}: the images of {name} are not separate files; name a column instead")
-    columns = [image, label, *([column_named(group)] if group else [])]
+        raise SourceError(f"group = {group!r}: the items of {name} are not separate files; name a column instead")
     name = os.path.expanduser(name)  # noqa: PTH111 - it need not be a path
-    parts = _load(name, config, revision)
+    parts = load(name, config, revision)
     known = {part: SPLIT_NAMES[part.lower()] for part in parts if part.lower() in SPLIT_NAMES}
     left_out = sorted(set(parts) - set(known))
     if not known:
         raise SourceError(f"{name} has no split of a known name; it has: {', '.join(left_out)}")
+    said = {"image": image, "text": text} | ({} if label is None else {"label": label})
+    roles = _roles(next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))]), name, said)
+    found = TableTexts(roles.texts, into) if roles.texts else _Images(roles.image, into / "files", roots_of(name))
     ids: list[str] = []
-    paths: list[str | None] = []
-    labels: list[str | None] = []
     splits: list[str] = []
+    labels: list[list[str] | None] = []
     groups: list[str | None] = []
-    names: list[str] | None = None
-    problems: dict[int, str] = {}  # row -> why its image cannot be read, known before it is examined
     total = sum(len(parts[part]) for part in known)
-    roots = _roots(name)
-    for part, split in known.items():
-        rows, names = _columns(parts[part], name, columns)
-        for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH]
-            for row, (cell, said) in enumerate(zip(batch[image], batch[label], strict=True), start=start):
-                data, problem = _encoded(cell, roots)
-                if problem:
-                    problems[len(paths)] = problem
-                ids.append(f"{part}/{row:07d}")
-                paths.append(store_image(into / "files", len(paths), data) if data else None)
-                labels.append(_label(said, names, f"{name}, row {row:,} of {part}"))
-                splits.append(split)
-            groups.extend(as_label(said) for said in batch[columns[-1]] if group)
-            progress(len(ids), total, "writing images")
+    try:
+        for part, split in known.items():
+            rows = _with_columns(parts[part], name, [*roles.all, *([column_named(group)] if group else [])])
+            for start in range(0, len(rows), BATCH):
+                batch = Batch(rows[start : start + BATCH])
+                found.add(batch)
+                labels += _labels(batch, roles.labels, rows.features, f"{name}, from row {start:,} of {part}")
+                groups.extend(as_label(cell) for cell in (batch[column_named(group)] if group else ()))
+                ids += [f"{part}/{row:07d}" for row in range(start, start + len(batch[roles.all[0]]))]
+                splits += [split] * (len(ids) - len(splits))
+                progress(len(ids), total, "reading texts" if roles.texts else "writing images")
+    finally:
+        found.close()
     if not ids:
         raise SourceError(f"{name} has no rows")
-    facts = examine(into / "files", paths, progress)
-    for row, problem in problems.items():
-        facts[row] = Facts(status=problem)
+    read_as = labels_of(labels)
+    names = _class_names(rows.features, roles.labels)
+    notes = [*roles.notes, *found.notes(), *read_as.notes]
+    if left_out:
+        notes.append(f"Splits of other names were left out: {', '.join(left_out)}.")
     return make_items(
         ids=ids,
-        paths=paths,
-        labels=labels,
+        labels=read_as.single,
+        several=read_as.several,
         splits=splits,
         groups=groups if group else None,
-        classes=[known_name for known_name in names if known_name in set(labels)] if names else None,
-        **as_columns(facts),
-        root=into / "files",
-        notes=[f"Splits of other names were left out: {', '.join(left_out)}."] if left_out else [],
+        classes=[known_name for known_name in names if known_name in set(read_as.single)] if names else None,
+        notes=notes,
+        **found.columns(progress),
     )
 
 
@@ -116,86 +128,130 @@ def watches(*, name: str, **params: Any) -> list[Path]:
     return [folder] if folder.is_dir() else []
 
 
-def _label(cell: Any, names: Sequence[str] | None, where: str) -> str | None:
-    try:
-        return as_class(cell, names)
-    except SourceError as error:
-        raise SourceError(f"{where}: {error}") from None
+@dataclass(frozen=True)
+class _Roles:
+    """Which column is what. labels: one, one for every class, or none. notes: what was guessed."""
+
+    image: str | None
+    texts: list[str]
+    labels: list[str]
+    notes: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        return [*([self.image] if self.image else self.texts), *self.labels]
 
 
-def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:
-    """Split -> `datasets.Dataset`."""
-    import datasets
-    from datasets.exceptions import DatasetsError
+class _Images:
+    """The images on their way to the items: written to `files`, and examined there at last."""
 
-    try:
-        if any((Path(name) / mark).is_file() for mark in ("dataset_dict.json", "state.json")):
-            loaded = datasets.load_from_disk(name)
-        else:
-            with contextlib.nullcontext() if Path(name).is_dir() or _hub_answers() else _from_the_cache():
-                loaded = datasets.load_dataset(name, config, revision=revision)
-    except ConnectionError:
-        raise UnavailableError(
-            f"the Hugging Face hub cannot be reached and {name} was not downloaded before; connect to the network, "
-            "or give the folder of a copy on this machine"
-        ) from None
-    except (DatasetsError, OSError, ValueError) as error:
-        raise SourceError(f"the Hugging Face data set {name} cannot be loaded ({_line(error)})") from None
-    return dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+    def __init__(self, column: str, files: Path, roots: Sequence[str]):
+        self.column, self.files, self.roots = column, files, roots
+        self._paths: list[str | None] = []
+        self._problems: dict[int, str] = {}  # row -> why its image cannot be read, known before it is examined
 
+    def add(self, batch: Batch) -> None:
+        for cell in batch[self.column]:
+            data, problem = _encoded(cell, self.roots)
+            if problem:
+                self._problems[len(self._paths)] = problem
+            self._paths.append(store_image(self.files, len(self._paths), data) if data else None)
 
-def _hub_answers() -> bool:
-    """Asked before `datasets` does, which tries for half a minute before it gives up."""
-    from huggingface_hub.constants import ENDPOINT
+    def close(self) -> None:
+        """Nothing is open."""
 
-    try:
-        urllib.request.urlopen(ENDPOINT, timeout=3).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
+    def notes(self) -> list[str]:
+        return []
+
+    def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
+        """What `make_items` takes of them."""
+        facts = examine(self.files, self._paths, progress)
+        for row, problem in self._problems.items():
+            facts[row] = Facts(status=problem)
+        return {**as_columns(facts), "paths": self._paths, "root": self.files}
 
 
-@contextlib.contextmanager
-def _from_the_cache() -> Iterator[None]:
-    """Both packages' offline switch, which takes what was downloaded before and does not wait for the rest."""
-    import datasets
-    import huggingface_hub
-
-    switches = (datasets.config, huggingface_hub.constants)
-    before = [switch.HF_HUB_OFFLINE for switch in switches]
-    try:
-        for switch in switches:
-            switch.HF_HUB_OFFLINE = True
-        yield
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch.HF_HUB_OFFLINE = value
-
-
-def _columns(rows: Any, name: str, columns: Sequence[str]) -> tuple[Any, list[str] | None]:
-    """The columns, of which the first holds images, still encoded, and the second labels; and the class names."""
+def _roles(rows: Any, name: str, said: Mapping[str, Any]) -> _Roles:
+    """The columns somebody named, else those the first rows and the types say. Raises SourceError."""
     import datasets
 
-    image, label, *_ = columns
+    kinds = rows.features
+    pictures = [column for column, kind in kinds.items() if isinstance(kind, datasets.Image)]
+    first = rows.select(range(min(len(rows), LOOKED_AT))).remove_columns(pictures).to_dict()
+    plain = {column: cells for column, cells in first.items() if not any(map(_is_nested, cells))}
+    classes = [column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
+    named = bool(said["image"] or said["text"])
+    dialect = dialect_of({column: cells[0] for column, cells in first.items() if cells})
+    if not named and not pictures and not classes and dialect not in (None, "text"):
+        raise SourceError(
+            f'{name} holds conversations ({dialect}): write them to a file with to_json("chat.jsonl") and read that '
+            "with the source chat, or name the column of a text with text = ..."
+        )
+    if "label" not in said and len(classes) == 1:
+        said = {**said, "label": classes[0]}
+    image, texts, label = guess_roles(plain, rows.column_names, pictures, said)
+    there = f"its columns are: {', '.join(rows.column_names)}"
+    if not image and not texts:
+        raise SourceError(f"which column of {name} holds the text? Name it with text = ... or image = ...; {there}")
+    if label is None:
+        raise SourceError(f'which column of {name} holds the label? Name it with label = ..., or "" for none; {there}')
+    labels = [label] if isinstance(label, str) and label else list(label)
+    if "label" not in said and image and labels and mean_length(plain.get(labels[0], ())) >= SENTENCE:
+        raise SourceError(
+            f"{name} holds images with captions: read its parquet files with the source pairs, or name the label with "
+            'label = ..., or "" for none'
+        )
+    for column in (*([image] if image else texts), *labels):
+        if column not in kinds:
+            raise SourceError(f"{name} has no column {column!r}; {there}")
+    if image and image not in pictures:
+        raise SourceError(f"the column {image!r} of {name} does not hold images but {kinds[image]}; {there}")
+    if nested := [column for column in texts if column not in plain]:
+        raise SourceError(f"the column {nested[0]!r} of {name} does not hold texts but {kinds[nested[0]]}; {there}")
+    content = f"the image from {image!r}" if image else f"the text from {' and '.join(map(repr, texts))}"
+    what = [*([] if named else [content]), *(["the label from " + ", ".join(map(repr, labels))] if labels else [])]
+    return _Roles(
+        image, texts, labels, [f"By names and types of the columns, {' and '.join(what)} was read."] if what else []
+    )
+
+
+def _is_nested(cell: Any) -> bool:
+    return isinstance(cell, dict) or (isinstance(cell, list) and any(isinstance(part, (dict, list)) for part in cell))
+
+
+def _with_columns(rows: Any, name: str, columns: Sequence[str]) -> Any:
+    """These columns alone, images still encoded. Raises SourceError."""
+    import datasets
+
     for column in columns:
         if column not in rows.column_names:
             raise SourceError(f"{name} has no column {column!r}; its columns are: {', '.join(rows.column_names)}")
-    if not isinstance(rows.features[image], datasets.Image):
-        raise SourceError(f"the column {image!r} of {name} does not hold images but {rows.features[image]}")
-    named = rows.features[label]
-    names = named.names if isinstance(named, datasets.ClassLabel) else None
-    return rows.select_columns(list(columns)).cast_column(image, datasets.Image(decode=False)), names
+    rows = rows.select_columns(list(dict.fromkeys(columns)))
+    for column, kind in rows.features.items():
+        if isinstance(kind, datasets.Image):
+            rows = rows.cast_column(column, datasets.Image(decode=False))
+    return rows
 
 
-def _roots(name: str) -> list[str]:
-    """Folders a row may name a file in: the data set's own, and where `datasets` keeps what it downloads."""
-    import datasets
-    from huggingface_hub.constants import HF_HUB_CACHE
+def _labels(batch: Batch, columns: Sequence[str], kinds: Mapping[str, Any], where: str) -> list[list[str] | None]:
+    """All labels of each row. Raises SourceError."""
+    try:
+        if len(columns) > 1:
+            return by_column(columns, [[is_on(cell) for cell in batch[column]] for column in columns])
+        names = _class_names(kinds, columns)
+        if columns:
+            return [in_cell(cell, names, "") for cell in batch[columns[0]]]
+    except SourceError as error:
+        raise SourceError(f"{where}: {error}") from None
+    return [None] * len(next(iter(batch.values())))
 
-    caches = (datasets.config.HF_DATASETS_CACHE, HF_HUB_CACHE)
-    return [os.path.realpath(root) for root in ((name,) if Path(name).is_dir() else caches)]
+
+def _class_names(kinds: Mapping[str, Any], columns: Sequence[str]) -> list[str] | None:
+    """The names behind the integers of one column of labels, or of a column of lists of them."""
+    if len(columns) != 1:
+        return None
+    kind = kinds[columns[0]]
+    return getattr(getattr(kind, "feature", kind), "names", None)
 
 
 def _encoded(cell: dict[str, Any] | None, roots: Sequence[str]) -> tuple[bytes | None, str]:
@@ -214,7 +270,3 @@ def _encoded(cell: dict[str, Any] | None, roots: Sequence[str]) -> tuple[bytes |
             return handle.read(), ""
     except SourceError as problem:
         return None, f"{os.path.relpath(real, root)}: {problem}"
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -18,6 +18,7 @@ from curation.errors import RecipeError
 from curation.ui.parts.theme import plain
 
 _SLIDER_STEPS = 100  # whole numbers with a wider range are typed
+_WIDEST = 10.0  # so are fractions, and those of a range over 1 with an open end
 
 
 def form(
@@ -75,7 +76,7 @@ def _widget(name: str, field: FieldInfo, start: Any, options: list[str] | None, 
     if kind is bool:
         return st.toggle(value=bool(start), **about)
     if kind in (int, float):
-        return _number(kind, _bounds(field), start, optional, about)
+        return _number(kind, _bounds(field), _closed(field), start, optional, about)
     if kind in (str, Path):
         text = st.text_input(value="" if start is None else str(start), **about).strip()
         return text or (None if optional or field.is_required() else text)
@@ -102,7 +103,7 @@ def _shown(option: Any) -> str:
     return plain(option)
 
 
-def _number(kind: type, bounds: tuple, start: Any, optional: bool, about: dict) -> Any:
+def _number(kind: type, bounds: tuple, closed: bool, start: Any, optional: bool, about: dict) -> Any:
     low, high = bounds
     if start is not None:
         start = kind(start)
@@ -113,9 +114,7 @@ def _number(kind: type, bounds: tuple, start: Any, optional: bool, about: dict) 
         start = low if start is None else start
         if kind is int and high - low <= _SLIDER_STEPS:
             return st.slider(min_value=low, max_value=high, value=start, step=1, **about)
-        if kind is float and high - low <= 1:
-            # The smallest step of the range that still meets where the slider starts.
-            step = next((s for s in (0.05, 0.01) if abs(start / s - round(start / s)) < 1e-9 and high - low > s), 0.001)
+        if kind is float and high - low <= (_WIDEST if closed else 1) and (step := _slider_step(start, high - low)):
             shown = "%.3f" if step == 0.001 else "%.2f"
             return st.slider(min_value=low, max_value=high, value=start, step=step, format=shown, **about)
     step = 1 if kind is int else _step(start)
@@ -126,6 +125,17 @@ def _number(kind: type, bounds: tuple, start: Any, optional: bool, about: dict) 
     }
     hint = "none" if optional else None
     return st.number_input(value=start, step=step, format=shown, placeholder=hint, **limits, **about)
+
+
+def _slider_step(start: float, width: float) -> float | None:
+    """The largest usual step that meets where the slider starts; None where the number had better be typed.
+
+    >>> _slider_step(1.0, 6.0), _slider_step(0.13, 1.0), _slider_step(0.333, 6.0)
+    (0.1, 0.01, None)
+    """
+    steps = (0.1,) if width > 1 else (0.05, 0.01, 0.001)
+    met = (step for step in steps if abs(start / step - round(start / step)) < 1e-9 and width > step)
+    return next(met, None if width > 1 else 0.001)
 
 
 def _step(start: float | None) -> float:
@@ -159,12 +169,21 @@ def _unwrapped(annotation: Any) -> tuple[Any, bool]:
 def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
     """Lowest and highest value a field admits; open bounds are left to the validation."""
     low = high = None
-    marks = list(field.metadata)
-    for option in typing.get_args(field.annotation):  # bounds inside `Annotated[int, ...] | None`
-        marks += [m for inner in getattr(option, "__metadata__", ()) for m in getattr(inner, "metadata", [inner])]
-    for mark in marks:
+    for mark in _marks(field):
         if isinstance(mark, (annotated_types.Ge, annotated_types.Gt)):
             low = getattr(mark, "ge", getattr(mark, "gt", None))
         elif isinstance(mark, (annotated_types.Le, annotated_types.Lt)):
             high = getattr(mark, "le", getattr(mark, "lt", None))
     return low, high
+
+
+def _closed(field: FieldInfo) -> bool:
+    """Whether both bounds may be taken. What must be above 0, as a step size, is chosen by its magnitude: typed."""
+    return not any(isinstance(mark, (annotated_types.Gt, annotated_types.Lt)) for mark in _marks(field))
+
+
+def _marks(field: FieldInfo) -> list[Any]:
+    marks = list(field.metadata)
+    for option in typing.get_args(field.annotation):  # bounds inside `Annotated[int, ...] | None`
+        marks += [m for inner in getattr(option, "__metadata__", ()) for m in getattr(inner, "metadata", [inner])]
+    return marks

@@ -14,10 +14,6 @@ from curation.ui.parts.which_one import reads, stands_on
 from curation.ui.start.presets import lacking
 from curation.ui.state.project import Project
 
-# One of each kind: the hybrid, coverage, the mean, difficulty with and without its easy half, and what all must beat.
-SHORT = ("trusted_coverage", "facility_location", "herding", "ccs", "by_score", "random")
-PAIRS = ("instructiongpt4", "by_score", "facility_location", "random")  # where items are image-text pairs
-TEXTS = ("quota_by_score", "by_score", "facility_location", "random")  # where items are texts without labels
 OTHER = ""
 AT_ONCE = "at once"  # under a second
 
@@ -29,8 +25,9 @@ def choose(project: Project, side: str, *, cards: bool, random: bool = False) ->
     lack = _lacking(project)
     # A score a pruner refers to can be exchanged, so only what it reads itself decides.
     pruners = {name: m for name, m in registry.methods("pruners").items() if not reads(m) & {*lack}}
-    usual = PAIRS if "text_embeddings" not in lack else TEXTS if "labels" in lack and items.has_texts else SHORT
-    short = [name for name in usual if name in pruners]
+    data = "pairs" if "text_embeddings" not in lack else "texts" if "labels" in lack and items.has_texts else "labels"
+    listed = [name for name, pruner in pruners.items() if data in pruner.card.listed]
+    short = sorted(listed, key=lambda name: -pruners[name].card.rank)
     first = "random" if random else short[0]
     if cards:
         name = st.radio(

@@ -128,7 +128,9 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
             st.caption("  \n".join(f"**{theme.plain(o.title)}**: {theme.plain(o.problem)}" for o in away))
     with st.expander("Scores, flags and map", key="analysis_more"):
         # What the items lack is not offered. Pairs often share a caption, and are no copies of each other.
-        proposed_flags = (*presets.FLAGS, *(presets.TEXT_FLAGS if "pairs" in lack else presets.PAIR_FLAGS))
+        proposed_flags = presets.FLAGS if "texts" in lack else presets.TEXT_FLAGS
+        if "pairs" not in lack:
+            proposed_flags = presets.PAIR_FLAGS
         proposed_scores = presets.WITHOUT_LABELS if free else presets.SCORES
         if "pairs" not in lack:
             proposed_scores = presets.PAIR_SCORES

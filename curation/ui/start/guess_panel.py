@@ -50,7 +50,7 @@ def in_doubt(path: Path | Remote) -> bool:
 
 def table_panel(path: Path | Remote, key: str) -> Guess:
     """Show the first rows of a table, so that its columns can be told apart. Raises SourceError."""
-    guess = _preview(path, _stamp(path), "")
+    guess = _preview(path, _stamp(path), "", "table")
     for note in guess.notes:
         st.caption(theme.plain(note))
     shown = [{column: theme.literal(text) for column, text in row.items()} for row in guess.rows]
@@ -59,8 +59,8 @@ def table_panel(path: Path | Remote, key: str) -> Guess:
 
 
 @st.cache_data(ttl=60, max_entries=32, show_spinner="Looking at the data", hash_funcs={Remote: str})
-def _preview(path: Path | Remote, stamp: float, layout: str) -> Guess:
-    return preview(path, {"layout": layout} if layout else {})
+def _preview(path: Path | Remote, stamp: float, layout: str, source: str = "") -> Guess:
+    return preview(path, {"layout": layout} if layout else {}, source)
 
 
 def _stamp(path: Path | Remote) -> float:

@@ -84,6 +84,8 @@ def _source(path: Path) -> dict[str, Any] | None:
     source = {"use": kind, "path": str(path)}
     if kind == "folder" and len(source_kind.tables_in(path)) == 1:
         return None  # the labels may be the folders or the table
+    if kind == "table" and path.is_dir():
+        return None  # its columns have to be seen
     if kind == "table":
         columns = columns_of(path)
         image, label = guessed(columns)

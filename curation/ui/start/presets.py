@@ -23,8 +23,9 @@ SCORES = ("el2n", "forgetting", "aum", "entropy", "margin")
 WITHOUT_LABELS = ("length", "msttr")  # scores of texts that have no labels
 FLAGS = ("consensus", "conflicting_labels", "duplicates", "outliers")
 PAIR_SCORES = ("clip_score", "length")  # of image-text pairs
-PAIR_FLAGS = ("caption_swap", "boilerplate", "caption_conflict")
-TEXT_FLAGS = ("near_duplicates", "text_quality", "chat_quality")  # beside FLAGS where the items are texts
+PAIR_FLAGS = (*FLAGS, "caption_swap", "boilerplate", "caption_conflict")
+# Where the items are texts, of which near_duplicates groups exact copies too.
+TEXT_FLAGS = ("consensus", "conflicting_labels", "near_duplicates", "outliers", "text_quality", "chat_quality")
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 SAMPLE = {"use": "pixels", "size": 8, "colour": "grey"}  # its images as they are

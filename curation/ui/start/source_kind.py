@@ -31,8 +31,10 @@ def kinds_of(path: Path | Remote) -> list[str]:
     found += [source.id for source in able if not source.recognises]
     if able:
         return found or [source.id for source in able]  # reading it will say what is wrong with it
-    by_name = [source for source in sources if "/" not in source.card.opens]
-    known = ", ".join(["a folder", *(f"{s.id} ({', '.join(s.card.opens)})" for s in by_name)])
+    named = {source.id: [ending for ending in source.card.opens if ending != "/"] for source in sources}
+    known = ", ".join(
+        ["a folder", *(f"{source} ({', '.join(endings)})" for source, endings in named.items() if endings)]
+    )
     raise SourceError(f"{path.name!r} is not a kind of data Winnow reads: expected {known}")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from curation.data.images import EXTENSIONS
+from curation.data.reading.split_tables import split_tables
 from curation.errors import SourceError
 from curation.ui.server.routes import MAX_UPLOAD, prefix
 from curation.ui.server.uploads import new_upload, upload_folder
@@ -57,7 +58,8 @@ def upload(key: str) -> Uploaded | None:
 
 
 def uploaded(token: str, attempt: str) -> Uploaded:
-    """Recognise what one attempt stored. Several files are one folder, read as a table when exactly one is with them.
+    """Recognise what one attempt stored. Several files are one folder, read as a table when exactly one is with them
+    or when tables are named after their splits.
 
     Raises SourceError when nothing is there or a single file is of no known kind; that file is removed.
     """
@@ -76,7 +78,7 @@ def uploaded(token: str, attempt: str) -> Uploaded:
     tables = source_kind.tables_in(folder)
     if len(tables) == 1:
         return Uploaded(tables[0], "table", source_kind.title_of(tables[0]))
-    return Uploaded(folder, "folder", "upload")
+    return Uploaded(folder, "table" if split_tables(folder) else "folder", "upload")
 
 
 @cache
