@@ -74,6 +74,7 @@ class Stage:
     resumable: goes on where a killed attempt stopped.
     cold: may train without labels of two classes.
     writes: its parameter `path` is written, not read.
+    spreads: shares the work of one step out to the workers of a run, where there are any.
     report: what `rows` are called in the output of `run --json`; by default as the stage.
     """
 
@@ -89,6 +90,7 @@ class Stage:
     resumable: bool = False
     cold: bool = False
     writes: bool = False
+    spreads: bool = False
     report: str = ""
     name: str = ""
     doc: str = ""

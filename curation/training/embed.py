@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -61,33 +61,78 @@ def embed(
     shard: int = 4096,
     dtype: Literal["float16", "float32"] = "float16",
     workers: int | None = None,
+    elsewhere: Callable[[list[range], Path], Iterable[int]] | None = None,
 ) -> np.ndarray:
     """Write `folder/embeddings.npy` [len(images), dim] and return it, memory-mapped and read-only.
 
     shard: rows made durable at a time; what a kill can cost at most. workers: processes that decode; by default
     as many as there are cores, at most 8, and none where the set is so small that they would not pay.
+    elsewhere: has `write_shard` called for each of these rows, in this folder; yields what it returned, in order.
     Raises SourceError naming an image that cannot be decoded any more, RunError where not even one image fits
     into memory or the encoder returns values that are not finite.
     """
-    import torch
 
     store = _Store(folder, (len(images), encoder.dim), dtype, shard)
     if store.finished:
         return store.array()
-    starts = range(store.first * shard, len(images), shard)
-    batches = [range(at, min(at + encoder.batch, start + shard, len(images)))
-               for start in starts for at in range(start, min(start + shard, len(images)), encoder.batch)]  # fmt: skip
-    step, rows = min(store.batch or encoder.batch, encoder.batch), []
+    shards = [range(at, min(at + shard, len(images))) for at in range(store.first * shard, len(images), shard)]
     progress(store.first * shard, len(images), "encoding")
+    if elsewhere is not None:
+        for rows, step in zip(shards, elsewhere(shards, folder), strict=True):
+            path = _shard_path(folder, rows)
+            store.write(np.load(path, allow_pickle=False), step)
+            path.unlink()
+            progress(rows.stop, len(images), "encoding")
+    else:
+        for made, step in _encoded(encoder, images, shards, store.batch or encoder.batch, device, progress, workers):
+            store.write(made, step)
+    return store.close()
+
+
+def write_shard(encoder: Encoder, images: Images, rows: range, folder: Path, device: str) -> int:
+    """Write the embeddings of one shard to a file of its own, unless it is there; returns the batch that fitted into
+    memory. One process, one model: images are decoded where they are encoded."""
+    path = _shard_path(folder, rows)
+    if path.exists():
+        return encoder.batch
+    ((made, step),) = _encoded(encoder, images, [rows], encoder.batch, device, lambda *_: None, workers=0)
+    own = path.with_suffix(f".{os.getpid()}.tmp")  # whoever was thought dead may be at it too
+    with own.open("wb") as file:
+        np.save(file, made, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+    own.rename(path)
+    return step
+
+
+def _shard_path(folder: Path, rows: range) -> Path:
+    return folder / f"rows-{rows.start}-{rows.stop}.npy"
+
+
+def _encoded(
+    encoder: Encoder,
+    images: Images,
+    shards: list[range],
+    batch: int,
+    device: str,
+    progress: Callable[..., None],
+    workers: int | None,
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Of each shard its embeddings [m, d], and the batch that fitted into memory. No batch crosses a shard's end, so
+    what comes out does not depend on where a run began."""
+    import torch
+
+    batches = [range(at, min(at + encoder.batch, rows.stop))
+               for rows in shards for at in range(rows.start, rows.stop, encoder.batch)]  # fmt: skip
+    ends, step, rows = {rows.stop for rows in shards}, min(batch, encoder.batch), []
     with torch.inference_mode(), autocast(device):
         for positions, batch in _loaded(encoder, images, batches, device, workers):
             made, step = _forward(encoder.forward, batch, step, device)
             rows.extend(made)
-            if positions.stop % shard == 0 or positions.stop == len(images):
-                store.write(torch.cat(rows).cpu().numpy(), step)
+            if positions.stop in ends:
+                yield torch.cat(rows).cpu().numpy(), step
                 rows = []
             progress(positions.stop, len(images), "encoding")
-    return store.close()
 
 
 def _forward(forward: Callable, batch: torch.Tensor, step: int, device: str) -> tuple[list[torch.Tensor], int]:
