@@ -20,7 +20,7 @@ from curation.training.device import pick
 
 
 def packed(step: Step, workspace: Workspace, source: str, effective: EffectiveDecisions, device: str) -> str:
-    """source: the key of the source step. device: as `pick` takes it; what it picks is there where the step is unpacked."""
+    """source: the key of the source step. device: as `pick` takes it, where the step is unpacked."""
     fields = {name: value for name, value in vars(step).items() if name not in ("key", "section", "method")}
     ask = {
         "workspace": str(workspace.folder.absolute()),

@@ -19,7 +19,6 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -137,15 +136,14 @@ def _there(here: str, name: str, arguments: str) -> str:
     return carried_out(name, arguments)
 
 
-@lru_cache(maxsize=1)
 def misfit(here: str) -> str:
     """Why this machine cannot work for a run, in one sentence; "" when it can."""
     asked, host, own = json.loads(here), socket.gethostname(), versions()
     for package, version in asked["versions"].items():
         if own.get(package) != version:
             return (
-                f"the machine {host} of the cluster has {package} {own.get(package, 'not at all')}, this one {version}: "
-                "install the same version on all of them"
+                f"the machine {host} of the cluster has {package} {own.get(package, 'not at all')}, "
+                f"this one {version}: install the same version on all of them"
             )
     for folder in (*asked["folders"], asked["folder"]):
         if not os.access(folder, os.R_OK):
