@@ -25,6 +25,7 @@ EXTRAS = {
     "open_clip": ("open_clip_torch", "clip"),
     "datasets": ("datasets", "remote"),
     "faiss": ("faiss-cpu", "scale"),
+    "ray": ("ray", "ray"),
     "authlib": ("Authlib", "auth"),
     "httpx2": ("httpx2", "auth"),
 }

@@ -77,7 +77,7 @@ def embed(
         return store.array()
     shards = [range(at, min(at + shard, len(images))) for at in range(store.first * shard, len(images), shard)]
     progress(store.first * shard, len(images), "encoding")
-    if elsewhere is not None and len(shards) > 1:  # a single one is done sooner than sent
+    if elsewhere is not None:
         for rows, step in zip(shards, elsewhere(shards, folder), strict=True):
             path = _shard_path(folder, rows)
             store.write(np.load(path, allow_pickle=False), step)

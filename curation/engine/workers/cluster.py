@@ -13,8 +13,6 @@ import json
 import logging
 import os
 import socket
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -28,9 +26,11 @@ from curation.engine.workers.base import ATTEMPTS, carried_out, name_of, opened
 from curation.engine.workers.processes import environment
 from curation.errors import InputError, RunError, UnavailableError
 
-ANSWERS = 9  # seconds within which something that is a cluster answers
+ANSWERS = 8  # seconds within which a cluster answers
+STARTS = 60  # seconds a cluster of our own may take to start
 LOOKS = 120  # seconds within which every machine has looked at the folders
 STORE = 200 * 10**6  # bytes of the object store of a cluster of our own; nothing large goes through it
+NOBODY = "[engine] address = {!r}: no Ray cluster answers there; start one with `ray start --head`"
 
 
 class Cluster:
@@ -53,7 +53,8 @@ class Cluster:
         self._lock = threading.Lock()
         self.joined = _join(address, count)
         expected = {"versions": versions(), "folders": [str(path.absolute()) for path in folders]}
-        here = {**expected, "folder": str(Path.cwd()), "mark": str(mark.absolute()), "workspace": str(mark.parents[1])}
+        mark = mark.absolute()
+        here = {**expected, "folder": str(Path.cwd()), "mark": str(mark), "workspace": str(mark.parents[1])}
         self._here = json.dumps(here)
         try:
             self._look()
@@ -172,32 +173,40 @@ def _join(address: str, count: int | None) -> bool:
     how: dict[str, Any] = {"num_cpus": count, "include_dashboard": False, "object_store_memory": STORE}
     if address:
         if address != "auto":
-            _answers(address)
+            _reach(address)
         how = {}
     # Else Ray prints here whatever workers print.
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": f"winnow-{uuid.uuid4().hex[:12]}"}
+    begun: Future = Future()
+
+    def begin() -> None:
+        try:
+            begun.set_result(ray.init(address=address or "local", **quiet, **how))
+        except BaseException as error:
+            begun.set_exception(error)
+
+    # In a thread that nobody has to wait for: where no cluster answers, Ray itself goes on trying for two minutes.
+    threading.Thread(target=begin, daemon=True).start()
     try:
-        ray.init(address=address or "local", **quiet, **how)
+        begun.result(ANSWERS if address else STARTS)
+    except TimeoutError:
+        raise InputError(NOBODY.format(address)) from None
     except Exception as error:
         raise InputError(f"[engine] address = {address!r}: {_of_ray(error)}") from error
     return True
 
 
-def _answers(address: str) -> None:
-    """Raise InputError unless a cluster answers there. Ray itself waits for two minutes, and ends the process."""
+def _reach(address: str) -> None:
+    """Raise InputError for what is no address, or where nothing answers at all."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
         raise InputError(
             f"[engine] address = {address!r}: expected host:port of the head node, such as 10.0.0.1:6379, or auto"
         )
-    no_cluster = f"[engine] address = {address!r}: no Ray cluster answers there; start one with `ray start --head`"
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS / 2).close()
-        # Whatever it says of the cluster: it says it only when there is one.
-        asked = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
-        subprocess.run(asked, timeout=ANSWERS, capture_output=True, check=False)
-    except (OSError, OverflowError, subprocess.TimeoutExpired):
-        raise InputError(no_cluster) from None
+    except (OSError, OverflowError):
+        raise InputError(NOBODY.format(address)) from None
 
 
 def _of_ray(error: Exception) -> Exception:

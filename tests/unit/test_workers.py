@@ -1,0 +1,273 @@
+"""Runs on processes and on a Ray cluster: the same bytes as without, whatever dies on the way.
+
+The cluster is a real one, two nodes of one processor each on this machine, started by `ray start` for this file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from curation.engine.recipe import parse_recipe
+from curation.engine.run import run
+from curation.engine.workers.base import in_order
+from curation.engine.workers.cluster import Cluster
+from curation.engine.workers.processes import Processes
+from curation.errors import RunError, SourceError
+from tests import away
+
+ROOT = Path(__file__).resolve().parents[2]
+ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+RECIPE = """{engine}
+[source]
+use = "arrays"
+path = "blobs.npz"
+[encode]
+use = "precomputed"
+[[score]]
+use = "margin"
+[[prune]]
+use = "by_score"
+by = "margin"
+keep = 0.5
+[verify]
+use = "logistic"
+seeds = 2
+keeps = [0.3, 0.5]
+[[export]]
+use = "csv"
+path = "{name}.csv"
+"""
+
+
+# -- a place to run in -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with data, where recipes name it by a relative path."""
+    folder = tmp_path_factory.mktemp("runs")
+    rng = np.random.default_rng(0)
+    labels = np.arange(600) % 3
+    features = (np.eye(3, 8)[labels] * 2 + rng.normal(size=(600, 8))).astype(np.float32)
+    np.savez(folder / "blobs.npz", features=features, labels=np.array(["ant", "bee", "cow"])[labels])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(place):
+    """What a run gives that does everything itself."""
+    assert started(place, "alone").wait() == 0
+    return bytes_of(place, "alone")
+
+
+def started(place: Path, name: str, *options: str, engine: str = "") -> subprocess.Popen:
+    """The command line at work in a workspace of this name."""
+    (place / f"{name}.toml").write_text(RECIPE.format(name=name, engine=engine))
+    command = [sys.executable, "-P", "-m", "curation", "run", f"{name}.toml", "-w", name, *options]
+    return subprocess.Popen(command, cwd=place, env=ENV, start_new_session=True)
+
+
+def bytes_of(place: Path, name: str) -> dict[str, str]:
+    """Every array of a workspace, and the export, by their hashes."""
+    arrays = {str(path.relative_to(place / name)): path for path in (place / name).glob("[!.]*/*/*.npy")}
+    found = {**arrays, "export": place / f"{name}.csv"}
+    return {file: hashlib.sha256(path.read_bytes()).hexdigest() for file, path in sorted(found.items())}
+
+
+def when(condition: Callable[[], object], seconds: float = 60) -> object:
+    """Wait for something to become true; what it became."""
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.01)
+    return found
+
+
+# -- processes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def processes():
+    workers = Processes(2)
+    yield workers
+    workers.close()
+    assert not any(process.poll() is None for process in workers._all)
+
+
+def test_answers_come_in_the_order_of_the_parts_and_not_of_their_ends(processes):
+    parts = [(number, 0.2 if number == 0 else 0.0) for number in range(10)]
+    assert list(in_order(processes, away.square, parts)) == [number * number for number in range(10)]
+
+
+def test_a_few_parts_only_are_handed_out_at_a_time(processes):
+    taken = []
+    answers = in_order(processes, away.square, ((taken.append(n) or n,) for n in range(100)))
+    assert next(answers) == 0
+    assert len(taken) == 4
+    answers.close()
+
+
+def test_an_error_on_a_worker_is_the_error_here_in_one_sentence(processes):
+    with pytest.raises(SourceError, match=r"^cat\.png cannot be read$"):
+        processes.submit(away.refuse, "cat.png").result()
+    with pytest.raises(RunError, match=r"^ZeroDivisionError: division by zero$"):
+        processes.submit(away.break_down).result()
+
+
+def test_what_a_killed_process_was_at_is_done_by_another_and_what_kills_them_all_is_said(processes, tmp_path):
+    assert processes.submit(away.die_once, str(tmp_path)).result() == "done"
+    with pytest.raises(RunError, match=r"4 processes died of it, the last with code -9"):
+        processes.submit(away.die).result()
+    assert processes.submit(away.square, 3).result() == 9
+
+
+def test_images_encoded_by_workers_give_the_bytes_they_give_here(processes, tmp_path):
+    from curation.engine.stages import encode
+    from curation.methods.encoders import pixels
+    from curation.training.embed import embed
+
+    rng = np.random.default_rng(0)
+    stack = rng.integers(0, 255, (90, 8, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "d.npz", images=stack, labels=np.arange(90) % 2)
+    raw = {"source": {"use": "arrays", "path": str(tmp_path / "d.npz")}, "encode": {"use": "pixels", "size": 4}}
+    run(parse_recipe(raw), tmp_path / "w", device="cpu")
+    from curation.engine.plan import plan
+    from curation.engine.results_reader import ResultReader
+
+    made = plan(parse_recipe(raw), tmp_path / "w")
+    step, source = made.find("encode"), made.find("source")
+    store = ResultReader(made.workspace, source.key, made.effective)
+    view = store.view(step, store.usable, as_read=True)
+    (tmp_path / "parts").mkdir()
+    elsewhere = partial(encode._on_workers, step, store, processes, "cpu")
+    encoder = pixels.encode(view, size=4)
+    how = {"device": "cpu", "progress": lambda *_: None}
+    there = embed(encoder, view.images, tmp_path / "parts", shard=16, elsewhere=elsewhere, **how)
+    here = np.load(made.workspace.path("encode", step.key) / "embeddings.npy")
+    assert there.tobytes() == here.tobytes()
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["embeddings.npy"]
+
+
+def test_a_run_on_processes_gives_the_same_bytes_though_one_is_killed(place, alone):
+    going = started(place, "processes", "--engine", "processes")
+    when(lambda: list((place / "processes" / "prune").glob("[!.]*")))
+    own = [
+        child
+        for child in psutil.Process(going.pid).children()
+        if "curation.engine.workers.processes" in child.cmdline()
+    ]
+    own[0].kill()
+    assert going.wait() == 0
+    assert bytes_of(place, "processes") == alone
+
+
+# -- a cluster -------------------------------------------------------------------------------------------------------
+
+
+class Nodes:
+    """A cluster of our own: `ray start`, once for each node. Ended by what its processes name, nothing else is."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="wr", dir="/tmp")  # short: sockets live below it
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        port = self.address.rpartition(":")[2]
+        self._start("--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--include-dashboard=false",
+                    f"--temp-dir={self.folder}")  # fmt: skip
+        self.add()
+
+    def add(self) -> list[psutil.Process]:
+        """Another node with one processor; its raylets, the first of whom is the node."""
+        before = self._raylets()
+        self._start(f"--address={self.address}")
+        return [raylet for raylet in self._raylets() if raylet not in before]
+
+    def workers(self) -> list[psutil.Process]:
+        """Processes of Ray that are at a task."""
+        return [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if (process.info["cmdline"] or [""])[0] == "ray::_there"
+        ]
+
+    def stop(self) -> None:
+        for _ in range(2):  # what one of them started in between
+            for process in psutil.process_iter(["cmdline"]):
+                if any(self.folder in part for part in process.info["cmdline"] or ()):
+                    with contextlib.suppress(psutil.Error):
+                        process.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _raylets(self) -> list[psutil.Process]:
+        processes = psutil.process_iter(["name", "cmdline"])
+        return [
+            p
+            for p in processes
+            if p.info["name"] == "raylet" and any(self.folder in part for part in p.info["cmdline"])
+        ]
+
+    def _start(self, *options: str) -> None:
+        ray = Path(sys.executable).with_name("ray")
+        # Without the monitor of memory, which looks at what everybody takes, tests of others included.
+        env = {**ENV, "RAY_memory_monitor_refresh_ms": "0"}
+        command = [ray, "start", "--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", *options]
+        subprocess.run(command, cwd=self.folder, env=env, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    made = Nodes()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def cluster(nodes, tmp_path) -> Iterator[Cluster]:
+    workers = joined(nodes, tmp_path)
+    yield workers
+    workers.close()
+
+
+def joined(nodes: Nodes, folder: Path, *folders: Path) -> Cluster:
+    mark = folder / "logs" / "run.log"
+    mark.parent.mkdir(exist_ok=True)
+    mark.write_text("")
+    return Cluster(nodes.address, None, 0.0, folders, mark)
+
+
+def test_one_ray_worker_gives_the_same_bytes(place, alone, nodes):
+    going = started(place, "one", engine=f'[engine]\nuse = "ray"\naddress = "{nodes.address}"\nworkers = 1')
+    assert going.wait() == 0
+    assert bytes_of(place, "one") == alone
+
+
+def test_two_ray_workers_give_the_same_bytes_though_the_run_is_killed_and_then_a_worker(place, alone, nodes):
+    engine = ("--engine", f"ray:{nodes.address}")
+    going = started(place, "two", *engine)
+    when(lambda: list((place / "two" / "prune").glob("[!.]*")))
+    os.killpg(going.pid, signal.SIGKILL)
+    going.wait()
+    before = {path: path.stat().st_mtime_ns for path in (place / "two").glob("[!.]*/*/card.json")}
+    assert before
+    going = started(place, "two", *engine)
+    when(nodes.workers)[0].kill()
+    assert going.wait() == 0
+    assert bytes_of(place, "two") == alone
+    assert all(path.stat().st_mtime_ns == written for path, written in before.items())  # nothing was done twice
