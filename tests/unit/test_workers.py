@@ -23,12 +23,13 @@ import numpy as np
 import psutil
 import pytest
 
-from curation.engine.recipe import parse_recipe
+from curation.engine.recipe import Engine, parse_recipe
 from curation.engine.run import run
+from curation.engine.workers import cluster as ray_workers
 from curation.engine.workers.base import in_order
 from curation.engine.workers.cluster import Cluster
 from curation.engine.workers.processes import Processes
-from curation.errors import RunError, SourceError
+from curation.errors import InputError, RecipeError, RunError, SourceError
 from tests import away
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -271,3 +272,100 @@ def test_two_ray_workers_give_the_same_bytes_though_the_run_is_killed_and_then_a
     assert going.wait() == 0
     assert bytes_of(place, "two") == alone
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())  # nothing was done twice
+
+
+def test_a_machine_that_joins_later_is_given_work_and_when_it_dies_another_does_it(nodes, cluster, tmp_path):
+    assert cluster.count == 2
+    third = nodes.add()
+    when(lambda: cluster.count == 3)
+    waiting = [cluster.submit(away.stay, str(tmp_path), f"part {number}", 2.0) for number in range(3)]
+    begun = when(lambda: len(found := [*tmp_path.glob("part*")]) == 3 and found)
+    on_third = {child.pid for raylet in third for child in raylet.children(recursive=True)}
+    lost = [path.stem for path in begun if int(path.suffix[1:]) in on_third]
+    assert len(lost) == 1
+    for raylet in third:
+        for process in [*raylet.children(recursive=True), raylet]:
+            process.kill()
+    assert [future.result(timeout=60) for future in waiting] == ["part 0", "part 1", "part 2"]
+    assert len([*tmp_path.glob(f"{lost[0]}.*")]) == 2
+
+
+def test_errors_and_dead_workers_of_a_cluster_are_said_in_one_sentence(cluster, tmp_path):
+    with pytest.raises(SourceError, match=r"^cat\.png cannot be read$"):
+        cluster.submit(away.refuse, "cat.png").result(timeout=60)
+    assert cluster.submit(away.die_once, str(tmp_path)).result(timeout=60) == "done"
+    with pytest.raises(RunError, match=r"^4 workers of the cluster died of it, the last by WorkerCrashedError$"):
+        cluster.submit(away.die).result(timeout=60)
+
+
+def test_a_full_object_store_stops_nothing(cluster):
+    import ray
+
+    held = [ray.put(np.zeros(20_000_000, np.uint8)) for _ in range(5)]  # more than there is room for
+    assert list(in_order(cluster, away.square, [(number,) for number in range(4)])) == [0, 1, 4, 9]
+    del held
+
+
+def test_what_the_machines_lack_is_said_before_anything_starts(nodes, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"the machine \S+ of the cluster cannot read /nowhere/at all"):
+        joined(nodes, tmp_path, Path("/nowhere/at all"))
+    with pytest.raises(InputError, match=r"\[engine\] gpu = 0.5: no machine of the cluster has a GPU"):
+        Cluster(nodes.address, None, 0.5, [], tmp_path / "logs" / "run.log")
+    with pytest.raises(InputError, match=r"cannot write to the workspace"):
+        Cluster(nodes.address, None, 0.0, [], tmp_path / "logs" / "of another workspace")
+    monkeypatch.setattr(ray_workers, "versions", lambda: {"winnow": "0.1.0", "numpy": "1.0"})
+    with pytest.raises(InputError, match=r"of the cluster has (winnow|numpy) \S+, this one \S+: install"):
+        joined(nodes, tmp_path)
+
+
+def test_another_version_of_ray_is_named(nodes, tmp_path, monkeypatch):
+    import ray
+
+    monkeypatch.setattr(ray, "__version__", "2.99.0")
+    with pytest.raises(InputError, match=r"Version mismatch: .* Ray: 2\.99\.0") as said:
+        joined(nodes, tmp_path)
+    assert "\n" not in str(said.value)
+
+
+def test_an_address_where_no_cluster_answers_is_said_within_ten_seconds(tmp_path):
+    with socket.socket() as other:  # it takes the connection and never says a word
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        for address in (f"127.0.0.1:{other.getsockname()[1]}", "127.0.0.1:1"):
+            began = time.monotonic()
+            with pytest.raises(InputError, match=r"no Ray cluster answers there"):
+                Cluster(address, None, 0.0, [], tmp_path / "logs" / "run.log")
+            assert time.monotonic() - began < 10
+    with pytest.raises(InputError, match=r"expected host:port"):
+        Cluster("the big one", None, 0.0, [], tmp_path / "logs" / "run.log")
+
+
+def test_the_engine_is_part_of_no_key_and_read_strictly():
+    from curation.engine.plan import plan
+
+    raw = {"source": {"use": "sample"}, "encode": {"use": "pixels"}}
+    with tempfile.TemporaryDirectory() as folder:
+        keys = [
+            [step.key for step in plan(parse_recipe(raw | more), folder).steps]
+            for more in ({}, {"engine": {"use": "ray", "address": "10.0.0.1:6379", "workers": 8}})
+        ]
+    assert keys[0] == keys[1]
+    again = parse_recipe(raw | {"engine": {"use": "processes", "workers": 3}})
+    assert 'use = "processes"\nworkers = 3' in again.toml()
+    assert Engine.parse("ray:[::1]:6379").address == "[::1]:6379"
+    for wrong in ({"use": "spark"}, {"use": "ray", "workers": 0}, {"use": "local", "address": "a:1"}, {"host": "a"}):
+        with pytest.raises(RecipeError, match=r"^\[engine\]"):
+            parse_recipe(raw | {"engine": wrong})
+
+
+def test_a_cluster_that_this_process_belongs_to_is_used_and_stays(nodes, tmp_path):
+    import ray
+
+    ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        workers = joined(nodes, tmp_path)
+        assert workers.submit(away.square, 5).result(timeout=60) == 25
+        workers.close()
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
