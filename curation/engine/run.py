@@ -291,7 +291,7 @@ class _Runner:
                 line = {"stage": step.stage, "use": step.method.id, "key": step.key, "cached": was_there}
                 card = self.workspace.card(step.stage, step.key)
                 outcome.steps.append(line | {"name": step.name, "seconds": card["seconds"]})
-                if step.stage == "flag":  # what it could not judge
+                if step.stage in ("encode", "flag", "prune"):  # what could not be read, judged, or chosen as asked
                     outcome.notes += [f"{step.name}: {note}" for note in card.get("notes", ())]
         for stage in stages().values():
             if stage.rows:
