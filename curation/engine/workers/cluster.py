@@ -106,11 +106,11 @@ class Cluster:
     def _look(self) -> None:
         """Ask every machine whether it has what this one has. Raises InputError naming the first that does not."""
         import ray
+        from ray.exceptions import NodeDiedError, TaskUnschedulableError
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         if self.gpu > ray.cluster_resources().get("GPU", 0):
             raise InputError(f"[engine] gpu = {self.gpu:g}: no machine of the cluster has a GPU; take it out")
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
         asked = {}
         for node in ray.nodes():
             if node["Alive"]:
@@ -120,6 +120,8 @@ class Cluster:
         for answer, host in asked.items():
             try:
                 amiss = ray.get(answer, timeout=LOOKS)
+            except (NodeDiedError, TaskUnschedulableError):
+                continue  # it has just left the cluster
             except Exception as error:
                 amiss = f"the machine {host} of the cluster cannot run Winnow: {_of_ray(error)}"
             if amiss:
