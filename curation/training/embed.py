@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -21,7 +21,7 @@ import numpy as np
 from curation.data.contents import Images
 from curation.errors import RunError, SourceError
 from curation.training.device import autocast, is_out_of_memory
-from curation.training.embedding_store import EmbeddingStore
+from curation.training.embedding_store import Elsewhere, EmbeddingStore
 
 if TYPE_CHECKING:
     import torch
@@ -75,61 +75,37 @@ def embed(
     shard: int = 4096,
     dtype: Literal["float16", "float32"] = "float16",
     workers: int | None = None,
-    elsewhere: Callable[[list[range], Path], Iterable[int]] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> np.ndarray:
     """Write `folder/embeddings.npy` [len(images), dim] and return it, memory-mapped and read-only.
 
     shard: rows made durable at a time; what a kill can cost at most. workers: processes that decode; by default
     as many as there are cores, at most 8, and none where the set is so small that they would not pay.
-    elsewhere: has `write_shard` called for each of these rows, in this folder; yields what it returned, in order.
+    elsewhere: who makes the shards instead, by `encoded`.
     Raises SourceError naming an image that cannot be decoded any more, RunError where not even one image fits
     into memory or the encoder returns values that are not finite.
     """
     store = EmbeddingStore(folder, (len(images), encoder.dim), dtype, shard)
     if store.finished:
         return store.array()
-    shards = [range(at, min(at + shard, len(images))) for at in range(store.first * shard, len(images), shard)]
     progress(store.first * shard, len(images), "encoding")
     if elsewhere is not None:
-        for rows, step in zip(shards, elsewhere(shards, folder), strict=True):
-            path = _shard_path(folder, rows)
-            store.write(np.load(path, allow_pickle=False), step)
-            path.unlink()
-            progress(rows.stop, len(images), "encoding")
+        store.gather(elsewhere, progress)
     else:
-        for made, step in _encoded(encoder, images, shards, store.batch or encoder.batch, device, progress, workers):
-            store.write(made, step)
+        batch = store.batch or encoder.batch
+        for made, fitted in encoded(encoder, images, store.missing(), batch, device, progress, workers):
+            store.write(made, fitted)
     return store.close()
 
 
-def write_shard(encoder: Encoder, images: Images, rows: range, folder: Path, device: str) -> int:
-    """Write the embeddings of one shard to a file of its own, unless it is there; returns the batch that fitted into
-    memory. One process, one model: images are decoded where they are encoded."""
-    path = _shard_path(folder, rows)
-    if path.exists():
-        return encoder.batch
-    ((made, step),) = _encoded(encoder, images, [rows], encoder.batch, device, lambda *_: None, workers=0)
-    own = path.with_suffix(f".{os.getpid()}.tmp")  # whoever was thought dead may be at it too
-    with own.open("wb") as file:
-        np.save(file, made, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    own.rename(path)
-    return step
-
-
-def _shard_path(folder: Path, rows: range) -> Path:
-    return folder / f"rows-{rows.start}-{rows.stop}.npy"
-
-
-def _encoded(
+def encoded(
     encoder: Encoder,
     images: Images,
     shards: list[range],
     batch: int,
     device: str,
-    progress: Callable[..., None],
-    workers: int | None,
+    progress: Callable[..., None] = lambda *_: None,
+    workers: int | None = None,
 ) -> Iterator[tuple[np.ndarray, int]]:
     """Of each shard its embeddings [m, d], and the batch that fitted into memory. No batch crosses a shard's end, so
     what comes out does not depend on where a run began."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import os
 import shutil
 import signal
@@ -16,20 +17,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
+from curation.engine.compute import Call, compute
+from curation.engine.plan import plan
 from curation.engine.recipe import Engine, parse_recipe
+from curation.engine.results_reader import ResultReader
 from curation.engine.run import run
 from curation.engine.workers import cluster as ray_workers
 from curation.engine.workers.base import in_order
 from curation.engine.workers.cluster import Cluster
 from curation.engine.workers.processes import Processes
 from curation.errors import InputError, RecipeError, RunError, SourceError
+from curation.training.embedding_store import EmbeddingStore
 from tests import away
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,31 +142,35 @@ def test_what_a_killed_process_was_at_is_done_by_another_and_what_kills_them_all
     assert processes.submit(away.square, 3).result() == 9
 
 
-def test_images_encoded_by_workers_give_the_bytes_they_give_here(processes, tmp_path):
-    from curation.engine.stages import encode
-    from curation.methods.encoders import pixels
-    from curation.training.embed import embed
+@pytest.mark.parametrize("encoder", [{"use": "pixels", "size": 4}, {"use": "lsa", "dim": 4}], ids=["images", "texts"])
+def test_what_workers_encode_are_the_bytes_that_are_encoded_here(processes, tmp_path, monkeypatch, encoder):
+    if encoder["use"] == "pixels":
+        stack = np.random.default_rng(0).integers(0, 255, (90, 8, 8, 3), dtype=np.uint8)
+        np.savez(tmp_path / "d.npz", images=stack, labels=np.arange(90) % 2)
+        source = {"use": "arrays", "path": str(tmp_path / "d.npz")}
+    else:
+        rows = [f"my card number {n % 7} was {word},{word}" for n in range(30) for word in ("lost", "paid", "new")]
+        (tmp_path / "d.csv").write_text("\n".join(["text,label", *rows]))
+        source = {"use": "table", "path": str(tmp_path / "d.csv"), "text": "text", "label": "label"}
+    recipe = parse_recipe({"source": source, "encode": encoder})
+    for store in ("embed", "embed_texts"):  # in shards of a few rows
+        module = importlib.import_module(f"curation.training.{store}")
+        monkeypatch.setattr(module, "EmbeddingStore", small_shards)
+    files = []
+    for name, workers in (("here", None), ("there", processes)):
+        run(recipe, tmp_path / name, targets=["source"], device="cpu")
+        made = plan(recipe, tmp_path / name)
+        step, source = made.find("encode"), made.find("source")
+        store = ResultReader(made.workspace, source.key, made.effective)
+        compute(step, made.workspace, store, Call(step, "cpu", workers=workers))
+        folder = made.workspace.path("encode", step.key)
+        files.append({path.name: path.read_bytes() for path in folder.iterdir() if path.name != "card.json"})
+    assert len(files[0]) >= 2
+    assert files[0] == files[1]
 
-    rng = np.random.default_rng(0)
-    stack = rng.integers(0, 255, (90, 8, 8, 3), dtype=np.uint8)
-    np.savez(tmp_path / "d.npz", images=stack, labels=np.arange(90) % 2)
-    raw = {"source": {"use": "arrays", "path": str(tmp_path / "d.npz")}, "encode": {"use": "pixels", "size": 4}}
-    run(parse_recipe(raw), tmp_path / "w", device="cpu")
-    from curation.engine.plan import plan
-    from curation.engine.results_reader import ResultReader
 
-    made = plan(parse_recipe(raw), tmp_path / "w")
-    step, source = made.find("encode"), made.find("source")
-    store = ResultReader(made.workspace, source.key, made.effective)
-    view = store.view(step, store.usable, as_read=True)
-    (tmp_path / "parts").mkdir()
-    elsewhere = partial(encode._on_workers, step, store, processes, "cpu")
-    encoder = pixels.encode(view, size=4)
-    how = {"device": "cpu", "progress": lambda *_: None}
-    there = embed(encoder, view.images, tmp_path / "parts", shard=16, elsewhere=elsewhere, **how)
-    here = np.load(made.workspace.path("encode", step.key) / "embeddings.npy")
-    assert there.tobytes() == here.tobytes()
-    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["embeddings.npy"]
+def small_shards(folder: Path, shape: tuple[int, int], dtype: str, shard: int, name: str = "embeddings"):
+    return EmbeddingStore(folder, shape, dtype, 16, name)
 
 
 def test_a_run_on_processes_gives_the_same_bytes_though_one_is_killed(place, alone):
@@ -341,8 +349,6 @@ def test_an_address_where_no_cluster_answers_is_said_within_ten_seconds(tmp_path
 
 
 def test_the_engine_is_part_of_no_key_and_read_strictly():
-    from curation.engine.plan import plan
-
     raw = {"source": {"use": "sample"}, "encode": {"use": "pixels"}}
     with tempfile.TemporaryDirectory() as folder:
         keys = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curation.data.contents import Images, TextRows
+from curation.data.contents import TextRows
 from curation.engine import registry
 from curation.engine.compute import Call
 from curation.engine.elsewhere import packed, unpacked
@@ -17,9 +17,11 @@ from curation.engine.plan import Ask, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
 from curation.engine.workers.base import Workers, in_order
-from curation.training.embed_texts import TextEncoder, embed_texts
+from curation.training.embed_texts import TextEncoder, embed_texts, encoded_texts
+from curation.training.embedding_store import write_apart
 
 if TYPE_CHECKING:
+    from curation.data.view import View
     from curation.training.embed import Encoder
 
 STAGE = Stage(
@@ -53,16 +55,16 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     view = store.view(step, rows, as_read=True)
     made = call(view, into=folder)
     about: dict[str, Any] = {}
+    elsewhere = partial(_on_workers, step, store, call.workers, call.device) if call.workers else None
     if isinstance(made, np.ndarray):
         np.save(folder / "embeddings.npy", made, allow_pickle=False)
     elif isinstance(made, TextEncoder):
-        embed_texts(made, view.texts, folder, progress=call.progress)
+        embed_texts(made, view.texts, folder, progress=call.progress, elsewhere=elsewhere)
         longer = sum(len(text) > made.read for text in view.texts)
         about = {**made.notes, **({f"read to {made.read:,} characters": longer} if longer else {})}
     else:
         from curation.training.embed import embed
 
-        elsewhere = partial(_on_workers, step, store, call.workers, call.device) if call.workers else None
         embed(made, view.images, folder, device=call.device, progress=call.progress, elsewhere=elsewhere)
         if made.text is not None:
             np.save(folder / "class_embeddings.npy", made.text, allow_pickle=False)
@@ -77,7 +79,7 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
 def _on_workers(
     step: Step, store: ResultReader, workers: Workers, device: str, shards: list[range], folder: Path
 ) -> Iterator[int]:
-    """Have each shard written by a worker; see `embed`."""
+    """Have each shard made by a worker."""
     device = device if workers.gpu else "cpu"
     ask = packed(step, store.workspace, store.source_key, store.effective, device)
     parts = [(ask, rows.start, rows.stop, str(folder.absolute())) for rows in shards]
@@ -85,19 +87,24 @@ def _on_workers(
 
 
 def write_rows(ask: str, start: int, stop: int, folder: str) -> int:
-    """What a worker does of the packed step."""
-    from curation.training.embed import write_shard
+    """What a worker does of the packed step. One process, one model: images are decoded where they are encoded."""
+    from curation.training.embed import encoded
 
-    encoder, images, device = _model(ask)
-    return write_shard(encoder, images, range(start, stop), Path(folder), device)
+    made, view, device = _model(ask, folder)
+    rows = range(start, stop)
+    if isinstance(made, TextEncoder):
+        shard = encoded_texts(made, view.texts, [rows], made.batch)
+    else:
+        shard = encoded(made, view.images, [rows], made.batch, device, workers=0)
+    return write_apart(Path(folder), rows, shard)
 
 
 @lru_cache(maxsize=1)
-def _model(ask: str) -> tuple[Encoder, Images, str]:
-    """One model per worker, kept from shard to shard."""
+def _model(ask: str, folder: str) -> tuple[Encoder | TextEncoder, View, str]:
+    """Kept from shard to shard. folder: where it may lie, fitted by the run itself."""
     step, store, call = unpacked(ask)
     view = store.view(step, store.usable, as_read=True)
-    return call(view), view.images, call.device
+    return call(view, into=Path(folder)), view, call.device
 
 
 def _captions(made: Encoder, texts: TextRows, folder: Path, call: Call) -> list[str]:
