@@ -261,8 +261,8 @@ def joined(nodes: Nodes, folder: Path, *folders: Path) -> Cluster:
     return Cluster(nodes.address, None, 0.0, folders, mark)
 
 
-def test_one_ray_worker_gives_the_same_bytes(place, alone, nodes):
-    going = started(place, "one", engine=f'[engine]\nuse = "ray"\naddress = "{nodes.address}"\nworkers = 1')
+def test_one_worker_of_a_cluster_that_is_started_for_the_run_gives_the_same_bytes(place, alone):
+    going = started(place, "one", engine='[engine]\nuse = "ray"\nworkers = 1')
     assert going.wait() == 0
     assert bytes_of(place, "one") == alone
 

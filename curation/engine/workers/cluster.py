@@ -27,7 +27,6 @@ from curation.engine.workers.processes import environment
 from curation.errors import InputError, RunError, UnavailableError
 
 ANSWERS = 8  # seconds within which a cluster answers
-STARTS = 60  # seconds a cluster of our own may take to start
 LOOKS = 120  # seconds within which every machine has looked at the folders
 STORE = 200 * 10**6  # bytes of the object store of a cluster of our own; nothing large goes through it
 NOBODY = "[engine] address = {!r}: no Ray cluster answers there; start one with `ray start --head`"
@@ -172,25 +171,26 @@ def _join(address: str, count: int | None) -> bool:
 
     if ray.is_initialized():
         return False
-    how: dict[str, Any] = {"num_cpus": count, "include_dashboard": False, "object_store_memory": STORE}
-    if address:
-        if address != "auto":
-            _reach(address)
-        how = {}
     # Else Ray prints here whatever workers print.
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": f"winnow-{uuid.uuid4().hex[:12]}"}
+    if not address:  # one of our own, which no other machine reaches; it ends with this thread, so not in one as below
+        own = {"include_dashboard": False, "object_store_memory": STORE, "_node_ip_address": "127.0.0.1"}
+        ray.init("local", num_cpus=count, **own, **quiet)
+        return True
+    if address != "auto":
+        _reach(address)
     begun: Future = Future()
 
     def begin() -> None:
         try:
-            begun.set_result(ray.init(address=address or "local", **quiet, **how))
+            begun.set_result(ray.init(address, **quiet))
         except BaseException as error:
             begun.set_exception(error)
 
     # In a thread that nobody has to wait for: where no cluster answers, Ray itself goes on trying for two minutes.
     threading.Thread(target=begin, daemon=True).start()
     try:
-        begun.result(ANSWERS if address else STARTS)
+        begun.result(ANSWERS)
     except TimeoutError:
         raise InputError(NOBODY.format(address)) from None
     except Exception as error:
