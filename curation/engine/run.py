@@ -181,7 +181,7 @@ class _Runner:
         at_work: dict[Future, Step] = {}
         while waiting or at_work:
             to_come = waiting.keys() | {step.key for step in at_work.values()}
-            ready = [step for step in waiting.values() if to_come.isdisjoint(step.inputs.values())]
+            ready = [s for s in waiting.values() if to_come.isdisjoint([*s.inputs.values(), *s.larger_keys])]
             ready.sort(key=lambda step: stages()[step.stage].background)  # nobody waits for those
             here = [step for step in ready if self._stays(step)]
             away = [step for step in ready if not self._stays(step)][: self.workers.count - len(at_work)]

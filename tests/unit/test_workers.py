@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -54,6 +55,18 @@ keep = 0.5
 use = "logistic"
 seeds = 2
 keeps = [0.3, 0.5]
+[schedule]
+use = "rs2"
+keeps = [0.5]
+seeds = 1
+epochs = 2
+[grow]
+use = "margin"
+batch = 20
+[grow.simulate]
+start = 20
+rounds = 2
+seeds = 1
 [[export]]
 use = "csv"
 path = "{name}.csv"
@@ -88,11 +101,24 @@ def started(place: Path, name: str, *options: str, engine: str = "") -> subproce
     return subprocess.Popen(command, cwd=place, env=ENV, start_new_session=True)
 
 
-def bytes_of(place: Path, name: str) -> dict[str, str]:
-    """Every array of a workspace, and the export, by their hashes."""
-    arrays = {str(path.relative_to(place / name)): path for path in (place / name).glob("[!.]*/*/*.npy")}
-    found = {**arrays, "export": place / f"{name}.csv"}
-    return {file: hashlib.sha256(path.read_bytes()).hexdigest() for file, path in sorted(found.items())}
+def bytes_of(place: Path, name: str) -> dict[str, object]:
+    """Every array of a workspace and the export, by their hashes, and every card, but for the clock."""
+    results = place / name
+    found = {str(path.relative_to(results)): hashed(path) for path in results.glob("[!.]*/*/*.npy")}
+    for path in results.glob("[!.]*/*/card.json"):
+        if path.parts[-3] != "export":  # where it was written to is part of it
+            found[str(path.relative_to(results))] = untimed(json.loads(path.read_text()))
+    return found | {"export": hashed(place / f"{name}.csv")}
+
+
+def hashed(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def untimed(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: untimed(kept) for key, kept in value.items() if "seconds" not in key and key != "created"}
+    return [untimed(one) for one in value] if isinstance(value, list) else value
 
 
 def when(condition: Callable[[], object], seconds: float = 60) -> object:
@@ -237,7 +263,8 @@ class Nodes:
         # Without the monitor of memory, which looks at what everybody takes, tests of others included.
         env = {**ENV, "RAY_memory_monitor_refresh_ms": "0"}
         command = [ray, "start", "--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", *options]
-        subprocess.run(command, cwd=self.folder, env=env, check=True, capture_output=True)
+        done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
