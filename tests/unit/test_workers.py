@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -38,7 +39,8 @@ from curation.training.embedding_store import EmbeddingStore
 from tests import away
 
 ROOT = Path(__file__).resolve().parents[2]
-ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # of our cluster; nobody else gets in
+ENV = {**os.environ, **TOKEN, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 RECIPE = """{engine}
 [source]
 use = "arrays"
@@ -224,9 +226,13 @@ class Nodes:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         port = self.address.rpartition(":")[2]
-        self._start("--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--include-dashboard=false",
-                    f"--temp-dir={self.folder}")  # fmt: skip
-        self.add()
+        head = ("--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--include-dashboard=false")
+        try:
+            self._start(*head, f"--temp-dir={self.folder}")
+            self.add()
+        except BaseException:
+            self.stop()
+            raise
 
     def add(self) -> list[psutil.Process]:
         """Another node with one processor; its raylets, the first of whom is the node."""
@@ -269,9 +275,12 @@ class Nodes:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    made = Nodes()
-    yield made
-    made.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in TOKEN.items():
+            patch.setenv(name, value)
+        made = Nodes()
+        yield made
+        made.stop()
 
 
 @pytest.fixture

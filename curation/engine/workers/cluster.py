@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import socket
 import threading
 import uuid
@@ -174,6 +175,8 @@ def _join(address: str, count: int | None) -> bool:
     # Else Ray prints here whatever workers print.
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": f"winnow-{uuid.uuid4().hex[:12]}"}
     if not address:  # one of our own, which no other machine reaches; it ends with this thread, so not in one as below
+        # Else Ray makes up a token too, but leaves it in the home folder, where it changes how `ray start` works.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         own = {"include_dashboard": False, "object_store_memory": STORE, "_node_ip_address": "127.0.0.1"}
         ray.init("local", num_cpus=count, **own, **quiet)
         return True
@@ -219,6 +222,8 @@ def _of_ray(error: Exception) -> Exception:
         return RunError(f"{ATTEMPTS} workers of the cluster died of it, the last by {type(error).__name__}")
     if isinstance(error, exceptions.GetTimeoutError):
         return RunError(f"no answer within {LOOKS} s")
+    if isinstance(error, exceptions.AuthenticationError):
+        return RunError("the cluster wants its token: put it into RAY_AUTH_TOKEN, and RAY_AUTH_MODE=token beside it")
     if isinstance(error, RunError | InputError):
         return error
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
