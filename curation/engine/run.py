@@ -207,7 +207,7 @@ class _Runner:
     def _stays(self, step: Step) -> bool:
         """Whether a step is done by the run itself, also when there are workers."""
         stage = stages()[step.stage]
-        return stage.writes or stage.spreads or self.plan.done(step)  # there, but its files outside are not
+        return stage.finished is not None or stage.spreads  # the first writes files outside
 
     def _fetch(self, step: Step, future: Future) -> None:
         """Wait until what a worker published can be seen here: a shared folder may take a while to show it."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from curation.engine.plan import Plan
 from curation.engine.recipe import Engine
-from curation.engine.stage import stages
 from curation.engine.workers.base import Workers
 from curation.engine.workers.cluster import Cluster
 from curation.engine.workers.processes import Processes
@@ -38,8 +37,8 @@ def _read(plan: Plan) -> list[Path]:
     """The files and folders that the missing steps of a plan read, and those of its source."""
     found: dict[Path, None] = {}
     for step in [plan.find("source"), *plan.missing()]:
-        if not stages()[step.stage].writes:
-            of_students = [value for params in step.students.values() for value in params.values()]
-            files = step.section.files() if step.section else []
-            found |= dict.fromkeys(v for v in [*step.params.values(), *of_students, *files] if isinstance(v, Path))
+        of_students = [value for params in step.students.values() for value in params.values()]
+        files, written = (step.section.files(), step.section.writes()) if step.section else ([], [])
+        named = [value for value in [*step.params.values(), *of_students, *files] if isinstance(value, Path)]
+        found |= dict.fromkeys(path for path in named if path not in written)
     return list(found)
