@@ -96,11 +96,11 @@ def alone(place):
     return bytes_of(place, "alone")
 
 
-def started(place: Path, name: str, *options: str, engine: str = "") -> subprocess.Popen:
+def started(place: Path, name: str, *options: str, engine: str = "", env: dict | None = None) -> subprocess.Popen:
     """The command line at work in a workspace of this name."""
     (place / f"{name}.toml").write_text(RECIPE.format(name=name, engine=engine))
     command = [sys.executable, "-P", "-m", "curation", "run", f"{name}.toml", "-w", name, *options]
-    return subprocess.Popen(command, cwd=place, env=ENV, start_new_session=True)
+    return subprocess.Popen(command, cwd=place, env=env or ENV, start_new_session=True)
 
 
 def bytes_of(place: Path, name: str) -> dict[str, object]:
@@ -298,9 +298,11 @@ def joined(nodes: Nodes, folder: Path, *folders: Path) -> Cluster:
 
 
 def test_one_worker_of_a_cluster_that_is_started_for_the_run_gives_the_same_bytes(place, alone):
-    going = started(place, "one", engine='[engine]\nuse = "ray"\nworkers = 1')
+    env = {name: value for name, value in ENV.items() if name not in TOKEN} | {"HOME": str(place / "home")}
+    going = started(place, "one", engine='[engine]\nuse = "ray"\nworkers = 1', env=env)
     assert going.wait() == 0
     assert bytes_of(place, "one") == alone
+    assert not (place / "home" / ".ray").exists()  # a token there would change what `ray start` does
 
 
 def test_two_ray_workers_give_the_same_bytes_though_the_run_is_killed_and_then_a_worker(place, alone, nodes):

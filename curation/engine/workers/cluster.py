@@ -175,8 +175,8 @@ def _join(address: str, count: int | None) -> bool:
     # Else Ray prints here whatever workers print.
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": f"winnow-{uuid.uuid4().hex[:12]}"}
     if not address:  # one of our own, which no other machine reaches; it ends with this thread, so not in one as below
-        # Else Ray makes up a token too, but leaves it in the home folder, where it changes how `ray start` works.
-        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        # Else Ray makes up a token itself and leaves it in the home folder, where it changes what `ray start` does.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         own = {"include_dashboard": False, "object_store_memory": STORE, "_node_ip_address": "127.0.0.1"}
         ray.init("local", num_cpus=count, **own, **quiet)
         return True
