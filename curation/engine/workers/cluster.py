@@ -48,7 +48,7 @@ class Cluster:
         if lacking := packages.missing(["ray"]):
             raise UnavailableError(packages.needs("[engine] ray", lacking))
         self.wanted, self.gpu, self.environment = count, gpu, environment()
-        self.threads = int(self.environment["OMP_NUM_THREADS"])
+        self.threads = int(self.environment["OMP_NUM_THREADS"].partition(",")[0])
         self._tasks: set[Any] = set()
         self._lock = threading.Lock()
         self.joined = _join(address, count)
