@@ -196,7 +196,7 @@ def page(given: Inputs | None = None) -> str:
         "",
         "## On a cluster, at measured rates",
         "",
-        f"Encoding with `lite0` on cores alone, {given.cores:,.0f} a machine, at {given.core:g} images per core second,",
+        f"Encoding with `lite0` on cores alone, {given.cores:,.0f} a machine, at {given.core:g} images a second each,",
         "by the processor time of one thread on 1,024 JPEGs, on an AMD EPYC. Tasks of 4,096 images do not depend on",
         "each other, so the times assume that twice the machines take half the time; from one worker to two this was",
         "measured (docs/cluster.md), beyond it was not. The shared folder has to deliver what the last column says.",

@@ -30,7 +30,10 @@ from curation.errors import InputError, RunError, UnavailableError
 ANSWERS = 8  # seconds within which a cluster answers
 LOOKS = 120  # seconds within which every machine has looked at the folders
 STORE = 200 * 10**6  # bytes of the object store of a cluster of our own; nothing large goes through it
-NOBODY = "[engine] address = {!r}: no Ray cluster answers there; start one with `ray start --head`"
+NOBODY = (
+    "[engine] address = {!r}: no Ray cluster answers there; start one with `ray start --head`, and where it has a token, "
+    "put that into RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
+)
 
 
 class Cluster:
@@ -222,8 +225,6 @@ def _of_ray(error: Exception) -> Exception:
         return RunError(f"{ATTEMPTS} workers of the cluster died of it, the last by {type(error).__name__}")
     if isinstance(error, exceptions.GetTimeoutError):
         return RunError(f"no answer within {LOOKS} s")
-    if isinstance(error, exceptions.AuthenticationError):
-        return RunError("the cluster wants its token: put it into RAY_AUTH_TOKEN, and RAY_AUTH_MODE=token beside it")
     if isinstance(error, RunError | InputError):
         return error
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
