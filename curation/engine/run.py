@@ -110,7 +110,7 @@ def run(
     space.tidy([stage.name for stage in stages().values() if stage.resumable])
     if keep_recipe:
         write_text(space.folder / "recipe.toml", recipe.toml())
-    with _log_file(space) as log_path, hired(engine, the_plan, log_path) as workers:
+    with _log_file(space) as log_path, hired(engine, the_plan, log_path, device) as workers:
         outcome = _Runner(the_plan, device, on_progress, log_path, workers).run(lambda: planned(targets))
     if not planned(analysis()).missing():  # what the results that pages show know of
         last = max((decision.batch for decision in decisions), default=0)
@@ -189,7 +189,7 @@ class _Runner:
             for step in away:
                 del waiting[step.key]
                 if not self._broken(step):
-                    device = self.asked if on_device(step) and self.workers.gpu else "cpu"
+                    device = self.workers.device if on_device(step) else "cpu"
                     ask = packed(step, self.workspace, self.store.source_key, self.plan.effective, device)
                     at_work[self.workers.submit(compute_packed, ask, device=device != "cpu")] = step
             if here:
@@ -228,10 +228,11 @@ class _Runner:
                 beside[step.key] = Beside(step, self.plan, self._device(step))
 
     def _device(self, step: Step) -> str:
-        """Where a step computes. Finding a GPU means importing torch, seconds that what uses none need not wait for."""
+        """Where a step computes that is done here; with workers, those use the device. Finding a GPU means importing
+        torch, seconds that what uses none need not wait for."""
         from curation.training.device import pick
 
-        return pick(self.asked) if on_device(step) else "cpu"
+        return pick(self.asked) if self.workers is None and on_device(step) else "cpu"
 
     def _finished(self, step: Step) -> bool:
         whole = stages()[step.stage].finished

@@ -55,7 +55,7 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     view = store.view(step, rows, as_read=True)
     made = call(view, into=folder)
     about: dict[str, Any] = {}
-    elsewhere = partial(_on_workers, step, store, call.workers, call.device) if call.workers else None
+    elsewhere = partial(_on_workers, step, store, call.workers) if call.workers else None
     if isinstance(made, np.ndarray):
         np.save(folder / "embeddings.npy", made, allow_pickle=False)
     elif isinstance(made, TextEncoder):
@@ -73,17 +73,16 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
             about["notes"] = _captions(made, TextRows(store.items, rows), folder, call)
     np.save(folder / "rows.npy", rows, allow_pickle=False)
     shape = np.load(folder / "embeddings.npy", mmap_mode="r").shape
+    if call.workers is not None and not isinstance(made, np.ndarray):
+        about["device"] = call.workers.device
     return {"rows": shape[0], "dim": shape[1], **about}
 
 
-def _on_workers(
-    step: Step, store: ResultReader, workers: Workers, device: str, shards: list[range], folder: Path
-) -> Iterator[int]:
+def _on_workers(step: Step, store: ResultReader, workers: Workers, shards: list[range], folder: Path) -> Iterator[int]:
     """Have each shard made by a worker."""
-    device = device if workers.gpu else "cpu"
-    ask = packed(step, store.workspace, store.source_key, store.effective, device)
+    ask = packed(step, store.workspace, store.source_key, store.effective, workers.device)
     parts = [(ask, rows.start, rows.stop, str(folder.absolute())) for rows in shards]
-    return in_order(workers, write_rows, parts, device=device != "cpu")
+    return in_order(workers, write_rows, parts, device=workers.device != "cpu")
 
 
 def write_rows(ask: str, start: int, stop: int, folder: str) -> int:

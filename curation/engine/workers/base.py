@@ -28,10 +28,10 @@ ATTEMPTS = 4  # a function that takes its worker with it, out of memory say, is 
 class Workers(Protocol):
     """Somebody who computes. `close` stops all work that is going on, and ends what was started here.
 
-    gpu: the share of a GPU each has; 0 for none.
+    device: where what asks for a device computes: "cpu", "cuda" or "mps".
     """
 
-    gpu: float
+    device: str
 
     @property
     def count(self) -> int:

@@ -31,8 +31,8 @@ ANSWERS = 8  # seconds within which a cluster answers
 LOOKS = 120  # seconds within which every machine has looked at the folders
 STORE = 200 * 10**6  # bytes of the object store of a cluster of our own; nothing large goes through it
 NOBODY = (
-    "[engine] address = {!r}: no Ray cluster answers there; start one with `ray start --head`, and where it has a token, "
-    "put that into RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
+    "[engine] address = {!r}: no Ray cluster answers there; start one with `ray start --head`, and where it has a "
+    "token, put that into RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
 )
 
 
@@ -51,6 +51,7 @@ class Cluster:
         if lacking := packages.missing(["ray"]):
             raise UnavailableError(packages.needs("[engine] ray", lacking))
         self.wanted, self.gpu, self.environment = count, gpu, environment()
+        self.device = "cuda" if gpu else "cpu"
         self.threads = int(self.environment["OMP_NUM_THREADS"].partition(",")[0])
         self._tasks: set[Any] = set()
         self._lock = threading.Lock()

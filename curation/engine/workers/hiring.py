@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from curation.engine.plan import Plan
+from curation.engine.preflight import on_device
 from curation.engine.recipe import Engine
 from curation.engine.workers.base import Workers
 from curation.engine.workers.cluster import Cluster
@@ -14,19 +15,23 @@ from curation.engine.workers.processes import Processes
 
 
 @contextmanager
-def hired(engine: Engine, plan: Plan, mark: Path) -> Iterator[Workers | None]:
+def hired(engine: Engine, plan: Plan, mark: Path, device: str) -> Iterator[Workers | None]:
     """Workers for what is missing of a plan; None where the run does everything itself, or nothing is left to do.
 
-    mark: a new file of the workspace, by which the machines of a cluster know that they see the same one.
+    device: as the run was asked for it. mark: a new file of the workspace, by which the machines of a cluster know that
+    they see the same one.
     Raises InputError where a cluster cannot do it.
     """
     if engine.use == "local" or not plan.missing():
         yield None
         return
     if engine.use == "processes":
-        workers: Workers = Processes(engine.workers)
+        from curation.training.device import pick
+
+        workers: Workers = Processes(engine.workers, pick(device) if any(map(on_device, plan.missing())) else "cpu")
     else:
-        workers = Cluster(engine.address, engine.workers, engine.gpu, _read(plan), mark)
+        gpu = 0.0 if device == "cpu" else engine.gpu
+        workers = Cluster(engine.address, engine.workers, gpu, _read(plan), mark)
     try:
         yield workers
     finally:

@@ -22,10 +22,10 @@ from curation.errors import RunError
 
 
 class Processes:
-    """`count` processes, started when they are first needed. All of them share the GPU, where there is one."""
+    """`count` processes, started when they are first needed. Those that use the device all share it."""
 
-    def __init__(self, count: int | None = None):
-        self.count, self.gpu = count or cores(), 1.0
+    def __init__(self, count: int | None = None, device: str = "cpu"):
+        self.count, self.device = count or cores(), device
         self._threads = ThreadPoolExecutor(self.count)  # each waits for one process
         self._idle: queue.SimpleQueue[subprocess.Popen] = queue.SimpleQueue()
         self._all: list[subprocess.Popen] = []
