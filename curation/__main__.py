@@ -53,9 +53,12 @@ def run(
     until: Stage = None,
     target: Targets = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, on stdout.")] = False,
+    engine: Annotated[
+        str | None, typer.Option(metavar="ENGINE", help="Who computes: local, processes or ray[:address].")
+    ] = None,
 ) -> None:
     """Run a recipe: compute what is missing, write the exports. A second run does no work."""
-    from curation.engine.recipe import load_recipe
+    from curation.engine.recipe import Engine, load_recipe
     from curation.engine.run import run as run_recipe
 
     with _Bar(quiet=as_json) as bar:
@@ -65,6 +68,7 @@ def run(
             targets=_targets(until, target),
             device=device,
             on_progress=bar.show,
+            engine=Engine.parse(engine) if engine else None,
         )
     if as_json:
         print(json.dumps(outcome.json()))

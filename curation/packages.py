@@ -39,6 +39,7 @@ EXTRAS = {
     "gcsfs": ("gcsfs", "gs"),
     "adlfs": ("adlfs", "az"),
     "faiss": ("faiss-cpu", "scale"),
+    "ray": ("ray", "ray"),
     "authlib": ("Authlib", "auth"),
     "httpx2": ("httpx2", "auth"),
 }

@@ -11,15 +11,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
-from curation.data.decisions import EffectiveDecisions
-from curation.data.workspace import Workspace
-from curation.engine import registry
-from curation.engine.compute import Call, compute
+from curation.engine.elsewhere import compute_packed, packed
 from curation.engine.plan import Plan, Step
-from curation.engine.results_reader import ResultReader
 from curation.errors import StepError, in_words
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package, wherever we were started
@@ -35,7 +30,7 @@ class Beside:
         env = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONPATH": path}
         command = [sys.executable, "-P", "-m", "curation.engine.beside"]
         with tempfile.TemporaryFile("w+") as asked:  # not a pipe, which would have to wait for the other process
-            asked.write(_as_json(step, plan, device))
+            asked.write(packed(step, plan.workspace, plan.find("source").key, plan.effective, device))
             asked.seek(0)
             self.process = subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, text=True, env=env)
 
@@ -54,42 +49,13 @@ class Beside:
         self.process.stdout.close()
 
 
-def _as_json(step: Step, plan: Plan, device: str) -> str:
-    fields = {name: value for name, value in vars(step).items() if name not in ("key", "section", "method")}
-    ask = {
-        "workspace": str(plan.workspace.folder.absolute()),
-        "source": plan.find("source").key,
-        "effective": asdict(plan.effective) | {"confirmed": sorted(plan.effective.confirmed)},
-        "method": [step.method.kind, step.method.id],
-        "step": fields,
-        "key": step.key,
-        "device": device,
-    }
-    return json.dumps(ask, default=str)
-
-
-def _step(ask: dict) -> Step:
-    method = registry.get(*ask["method"])
-    fields = ask["step"] | {"method": method, "params": method.validated(ask["step"]["params"], ask["step"]["stage"])}
-    step = Step(**fields)
-    if step.key != ask["key"]:
-        raise StepError("another version of Winnow is at work beside this one; start the run again")
-    return step
-
-
 def main() -> None:
-    """What the other process does. It takes the lock itself: locks do not pass to children."""
+    """What the other process does. Locks do not pass to children: it takes that of the step itself."""
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is not the answer
     problem = ""
     try:
-        ask = json.loads(sys.stdin.read())
-        step, space = _step(ask), Workspace(ask["workspace"], make=False)
-        effective = EffectiveDecisions(**ask["effective"] | {"confirmed": set(ask["effective"]["confirmed"])})
-        with space.lock(step.stage, step.key):
-            if not space.done(step.stage, step.key):
-                store = ResultReader(space, ask["source"], effective)
-                compute(step, space, store, Call(step, ask["device"]))
+        compute_packed(sys.stdin.read())
     except Exception as error:
         problem = in_words(error)
     answer.write(json.dumps({"problem": problem}))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from curation.engine.plan import Step
 from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import stages
+
+if TYPE_CHECKING:
+    from curation.engine.workers.base import Workers
 
 log = logging.getLogger("winnow")
 
@@ -35,10 +38,18 @@ class Call:
     """A step's method with its parameters bound, and with what the runner hands over to whoever asks for it.
 
     device: "cpu", "cuda" or "mps". progress: called with (done, total, message). recipe: what the run carries out.
+    workers: of the run, for a stage that spreads; None where all is done here.
     """
 
-    def __init__(self, step: Step, device: str = "cpu", progress: Callable = nothing, recipe: Recipe | None = None):
-        self.step, self.device, self.progress, self.recipe = step, device, progress, recipe
+    def __init__(
+        self,
+        step: Step,
+        device: str = "cpu",
+        progress: Callable = nothing,
+        recipe: Recipe | None = None,
+        workers: Workers | None = None,
+    ):
+        self.step, self.device, self.progress, self.recipe, self.workers = step, device, progress, recipe, workers
 
     def __call__(self, *positional: Any, **more: Any) -> Any:
         """Ask the method, with random numbers that start from the step's seed."""

@@ -13,7 +13,7 @@ to be labelled, and `run` plans again after reading.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,11 @@ class Step:
             students={name: [registry.get("students", name).card.version, p] for name, p in self.students.items()},
             files=self.files,
         )
+
+    @property
+    def larger_keys(self) -> list[str]:
+        """The keys of `larger`."""
+        return [replace(self, extra={**self.extra, "keep": keep}).key for keep in self.larger]
 
     @property
     def trains(self) -> bool:

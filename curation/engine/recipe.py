@@ -13,16 +13,50 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 import tomli_w
+from pydantic import Field
 
 from curation.data.decisions import Action, Decision, checked_value
 from curation.data.writing.atomic import TURNING
 from curation.engine import registry
 from curation.engine.stage import Named, Section, Stage, declared
 from curation.errors import InputError, RecipeError, nearest
+
+
+class Engine(pydantic.BaseModel):
+    """[engine]: who computes. It is part of no key, and of no recipe that is written beside an export.
+
+    use: "local", one step after another; "processes" of this machine, or tasks of a "ray" cluster.
+    address: "host:port" of the cluster's head node; "auto" for the one this machine belongs to; by default one is
+    started here. workers: how many at a time, by default one for every processor. gpu: the share of a GPU that a task
+    is given which can use one, on a cluster.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    use: Literal["local", "processes", "ray"] = "local"
+    address: Annotated[str, Field(strict=True)] = ""
+    workers: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = None
+    gpu: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @pydantic.model_validator(mode="after")
+    def _only_where_it_counts(self) -> Engine:
+        if self.use != "ray" and (self.address or self.gpu):
+            raise RecipeError('[engine]: address and gpu are for use = "ray"')
+        return self
+
+    @classmethod
+    def parse(cls, text: str) -> Engine:
+        """As the command line says it.
+
+        >>> Engine.parse("ray:10.0.0.1:6379").address
+        '10.0.0.1:6379'
+        """
+        use, _, address = text.partition(":")
+        return _engine({"use": use, "address": address}, "--engine")
 
 
 class Recipe(pydantic.BaseModel):
@@ -35,10 +69,13 @@ class Recipe(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow")
 
     decision: list[Decision] = []
+    engine: Engine = Engine()
 
     def toml(self) -> str:
         """The recipe in full, every parameter spelt out; reading it back gives an equal recipe."""
         parts = []
+        if self.engine != Engine():
+            parts.append(f"[engine]\n{_lines(self.engine.model_dump(exclude_defaults=True))}")
         for name, stage in declared().items():
             for section in stage.sections(self):
                 if stage.shape == "table":
@@ -73,7 +110,7 @@ def load_recipe(path: Path | str) -> Recipe:
 def parse_recipe(raw: Mapping[str, Any]) -> Recipe:
     """Check a recipe given as nested dicts (as TOML reads it). Raises RecipeError."""
     sections = declared()
-    known = [*sections, "decision"]
+    known = [*sections, "engine", "decision"]
     for name in raw:
         if name not in known:
             raise RecipeError(f"recipe: unknown section {name!r}; {nearest(name, known)}")
@@ -81,7 +118,8 @@ def parse_recipe(raw: Mapping[str, Any]) -> Recipe:
         raise RecipeError("recipe: [source] is required and was not given")
     read = {"one": _one, "list": _list, "table": _table}
     parsed = {name: read[stage.shape](raw.get(name), stage) for name, stage in sections.items()}
-    recipe = Recipe.model_construct(decision=_decisions(raw.get("decision", [])), **parsed)
+    engine = _engine(raw.get("engine", {}), "[engine]")
+    recipe = Recipe.model_construct(decision=_decisions(raw.get("decision", [])), engine=engine, **parsed)
     check_names(recipe)
     return recipe
 
@@ -98,6 +136,15 @@ def check_names(recipe: Recipe) -> None:
 
 
 # -- reading ---------------------------------------------------------------------------------------------------
+
+
+def _engine(raw: Any, where: str) -> Engine:
+    if not isinstance(raw, Mapping):
+        raise RecipeError(f"{where}: expected a table with `use`, got {raw!r}")
+    try:
+        return Engine(**raw)
+    except pydantic.ValidationError as error:
+        raise RecipeError(f"{where}: {registry.explain(error)}") from None
 
 
 def _one(raw: Any, stage: Stage) -> Section | None:

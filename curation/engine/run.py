@@ -9,30 +9,37 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold, unknown
-from curation.data.items import TRAIN, unlabelled_ids
+from curation.data.items import unlabelled_ids
 from curation.data.remote.listings import forget_listings
 from curation.data.workspace import Workspace, write_text
-from curation.engine import registry
 from curation.engine.beside import Beside
 from curation.engine.compute import Call, compute
+from curation.engine.elsewhere import compute_packed, packed
 from curation.engine.fingerprint import fingerprint
 from curation.engine.plan import Plan, Step, plan
-from curation.engine.recipe import Recipe
-from curation.engine.results_reader import ResultReader, no_labels
+from curation.engine.preflight import check, check_device, on_device, preflight
+from curation.engine.recipe import Engine, Recipe
+from curation.engine.results_reader import ResultReader
 from curation.engine.stage import analysis, stages
-from curation.errors import InputError, StepError, WinnowError, WorkspaceError, in_words, nearest
+from curation.engine.workers.base import Workers
+from curation.engine.workers.hiring import hired
+from curation.errors import InputError, RunError, StepError, WinnowError, WorkspaceError, in_words, nearest
 
 log = logging.getLogger("winnow")
+
+LOOK = 5.0  # seconds after which it is looked again how many workers there are
+SHOWS = 90.0  # seconds a shared folder may take to show a new result; NFS keeps what it knows of a folder for 60
 
 
 @dataclass(frozen=True)
@@ -80,11 +87,13 @@ def run(
     device: str = "auto",
     on_progress: Callable[[Progress], None] = lambda progress: None,
     keep_recipe: bool = True,
+    engine: Engine | None = None,
 ) -> Outcome:
     """Have everything the recipe wants, computing only what is missing.
 
     targets: what to have instead, as in `plan`: "prune:half", "flag:*", "export:0", ...
     keep_recipe: make this the workspace's recipe.toml; a job that tries something out does not.
+    engine: who computes, instead of the one the recipe names; what comes out is the same.
 
     Raises InputError before work starts when the recipe, the data or a missing package stands in the way, and
     StepError, naming the step and the log, when something fails on the way. What was finished stays finished.
@@ -96,15 +105,15 @@ def run(
     effective = fold([*recipe.decision, *decisions])
     forget_listings(lambda said: on_progress(Progress(0, 0, "source", message=said)))
     look = functools.cache(fingerprint)  # files are looked at, and buckets listed, once per run
-    planned = functools.partial(plan, recipe, space, effective=effective, look=look)
-    the_plan = planned(targets)
-    _preflight(the_plan)
-    _check_device(the_plan, device)
+    planned = partial(plan, recipe, space, effective=effective, look=look)
+    the_plan, engine = planned(targets), engine or recipe.engine
+    preflight(the_plan)
+    check_device(the_plan, device, engine)
     space.tidy([stage.name for stage in stages().values() if stage.resumable])
     if keep_recipe:
         write_text(space.folder / "recipe.toml", recipe.toml())
-    with _log_file(space) as log_path:
-        outcome = _Runner(the_plan, device, on_progress, log_path).run(lambda: planned(targets))
+    with _log_file(space) as log_path, hired(engine, the_plan, log_path, device) as workers:
+        outcome = _Runner(the_plan, device, on_progress, log_path, workers).run(lambda: planned(targets))
     if not planned(analysis()).missing():  # what the results that pages show know of
         last = max((decision.batch for decision in decisions), default=0)
         write_text(space.folder / "last.json", json.dumps({"batch": last}) + "\n")
@@ -112,40 +121,104 @@ def run(
 
 
 class _Runner:
-    def __init__(self, the_plan: Plan, device: str, on_progress: Callable[[Progress], None], log_path: Path):
+    def __init__(
+        self,
+        the_plan: Plan,
+        device: str,
+        on_progress: Callable[[Progress], None],
+        log_path: Path,
+        workers: Workers | None,
+    ):
         self.plan, self.asked, self.on_progress, self.log_path = the_plan, device, on_progress, log_path
+        self.workers = workers
         self.workspace = the_plan.workspace
         self.store: ResultReader | None = None
         self.failed: dict[str, str] = {}  # key -> why
 
     def run(self, planned_again: Callable[[], Plan]) -> Outcome:
-        beside: dict[str, Beside] = {}  # key -> its process
         try:
             source = self.plan.find("source")
             self._tell(1, source)
             cached = [self._finished(source)]
             if not cached[0]:
-                self._step_or_trial(1, source)
+                self._step_or_trial(source, partial(self._step, 1, source))
                 if unlabelled_ids(self.workspace.path("source", source.key)):
                     self.plan = planned_again()  # only now it is known which rows wait for a label
             self.store = ResultReader(self.workspace, source.key, self.plan.effective)
-            _check(self.plan, self.store)
+            check(self.plan, self.store)
+            cached += self._one_after_another() if self.workers is None else self._on_workers()
+        except WinnowError:
+            log.error(traceback.format_exc())
+            raise
+        return self._outcome(cached)
+
+    def _one_after_another(self) -> list[bool]:
+        """All steps but the source, in their order; whether each was there already."""
+        beside: dict[str, Beside] = {}  # key -> its process
+        cached = []
+        try:
             for number, step in enumerate(self.plan.steps[1:], start=2):
                 self._start_beside(beside)
                 self._tell(number, step)
                 cached.append(step.key not in beside and self._finished(step))
                 if not cached[-1] and step.key not in beside:
-                    self._step_or_trial(number, step)
+                    self._step_or_trial(step, partial(self._step, number, step))
             for process in beside.values():
                 self._tell(len(self.plan.steps), process.step, "everything else is done")
                 process.join()
-        except WinnowError:
-            log.error(traceback.format_exc())
-            raise
         finally:
             for process in beside.values():
                 process.stop()
-        return self._outcome(cached)
+        return cached
+
+    def _on_workers(self) -> list[bool]:
+        """All steps but the source, each handed to a worker as soon as all it reads is there. What shares its own work
+        out, and what writes files outside, is done here. Whether each was there already."""
+        steps = self.plan.steps[1:]
+        cached = [self._finished(step) for step in steps]
+        waiting: dict[str, Step] = {}
+        for step, there in zip(steps, cached, strict=True):
+            if not there:
+                waiting.setdefault(step.key, step)
+        at_work: dict[Future, Step] = {}
+        while waiting or at_work:
+            to_come = waiting.keys() | {step.key for step in at_work.values()}
+            ready = [s for s in waiting.values() if to_come.isdisjoint([*s.inputs.values(), *s.larger_keys])]
+            ready.sort(key=lambda step: stages()[step.stage].background)  # nobody waits for those
+            here = [step for step in ready if self._stays(step)]
+            away = [step for step in ready if not self._stays(step)][: self.workers.count - len(at_work)]
+            number = len(self.plan.steps) - len(to_come) + 1
+            for step in away:
+                del waiting[step.key]
+                if not self._broken(step):
+                    device = self.workers.device if on_device(step) else "cpu"
+                    ask = packed(step, self.workspace, self.store.source_key, self.plan.effective, device)
+                    at_work[self.workers.submit(compute_packed, ask, device=device != "cpu")] = step
+            if here:
+                del waiting[here[0].key]
+                self._tell(number, here[0])
+                self._step_or_trial(here[0], partial(self._step, number, here[0]))
+            elif at_work:
+                first = next(iter(at_work.values()))
+                self._tell(number, first, f"{len(at_work)} at work, on {self.workers.count} workers")
+                for future in wait(at_work, timeout=LOOK, return_when=FIRST_COMPLETED).done:
+                    step = at_work.pop(future)
+                    self._step_or_trial(step, partial(self._fetch, step, future))
+        return cached
+
+    def _stays(self, step: Step) -> bool:
+        """Whether a step is done by the run itself, also when there are workers."""
+        stage = stages()[step.stage]
+        return stage.finished is not None or stage.spreads  # the first writes files outside
+
+    def _fetch(self, step: Step, future: Future) -> None:
+        """Wait until what a worker published can be seen here: a shared folder may take a while to show it."""
+        future.result()
+        waits_until = time.monotonic() + SHOWS
+        while not self.plan.done(step):
+            if time.monotonic() > waits_until:
+                raise RunError("it was computed and is not in the workspace here; is that one folder for all machines?")
+            time.sleep(0.2)
 
     def _start_beside(self, beside: dict[str, Beside]) -> None:
         """Start what runs in a process of its own as soon as all it reads is there."""
@@ -157,27 +230,40 @@ class _Runner:
                 beside[step.key] = Beside(step, self.plan, self._device(step))
 
     def _device(self, step: Step) -> str:
-        """Where a step computes. Finding a GPU means importing torch, seconds that what uses none need not wait for."""
+        """Where a step computes that is done here; with workers, those use the device. Finding a GPU means importing
+        torch, seconds that what uses none need not wait for."""
         from curation.training.device import pick
 
-        return pick(self.asked) if _on_device(step) else "cpu"
+        return pick(self.asked) if self.workers is None and on_device(step) else "cpu"
 
     def _finished(self, step: Step) -> bool:
         whole = stages()[step.stage].finished
         return self.plan.done(step) and (whole is None or whole(step, self.workspace))
 
-    def _step_or_trial(self, number: int, step: Step) -> None:
-        """A step, or a trial, whose failure is noted and stops nothing else."""
-        if broken := next((key for key in step.inputs.values() if key in self.failed), None):
-            self._fail(step, self.failed[broken])
+    def _step_or_trial(self, step: Step, have: Callable[[], None]) -> None:
+        """A step, or a trial, whose failure is noted and stops nothing else. have: does it."""
+        if self._broken(step):
             return
         try:
-            self._step(number, step)
-        except WinnowError as error:
-            trial = WinnowError if "trial" in step.shown else stages()[step.stage].trial
-            if trial is None or not isinstance(error, trial):
-                raise
-            self._fail(step, str(error))
+            have()
+        except InputError as error:
+            self._note_or_raise(step, error)
+        except Exception as error:
+            log.error(traceback.format_exc())
+            said = f"{step.label} failed: {in_words(error)}; the log is {self.log_path}"
+            self._note_or_raise(step, StepError(said), error)
+
+    def _note_or_raise(self, step: Step, error: WinnowError, cause: Exception | None = None) -> None:
+        trial = WinnowError if "trial" in step.shown else stages()[step.stage].trial
+        if trial is None or not isinstance(error, trial):
+            raise error from cause
+        self._fail(step, str(error))
+
+    def _broken(self, step: Step) -> bool:
+        """Whether a trial it reads has failed; then it has failed as well."""
+        if broken := next((key for key in step.inputs.values() if key in self.failed), None):
+            self._fail(step, self.failed[broken])
+        return broken is not None
 
     def _fail(self, step: Step, sentence: str) -> None:
         self.failed[step.key] = sentence
@@ -190,18 +276,12 @@ class _Runner:
         def progress(done: int, total: int, message: str = "") -> None:
             self.on_progress(Progress(number, len(self.plan.steps), step.label, done, total, message))
 
-        try:
-            with self.workspace.lock(step.stage, step.key, waiting):
-                call = Call(step, self._device(step), progress, self.plan.part)
-                if not self.plan.done(step):
-                    compute(step, self.workspace, self.store, call)
-                elif not self._finished(step):  # unless another run has just finished it
-                    stages()[step.stage].restore(step, self.store, call)
-        except InputError:
-            raise
-        except Exception as error:
-            log.error(traceback.format_exc())
-            raise StepError(f"{step.label} failed: {in_words(error)}; the log is {self.log_path}") from error
+        with self.workspace.lock(step.stage, step.key, waiting):
+            call = Call(step, self._device(step), progress, self.plan.part, self.workers)
+            if not self.plan.done(step):
+                compute(step, self.workspace, self.store, call)
+            elif not self._finished(step):  # unless another run has just finished it
+                stages()[step.stage].restore(step, self.store, call)
 
     def _tell(self, number: int, step: Step, message: str = "") -> None:
         self.on_progress(Progress(number, len(self.plan.steps), step.label, message=message))
@@ -222,59 +302,7 @@ class _Runner:
         return outcome
 
 
-# -- before and around ---------------------------------------------------------------------------------------
-
-
-def _preflight(the_plan: Plan) -> None:
-    """Raise InputError for the first step that something stands in the way of, before any work."""
-    for step in the_plan.steps:
-        if (preflight := stages()[step.stage].preflight) is not None:
-            preflight(step, the_plan.workspace)
-    checked = set()
-    for step in the_plan.missing():
-        for method, params in [(step.method, step.params)] + [
-            (registry.get("students", name), params) for name, params in step.students.items()
-        ]:
-            mark = (method.kind, method.id, str(params))
-            if mark not in checked:
-                checked.add(mark)
-                method.check(params)
-
-
-def _check_device(the_plan: Plan, device: str) -> None:
-    """Raise InputError for a device that was asked for by name and is not there, if a step may use it."""
-    from curation.training.device import pick
-
-    steps = the_plan.missing() if the_plan.done(the_plan.find("source")) else the_plan.steps
-    if device != "auto" and any(map(_on_device, steps)):
-        pick(device)
-
-
-def _on_device(step: Step) -> bool:
-    """Whether a step uses the device it is given."""
-    methods = (step.method, *(registry.get("students", name) for name in step.students))
-    return stages()[step.stage].device or any("device" in method.injected for method in methods)
-
-
-def _check(the_plan: Plan, store: ResultReader) -> None:
-    """What can only be known once the items are read, checked before anything else is done with them."""
-    trains = [s for s in the_plan.missing() if s.trains and not stages()[s.stage].cold and not s.method.card.unlabelled]
-    if trains and not (store.labels >= 0).any():
-        where = stages()[trains[0].stage].where
-        if trains[0].stage == "verify":
-            raise InputError(
-                f"{where} not verified here: the items have no labels, and no student of Winnow learns anything from "
-                'such items that would tell how good they are; bring your own trainer with use = "command"'
-            )
-        raise InputError(no_labels(f"{trains[0].label} trains a student on", store.items))
-    if trains and len(np.unique(store.labels[store.train])) < 2:
-        names = sorted({str(name) for name in store.label_names[store.items.rows(TRAIN)]}) or ["none"]
-        raise InputError(
-            f"{trains[0].label} trains a student and needs train rows of at least two classes; found: {names[0]}"
-        )
-    for stage in stages().values():
-        if stage.check and the_plan.of(stage.name):
-            stage.check(store)
+# -- around it -------------------------------------------------------------------------------------------------
 
 
 def _ignored(effective: EffectiveDecisions, store: ResultReader) -> list[str]:

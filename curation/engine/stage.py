@@ -77,6 +77,7 @@ class Stage:
         there.
     resumable: goes on where a killed attempt stopped.
     cold: may train without labels of two classes.
+    spreads: shares the work of one step out to the workers of a run, where there are any.
     report: what `rows` are called in the output of `run --json`; by default as the stage.
     """
 
@@ -91,6 +92,7 @@ class Stage:
     background: bool = False
     resumable: bool = False
     cold: bool = False
+    spreads: bool = False
     report: str = ""
     name: str = ""
     doc: str = ""

@@ -21,7 +21,7 @@ import numpy as np
 from curation.data.contents import Images
 from curation.errors import RunError, SourceError
 from curation.training.device import autocast, is_out_of_memory
-from curation.training.embedding_store import EmbeddingStore
+from curation.training.embedding_store import Elsewhere, EmbeddingStore
 
 if TYPE_CHECKING:
     import torch
@@ -75,33 +75,53 @@ def embed(
     shard: int = 4096,
     dtype: Literal["float16", "float32"] = "float16",
     workers: int | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> np.ndarray:
     """Write `folder/embeddings.npy` [len(images), dim] and return it, memory-mapped and read-only.
 
     shard: rows made durable at a time; what a kill can cost at most. workers: processes that decode; by default
     as many as there are cores, at most 8, and none where the set is so small that they would not pay.
+    elsewhere: who makes the shards instead, by `encoded`.
     Raises SourceError naming an image that cannot be decoded any more, RunError where not even one image fits
     into memory or the encoder returns values that are not finite.
     """
-    import torch
-
     store = EmbeddingStore(folder, (len(images), encoder.dim), dtype, shard)
     if store.finished:
         return store.array()
-    starts = range(store.first * shard, len(images), shard)
-    batches = [range(at, min(at + encoder.batch, start + shard, len(images)))
-               for start in starts for at in range(start, min(start + shard, len(images)), encoder.batch)]  # fmt: skip
-    step, rows = min(store.batch or encoder.batch, encoder.batch), []
     progress(store.first * shard, len(images), "encoding")
+    if elsewhere is not None:
+        store.gather(elsewhere, progress)
+    else:
+        batch = store.batch or encoder.batch
+        for made, fitted in encoded(encoder, images, store.missing(), batch, device, progress, workers):
+            store.write(made, fitted)
+    return store.close()
+
+
+def encoded(
+    encoder: Encoder,
+    images: Images,
+    shards: list[range],
+    batch: int,
+    device: str,
+    progress: Callable[..., None] = lambda *_: None,
+    workers: int | None = None,
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Of each shard its embeddings [m, d], and the batch that fitted into memory. No batch crosses a shard's end, so
+    what comes out does not depend on where a run began."""
+    import torch
+
+    batches = [range(at, min(at + encoder.batch, rows.stop))
+               for rows in shards for at in range(rows.start, rows.stop, encoder.batch)]  # fmt: skip
+    ends, step, rows = {rows.stop for rows in shards}, min(batch, encoder.batch), []
     with torch.inference_mode(), autocast(device):
         for positions, batch in _loaded(encoder, images, batches, device, workers):
             made, step = _forward(encoder.forward, batch, step, device)
             rows.extend(made)
-            if positions.stop % shard == 0 or positions.stop == len(images):
-                store.write(torch.cat(rows).cpu().numpy(), step)
+            if positions.stop in ends:
+                yield torch.cat(rows).cpu().numpy(), step
                 rows = []
             progress(positions.stop, len(images), "encoding")
-    return store.close()
 
 
 def _forward(forward: Callable, batch: torch.Tensor, step: int, device: str) -> tuple[list[torch.Tensor], int]:

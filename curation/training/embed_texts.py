@@ -7,7 +7,7 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ import numpy as np
 from curation.data.contents import TextRows
 from curation.errors import RunError
 from curation.training.device import is_out_of_memory
-from curation.training.embedding_store import EmbeddingStore
+from curation.training.embedding_store import Elsewhere, EmbeddingStore
 
 READ = 20_000  # characters of a text that an encoder reads, at most: some pages
 
@@ -50,18 +50,36 @@ def embed_texts(
     name: str = "embeddings",
     shard: int = 4096,
     dtype: Literal["float16", "float32"] = "float16",
+    elsewhere: Elsewhere | None = None,
 ) -> np.ndarray:
     """Write `folder/<name>.npy` [len(texts), dim] and return it, memory-mapped and read-only.
 
+    elsewhere: who makes the shards instead, by `encoded_texts`.
     Raises RunError where not even one text fits into memory or the encoder returns values that are not finite.
     """
     store, n = EmbeddingStore(folder, (len(texts), encoder.dim), dtype, shard, name), len(texts)
     if store.finished:
         return store.array()
-    first, step = store.first * shard, min(store.batch or encoder.batch, encoder.batch)
-    progress(first, n, "encoding")
-    for start in range(first, n, shard):
-        part = list(texts.take(np.arange(start, min(start + shard, n))))
+    progress(store.first * shard, n, "encoding")
+    if elsewhere is not None:
+        store.gather(elsewhere, progress)
+    else:
+        for rows, fitted in encoded_texts(encoder, texts, store.missing(), store.batch or encoder.batch, progress):
+            store.write(rows, fitted)
+    return store.close()
+
+
+def encoded_texts(
+    encoder: TextEncoder,
+    texts: TextRows,
+    shards: list[range],
+    batch: int,
+    progress: Callable[..., None] = lambda *_: None,
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Of each shard its embeddings, float32 [m, d], and the batch that fitted into memory."""
+    step = min(batch, encoder.batch)
+    for shard in shards:
+        part = list(texts.take(np.arange(shard.start, shard.stop)))
         # The longest first: whether memory is enough is seen at once.
         order = np.argsort([-len(text) for text in part], kind="stable")
         rows, at = np.empty((len(part), encoder.dim), np.float32), 0
@@ -70,7 +88,7 @@ def embed_texts(
             try:
                 rows[chosen] = encoder([part[i] for i in chosen])
                 at += len(chosen)
-                progress(start + at, n, "encoding")
+                progress(shard.start + at, len(texts), "encoding")
                 continue
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -81,5 +99,4 @@ def embed_texts(
                     "memory or run with --device cpu"
                 )
             step = len(chosen) // 2
-        store.write(rows, step)
-    return store.close()
+        yield rows, step

@@ -14,7 +14,19 @@ ROOT = Path(__file__).parents[2]
 FLOORS = ("errors", "card", "data", "maths", "training", "methods", "engine", "ui")
 FLOOR = {room: number for number, room in enumerate(FLOORS)} | {"recorder": FLOORS.index("training"), "packages": 0}
 TOP = len(FLOORS)  # app.py, pages, the command line and what `import curation` gives
-HEAVY = {"torch", "torchvision", "sklearn", "umap", "numba", "pynndescent", "cleanlab", "open_clip", "timm", "datasets"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "sklearn",
+    "umap",
+    "numba",
+    "pynndescent",
+    "cleanlab",
+    "open_clip",
+    "timm",
+    "datasets",
+    "ray",
+}
 FILES = sorted([*ROOT.glob("curation/**/*.py"), *ROOT.glob("pages/*.py"), *ROOT.glob("app.py")])
 
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.on_paper import DAY, MONTH, Inputs, candidates, embedding, everything, page, seals, storage, two_rounds
+from benchmarks.on_paper import (
+    DAY,
+    MONTH,
+    Inputs,
+    candidates,
+    embedding,
+    everything,
+    on_cluster,
+    page,
+    seals,
+    storage,
+    two_rounds,
+)
 
 
 def test_ten_billion_images_are_38_exaflop_and_46_gpu_days():
@@ -14,6 +26,10 @@ def test_ten_billion_images_are_38_exaflop_and_46_gpu_days():
     assert embedding(Inputs(images=10_000)).gpu / DAY == pytest.approx(11.6, abs=0.1)
     assert pytest.approx(96, abs=1) == 1e10 / (40 * MONTH)
     assert once.read == 1e15
+
+
+def test_a_hundred_machines_encode_ten_billion_images_in_a_day():
+    assert on_cluster(Inputs(core=100, cores=16), 100) / DAY == pytest.approx(0.7234, abs=1e-4)  # 1e10 / 160,000 s
 
 
 def test_what_is_stored():

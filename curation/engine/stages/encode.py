@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +12,27 @@ import numpy as np
 from curation.data.contents import TextRows
 from curation.engine import registry
 from curation.engine.compute import Call
+from curation.engine.elsewhere import packed, unpacked
 from curation.engine.plan import Ask, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
-from curation.training.embed_texts import TextEncoder, embed_texts
+from curation.engine.workers.base import Workers, in_order
+from curation.training.embed_texts import TextEncoder, embed_texts, encoded_texts
+from curation.training.embedding_store import write_apart
 
 if TYPE_CHECKING:
+    from curation.data.view import View
     from curation.training.embed import Encoder
 
 STAGE = Stage(
-    kind="encoders", section="encode", model=Section, after=("source",), analysis=True, device=True, resumable=True
+    kind="encoders",
+    section="encode",
+    model=Section,
+    after=("source",),
+    analysis=True,
+    device=True,
+    resumable=True,
+    spreads=True,
 )
 
 
@@ -42,16 +55,17 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     view = store.view(step, rows, as_read=True)
     made = call(view, into=folder)
     about: dict[str, Any] = {}
+    elsewhere = partial(_on_workers, step, store, call.workers) if call.workers else None
     if isinstance(made, np.ndarray):
         np.save(folder / "embeddings.npy", made, allow_pickle=False)
     elif isinstance(made, TextEncoder):
-        embed_texts(made, view.texts, folder, progress=call.progress)
+        embed_texts(made, view.texts, folder, progress=call.progress, elsewhere=elsewhere)
         longer = sum(len(text) > made.read for text in view.texts)
         about = {**made.notes, **({f"read to {made.read:,} characters": longer} if longer else {})}
     else:
         from curation.training.embed import embed
 
-        embed(made, view.images, folder, device=call.device, progress=call.progress)
+        embed(made, view.images, folder, device=call.device, progress=call.progress, elsewhere=elsewhere)
         if made.text is not None:
             np.save(folder / "class_embeddings.npy", made.text, allow_pickle=False)
         about = dict(made.notes)
@@ -59,7 +73,37 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
             about["notes"] = _captions(made, TextRows(store.items, rows), folder, call)
     np.save(folder / "rows.npy", rows, allow_pickle=False)
     shape = np.load(folder / "embeddings.npy", mmap_mode="r").shape
+    if call.workers is not None and not isinstance(made, np.ndarray):
+        about["device"] = call.workers.device
     return {"rows": shape[0], "dim": shape[1], **about}
+
+
+def _on_workers(step: Step, store: ResultReader, workers: Workers, shards: list[range], folder: Path) -> Iterator[int]:
+    """Have each shard made by a worker."""
+    ask = packed(step, store.workspace, store.source_key, store.effective, workers.device)
+    parts = [(ask, rows.start, rows.stop, str(folder.absolute())) for rows in shards]
+    return in_order(workers, write_rows, parts, device=workers.device != "cpu")
+
+
+def write_rows(ask: str, start: int, stop: int, folder: str) -> int:
+    """What a worker does of the packed step. One process, one model: images are decoded where they are encoded."""
+    from curation.training.embed import encoded
+
+    made, view, device = _model(ask, folder)
+    rows = range(start, stop)
+    if isinstance(made, TextEncoder):
+        shard = encoded_texts(made, view.texts, [rows], made.batch)
+    else:
+        shard = encoded(made, view.images, [rows], made.batch, device, workers=0)
+    return write_apart(Path(folder), rows, shard)
+
+
+@lru_cache(maxsize=1)
+def _model(ask: str, folder: str) -> tuple[Encoder | TextEncoder, View, str]:
+    """Kept from shard to shard. folder: where it may lie, fitted by the run itself."""
+    step, store, call = unpacked(ask)
+    view = store.view(step, store.usable, as_read=True)
+    return call(view, into=Path(folder)), view, call.device
 
 
 def _captions(made: Encoder, texts: TextRows, folder: Path, call: Call) -> list[str]:

@@ -24,7 +24,7 @@ from curation.data.writing.owned import RECIPE, SUMMARY, WRITER, refuse_foreign,
 from curation.engine import outside, registry, results
 from curation.engine.compute import Call, versions
 from curation.engine.plan import Ask, Plan, Step
-from curation.engine.recipe import Recipe
+from curation.engine.recipe import Engine, Recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
 from curation.engine.stages.flag import flagged
@@ -147,8 +147,8 @@ def decisions_of(effective: EffectiveDecisions) -> list[Decision]:
 
 
 def replayable(recipe: Recipe, effective: EffectiveDecisions) -> Recipe:
-    """A recipe that needs no workspace: with every decision in it."""
-    return recipe.model_copy(update={"decision": decisions_of(effective)})
+    """A recipe that needs no workspace, and nobody's cluster: with every decision in it."""
+    return recipe.model_copy(update={"decision": decisions_of(effective), "engine": Engine()})
 
 
 def _write(step: Step, table: pa.Table, store: ResultReader, call: Call) -> list[Path]:

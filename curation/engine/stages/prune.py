@@ -191,8 +191,7 @@ def per_class_selection(
 
 def _larger(step: Step, store: ResultReader) -> str | None:
     """The key of a finished, larger budget of the same nested pruner, whose order begins with this one's."""
-    for keep in step.larger:
-        key = replace(step, extra={**step.extra, "keep": keep}).key
+    for key in step.larger_keys:
         if store.workspace.done("prune", key) and results.load(store.folder("prune", key), "weights") is None:
             return key
     return None

@@ -66,9 +66,11 @@ def check_paths(params: Mapping[str, Any]) -> None:
 
 def check_recipe(recipe: Recipe) -> None:
     """Raise InputError where people log in and a recipe asks for what only the owner of the machine may run: code
-    imported by its path, or a place outside the folders the app may use."""
+    imported by its path, another machine, or a place outside the folders the app may use."""
     if access.visitor() is None:
         return
+    if recipe.engine.use == "ray":
+        raise InputError("[engine] ray is for the command line only, because people log in to this app")
     own = {name for name, student in registry.methods("students").items() if student.card.own_code}
     for stage in declared().values():
         for section in stage.sections(recipe):

@@ -1,0 +1,1 @@
+"""Other processes, or other machines, that compute for a run."""
