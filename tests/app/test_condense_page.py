@@ -187,7 +187,7 @@ def test_the_download_holds_every_format(project_home, app):
 def test_a_condensation_is_as_long_as_its_iterations_say(tmp_path):
     recipe = parse_recipe({"source": {"use": "sample"}, "condense": [{"use": "dm", "per_class": [10], "seeds": 1}]})
     steps = {step.shown["method"]: step for step in plan(recipe, tmp_path).of("condense")}
-    assert estimate.condensing(steps["dm"], 10) == 300 * 10 * (32 / 3 + 10)
+    assert estimate.condensing(steps["dm"], 10) == 300 * 10 * 32 // 3 + 300 * 10 * 10
     assert estimate.condensing(steps["centroids"], 10) == 0
 
 
