@@ -33,7 +33,7 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
     for step in the_plan.of("condense"):
         if not the_plan.done(step):
             seconds += step.extra.get("seconds", 0.0)
-            if (many := condensing(step, classes)) and not step.extra.get("seconds"):
+            if (many := condensing(step, n, classes)) and not step.extra.get("seconds"):
                 passes[MADE_WITH] += many
                 longest = max(longest, (many, step.method.card.title))
     for step in the_plan.of("judge"):
@@ -51,12 +51,11 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
     st.fragment(_told, run_every=2.0 if waiting else None)(futures, passes, seconds, longest, size)
 
 
-def condensing(step: Step, classes: int) -> int:
-    """Passes of images through `convnet` that one condensation is worth, by its method; 0 where it is instant."""
+def condensing(step: Step, items: int, classes: int) -> int:
+    """Images `convnet` could be trained on while its method condenses so many items; 0 where it is instant."""
     if step.method.passes is None or "per_class" not in step.extra:
         return 0
-    many = step.extra["per_class"]
-    return step.method.passes(many * classes, many, classes, **step.params)
+    return step.method.passes(items, step.extra["per_class"], classes, **step.params)
 
 
 _LENGTH = ("epochs", "steps", "lr")  # parameters on which the time of one image does not depend
