@@ -4,7 +4,8 @@
     python -m benchmarks.scale --dim 512 --stages el2n consensus umap ccs export
     python -m benchmarks.scale --exponents                       how each stage grows, from 10,000 to 1,000,000
 
-The set: 100 classes of five kinds each, of uneven size, close enough that some of them overlap; 1 % of the items are
+The set: 100 classes of five kinds each, of uneven size, close enough that some of them overlap, in directions whose
+variance falls as 1, 1/2, 1/3, ..., as that of embeddings does; 1 % of the items are
 near copies of others, and 5 % of the labels are replaced by another class at random. What is true stays with the
 benchmark, so the average precision (AP) of the planted mistakes in the order of `consensus` can be told.
 
@@ -128,11 +129,13 @@ def made(home: Path, n: int, dim: int) -> np.ndarray:
         return wrong
     centres = np.zeros((CLASSES, KINDS, dim), np.float32)
     centres[..., :SIGNAL] = APART * rng.normal(size=(CLASSES, 1, SIGNAL)) + 0.6 * rng.normal(size=(CLASSES, KINDS, SIGNAL))
-    centres = centres.reshape(-1, dim) @ np.linalg.qr(rng.normal(size=(dim, dim)))[0].astype(np.float32)
+    centres, spread = centres.reshape(-1, dim), np.arange(1, dim + 1, dtype=np.float32) ** -0.5
+    centres[:, :SIGNAL] *= spread[:SIGNAL]
+    turn = np.linalg.qr(rng.normal(size=(dim, dim)))[0].astype(np.float32)
     x = np.lib.format.open_memmap(home / "features.npy", "w+", np.float32, (n, dim))
     for at in range(0, n, 1 << 16):
         part = truth[at : at + (1 << 16)]
-        x[at : at + len(part)] = centres[part] + rng.standard_normal((len(part), dim), np.float32)
+        x[at : at + len(part)] = (centres[part] + spread * rng.standard_normal((len(part), dim), np.float32)) @ turn
     copies = rng.permutation(n)[: 2 * int(COPIES * n)].reshape(2, -1)
     x[copies[0]] = x[copies[1]] + 0.01 * rng.standard_normal((copies.shape[1], dim), np.float32)
     labels[copies[0]], wrong[copies[0]] = labels[copies[1]], wrong[copies[1]]

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 from curation.maths.label_noise.anchors import SURE, judge
-from curation.maths.label_noise.noise import posterior
+from curation.maths.label_noise.noise import bayes, confusions
 from curation.maths.label_noise.small_classes import too_small
 from curation.maths.label_noise.suspects import suspects
 from curation.maths.label_noise.votes import vote_weights, votes
 
 MIXED = np.array([[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.05, 0.05, 0.9]])
+
+
+def posterior(prior, labels):
+    """(p(true class | item, given label), p(given | true))."""
+    mixed = confusions(prior, labels)
+    return bayes(prior, labels, mixed), mixed
 
 
 def drawn(n: int, mixed: np.ndarray, seed: int = 0):
