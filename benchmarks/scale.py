@@ -38,7 +38,7 @@ from benchmarks.__main__ import ROOT, machine
 
 CLASSES, KINDS, MISTAKES, COPIES = 100, 5, 0.05, 0.01
 SIGNAL = 32  # directions in which classes differ, however many numbers there are
-APART = 0.75  # spread of the classes' centres in each of these, in spreads of a kind
+APART = 0.8  # spread of the classes' centres in each of these, in spreads of a kind
 SECTIONS = {
     "el2n": {"score": [{"use": "el2n"}]},
     "consensus": {"flag": [{"use": "consensus"}]},
@@ -128,7 +128,8 @@ def made(home: Path, n: int, dim: int) -> np.ndarray:
     if (home / "set.npz").exists():
         return wrong
     centres = np.zeros((CLASSES, KINDS, dim), np.float32)
-    centres[..., :SIGNAL] = APART * rng.normal(size=(CLASSES, 1, SIGNAL)) + 0.6 * rng.normal(size=(CLASSES, KINDS, SIGNAL))
+    centres[..., :SIGNAL] = APART * rng.normal(size=(CLASSES, 1, SIGNAL))
+    centres[..., :SIGNAL] += 0.6 * rng.normal(size=(CLASSES, KINDS, SIGNAL))
     centres, spread = centres.reshape(-1, dim), np.arange(1, dim + 1, dtype=np.float32) ** -0.5
     centres[:, :SIGNAL] *= spread[:SIGNAL]
     turn = np.linalg.qr(rng.normal(size=(dim, dim)))[0].astype(np.float32)

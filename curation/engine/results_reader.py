@@ -165,8 +165,9 @@ class ResultReader:
         return np.asarray(self.items.features[rows])
 
     def _embeddings(self, key: str, rows: np.ndarray) -> np.ndarray:
-        whole = self._load("encode", key)
-        return np.ascontiguousarray(whole[1][results.positions(whole[0], rows)], dtype=np.float32)
+        own, whole = self._load("encode", key)
+        cut = whole if np.array_equal(own, rows) else whole[results.positions(own, rows)]  # all of it: never copied
+        return np.ascontiguousarray(cut, dtype=np.float32)
 
     def _class_embeddings(self, key: str) -> np.ndarray:
         found = results.load(self.folder("encode", key), "class_embeddings")

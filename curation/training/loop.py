@@ -150,9 +150,7 @@ def forward(net, inputs, block: int = 2048, rows=None) -> np.ndarray:
         return made
 
 
-def epochs_for(
-    m: int, batch: int, epochs: int, least_steps: int, steps: int = 0, most_steps: int | None = None
-) -> int:
+def epochs_for(m: int, batch: int, epochs: int, least_steps: int, steps: int = 0, most_steps: int | None = None) -> int:
     """How many times m items are seen: `epochs`, or as often as it takes to get `steps` updates where that is not 0.
 
     Epochs make training cheaper with the subset, and ask what a subset saves; a small set still gets `least_steps`

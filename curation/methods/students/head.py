@@ -39,7 +39,7 @@ CARD = Card(
 
 BATCH = 512
 LEAST_STEPS = 300  # a set of 20 items gets this many updates, whatever `epochs` says
-MOST_STEPS = 10_000  # and one of more than 256,000 no more than this many; tried on 400,000 and a million, docs/scale.md
+MOST_STEPS = 10_000  # and one of more than 256,000 no more than this many, unless `steps` says so
 
 
 def train(
