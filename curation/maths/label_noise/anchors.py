@@ -6,7 +6,8 @@ data. What tells the two apart is how the disagreement with the given labels dep
 their own errors are rare where they are sure, wrong labels are not.
 
 1. Two things are fitted to the given labels in turn until they settle: the power that softens the opinions (the
-   temperature) by maximum likelihood, and the confusions of the labels by expectation maximisation (`noise`).
+   temperature) by maximum likelihood, and the confusions of the labels by expectation maximisation (`noise`). Of more
+   than 200,000 items, these are fitted to 200,000 drawn from a fixed seed.
 2. How common mistakes are is read off the *anchors*, the fifth of the items with the surest opinions: the share of
    unexpected labels there, less the errors that the opinions expect of themselves.
 3. Mistakes at the anchors are of two kinds. Slips have nothing to do with what the item looks like: they fall on the
@@ -15,7 +16,6 @@ their own errors are rare where they are sure, wrong labels are not.
    these are taken to be `_BEYOND` times as common among all items.
 4. Upper limits: the rate at the anchors, or, where it is larger, the rate that is fitted to the opinions as they are.
    Softened opinions explain mix-ups by their own doubt; unsoftened ones call all of their own confusions mistakes.
-   All this is fitted to at most 200,000 items, drawn from a fixed seed where there are more.
 5. The confusions are scaled to this rate, the temperature is fitted to them, and Bayes' rule makes probabilities of
    both. They are calibrated, but a softened opinion ranks less well than a sharp one: so the sharp one decides the
    order, and the probabilities are dealt out in this order.
@@ -40,7 +40,7 @@ _ANCHORS = 0.2  # share of the items with the surest opinions
 _BEYOND = 5.5  # how many times as common mix-ups are as at the anchors
 _ROUNDS, _SETTLED = 30, 3e-3  # of the temperature
 _SOFTEST = 0.05
-_FITTED = 200_000  # items; of 100 classes the rate is then known to a twentieth of itself, and more change no verdict
+_FITTED = 200_000  # items that temperature and confusions are fitted to; the anchors are those of all items
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray, copies: n
     >>> np.flatnonzero(found.wrong > SURE).tolist(), int(found.likely[0])
     ([0], 0)
     """
-    temperature, mixing = _anchored(*_some(*_each_once(opinion, labels, copies)))
+    temperature, mixing = _anchored(*_each_once(opinion, labels, copies))
     calibrated, odds, likely = np.empty(len(labels)), np.empty(len(labels)), np.empty(len(labels), np.int64)
     for part in blocks(*opinion.shape):
         given = labels[part]
@@ -105,20 +105,20 @@ def _each_once(opinion: np.ndarray, labels: np.ndarray, copies: np.ndarray) -> t
 
 def _anchored(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     """(temperature in (0, 1], float64 [C, C] p(given | true)), scaled to the rate of mistakes at the anchors."""
-    as_they_are = confusions(opinion, labels)
-    temperature, mixing = _fitted(opinion, labels, as_they_are)
-    softened = _softened(opinion, temperature)
-    surest = softened.max(axis=1)
+    some, given = _some(opinion, labels)
+    as_they_are = confusions(some, given)
+    temperature, mixing = _fitted(some, given, as_they_are)
+    surest = np.concatenate([_softened(opinion[part], temperature).max(axis=1) for part in blocks(*opinion.shape)])
     anchors = surest >= np.quantile(surest, 1 - _ANCHORS, method="lower")
-    seen, slips = _mistakes(softened[anchors], labels[anchors])
+    seen, slips = _mistakes(_softened(opinion[anchors], temperature), labels[anchors])
     # Half a mistake is the least that can be seen; with none at all nothing could be ranked.
     rate = max(slips + _BEYOND * (seen - slips), 0.5 / anchors.sum())
-    rate = min(rate, max(seen, _rate(as_they_are, opinion)))
+    rate = min(rate, max(seen, _rate(as_they_are, some)))
     off = mixing * (1 - np.eye(len(mixing)))
     most = 0.5 / np.maximum(off.sum(axis=1), 1e-12)  # labels of a class stay right in the majority
-    off *= np.minimum(rate / max(_rate(mixing, softened), 1e-12), np.maximum(most, 1))[:, None]
+    off *= np.minimum(rate / max(_rate(mixing, _softened(some, temperature)), 1e-12), np.maximum(most, 1))[:, None]
     mixing = off + np.diag(1 - off.sum(axis=1))
-    return (_temperature(opinion, labels, mixing) if temperature < 1 else 1.0), mixing
+    return (_temperature(some, given, mixing) if temperature < 1 else 1.0), mixing
 
 
 def _fitted(opinion: np.ndarray, labels: np.ndarray, as_they_are: np.ndarray) -> tuple[float, np.ndarray]:
