@@ -32,7 +32,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.maths.label_noise.noise import bayes, blocks, confusions
+from curation.maths.arrays import blocks
+from curation.maths.label_noise.noise import bayes, confusions
 from curation.maths.label_noise.small_classes import too_small
 
 SURE = 0.5  # of a label being wrong: the border between leaving an item and taking it out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.maths.label_noise.noise import blocks
+from curation.maths.arrays import blocks
 
 _FLOOR = 1e-6  # none of the experts may rule a class out
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_BLOCK = 1 << 22  # probabilities held at once
+from curation.maths.arrays import blocks
+
 _STEPS, _ENOUGH = 100, 1e-6
 
 
@@ -62,9 +63,3 @@ def bayes(prior: np.ndarray, labels: np.ndarray, mixed: np.ndarray) -> np.ndarra
     after = prior * mixed[:, labels].T
     total = after.sum(axis=1, keepdims=True)
     return np.divide(after, total, out=np.full_like(after, 1 / after.shape[1]), where=total > 0)
-
-
-def blocks(n: int, c: int) -> list[slice]:
-    """Slices of n rows of C numbers, so that no more than `_BLOCK` numbers are worked on at once."""
-    step = max(1, _BLOCK // c)
-    return [slice(i, i + step) for i in range(0, n, step)]

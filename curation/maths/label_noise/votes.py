@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.maths.label_noise.noise import blocks
+from curation.maths.arrays import blocks
 
 
 def vote_weights(indices: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -26,10 +26,9 @@ from pydantic import Field
 from curation.card import Card, Ref
 from curation.data.results import Probabilities, width
 from curation.data.view import View
-from curation.maths.arrays import probabilities
+from curation.maths.arrays import blocks, probabilities
 from curation.maths.label_noise.anchors import judge
 from curation.maths.label_noise.expert_product import product_of_experts
-from curation.maths.label_noise.noise import blocks
 from curation.maths.label_noise.suspects import suspects
 from curation.maths.label_noise.votes import distinct, votes
 from curation.maths.similarity.exact import first
