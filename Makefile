@@ -16,7 +16,7 @@ run: $(VENV)/.app ## Install what the app needs into .venv and serve it on http:
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/.dev browser lint ## Install what tests need, the browser included, and run lint and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 lint: $(VENV)/.dev ## Check style, and that the generated docs are true
 	$(BIN)/ruff check .

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a test process per core: before any library counts the cores for its threads
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 from tests import toy

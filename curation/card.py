@@ -10,7 +10,21 @@ from dataclasses import dataclass
 
 # What a method may ask its View for beside evidence. The runner provides exactly these and what evidence `gives`.
 NEEDS = (
-    *("ids", "images", "labels", "groups", "copies", "embeddings", "class_embeddings", "features"),
+    *(
+        "ids",
+        "images",
+        "texts",
+        "chats",
+        "responses",
+        "labels",
+        "groups",
+        "copies",
+        "embeddings",
+        "class_embeddings",
+        "text_encoder",
+        "text_embeddings",
+        "features",
+    ),
     *("known", "predicted", "costs"),  # queries only
 )
 
@@ -75,6 +89,7 @@ class Card:
     balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.
     class_graph: pruners only; under `balance` every class has the neighbours among its own rows, not of all.
     opens: sources only; endings of the files it reads by a `path`, "/" for a folder.
+    holdout: sources only; the share held out as test where neither the source nor the recipe says otherwise.
     pace: encoders only; seconds per image, roughly, on two cores and on one GPU.
     rank: encoders only; the one of the highest rank that can run here in time is proposed, 0 only for want of others.
     side: encoders only; proposed before those of rank 1 to 3 for images of up to so many pixels on their longer side.
@@ -83,6 +98,7 @@ class Card:
     why: encoders only; what speaks for it when it is proposed, as a sentence.
     labelled: queries only; classes that must have a label before it can ask, where it fits no model.
     concept: queries only; looks for one class among all others.
+    unlabelled: students only; trains on data without labels too, whose items have the label -1.
     own_code: students only; runs code of a person's own, by its path. Never for whoever logs in to a server.
     ending: exporters only; what the file it writes is called by (".csv"), "" for a folder.
     weights: pruners that weigh the rows they take, and students that train with `view.weights`; part of verification's
@@ -111,6 +127,7 @@ class Card:
     balances: bool = False
     class_graph: bool = False
     opens: tuple[str, ...] = ()
+    holdout: float = 0.2
     pace: tuple[float, float] = (0.001, 0.001)
     rank: int = 0
     side: int = 0
@@ -119,6 +136,7 @@ class Card:
     why: str = ""
     labelled: int = 0
     concept: bool = False
+    unlabelled: bool = False
     own_code: bool = False
     ending: str = ""
     weights: bool = False

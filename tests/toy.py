@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from curation.data.chat.conversation import Conversation, Turn
+from curation.data.contents import Images
 from curation.data.items import make_items
 from curation.data.results import Dynamics, Factors, Neighbours
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.training.checkpoints import Network
 from curation.training.student import Predictor
 
@@ -45,10 +48,15 @@ def arrays(seed: int = 0) -> dict:
         "features": x.astype(np.float64),
         "pixels": pixels,
         "images": images(pixels),
+        "chats": chats(),
+        "texts": [chat.text for chat in chats()],
+        "responses": [chat.response for chat in chats()],
         "neighbours": neighbours(x, K),
         "probabilities": softmax(lean),
         "in_fold": softmax(lean + 2.0 * np.eye(CLASSES)[labels]),  # who trained on an item believes its label more
+        "text_embeddings": captions(labels),
         "class_embeddings": np.eye(CLASSES, 6, dtype=np.float32),
+        "text_encoder": Letters(),
         "second_opinion": softmax(2.0 * lean),  # surer: its students were taught without the mistakes
         "dynamics": Dynamics(logits, "train", x[:, :4].copy()),
         "network": network(x),
@@ -59,6 +67,32 @@ def arrays(seed: int = 0) -> dict:
 def images(pixels: np.ndarray) -> Images:
     items = make_items(ids=[f"item {i}" for i in range(N)], labels=["?"] * N, splits=["train"] * N, images=pixels)
     return Images(items, np.arange(N))
+
+
+@dataclass(frozen=True)
+class Letters:
+    """An encoder of texts into the six numbers of the embeddings: how often each of six letters occurs."""
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        return np.array([[text.count(letter) for letter in "aeiost"] for text in texts], np.float32)
+
+
+def captions(labels: np.ndarray) -> np.ndarray:
+    """A caption for every item that says its label, in the space of the embeddings: those of mistakes fit another."""
+    noise = np.random.default_rng(9).normal(size=(N, 6))
+    noise[1], noise[3] = noise[0], noise[2]
+    return (3.0 * np.eye(CLASSES, 6)[labels] + 0.2 * noise).astype(np.float32)
+
+
+def chats() -> list[Conversation]:
+    """A question and an answer of a few words each; rows 0 and 1 are equal, so are rows 2 and 3."""
+    words = ["the", "cat", "dog", "sat", "ran", "on", "mat", "say", "hello", "yes", "no"]
+    made = []
+    for i in range(N):
+        i = i // 2 * 2 if i < 4 else i
+        said = [words[(i * 7 + k * k) % len(words)] for k in range(4 + i % 5)]
+        made.append(Conversation((Turn("user", f"say {words[i % 11]} {i} ?"), Turn("assistant", " ".join(said) + "."))))
+    return made
 
 
 def student(view: View, *, record=None, **_) -> Predictor:

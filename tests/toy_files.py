@@ -7,9 +7,11 @@ of its kind here; the contract tests say so when it is missing.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import shutil
 import struct
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from curation import packages
+
 N = 8
 NAMES = [f"{i}.png" for i in range(N)]
 LABELS = ["cat", "dog"] * (N // 2)
 SPLITS = ["train"] * 6 + ["test"] * 2
+TEXTS = ["where is my card", "the card is late", "a refund please", "money back please", "my phone is gone",
+         "lost phone and card", "how do i pay", "pay by phone"]  # fmt: skip
 PICTURES = np.random.default_rng(0).integers(0, 256, (N, 12, 9, 3), dtype=np.uint8)
 
 
@@ -77,14 +83,55 @@ def torchvision(at: Path) -> dict[str, Any]:
     return {"dataset": "FashionMNIST", "root": str(at)}
 
 
+def chat(at: Path) -> dict[str, Any]:
+    at.mkdir(parents=True, exist_ok=True)
+    lines = [
+        {"messages": [{"role": "user", "content": f"Say {i}."}, {"role": "assistant", "content": f"{i}!"}]}
+        for i in range(N)
+    ]
+    (at / "set.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return {"path": at / "set.jsonl"}
+
+
+def pairs(at: Path) -> dict[str, Any]:
+    """metadata.jsonl beside the images of every split"""
+    for split in ("train", "test"):
+        (at / "set" / split).mkdir(parents=True, exist_ok=True)
+        said = []
+        for name, label, its, picture in zip(NAMES, LABELS, SPLITS, PICTURES, strict=True):
+            if its == split:
+                Image.fromarray(picture).save(at / "set" / split / name)
+                said.append(json.dumps({"file_name": name, "text": f"{name} shows a {label}", "label": label}))
+        (at / "set" / split / "metadata.jsonl").write_text("\n".join(said))
+    return {"path": at / "set", "label": "label"}
+
+
+def webdataset(at: Path) -> dict[str, Any]:
+    for split in ("train", "test"):
+        at.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(at / f"{split}-0.tar", "w") as shard:
+            for i, (label, its, picture) in enumerate(zip(LABELS, SPLITS, PICTURES, strict=True)):
+                image = io.BytesIO()
+                Image.fromarray(picture).save(image, "PNG")
+                said = (("png", image.getvalue()), ("cls", label.encode()), ("txt", f"{i}: a {label}".encode()))
+                for ending, data in said if its == split else ():
+                    info = tarfile.TarInfo(f"{i}.{ending}")
+                    info.size = len(data)
+                    shard.addfile(info, io.BytesIO(data))
+    return {"path": at / "{train,test}-0.tar"}
+
+
 SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "archive": archive,
     "arrays": arrays,
+    "chat": chat,
     "folder": folder,
     "huggingface": huggingface,
+    "pairs": pairs,
     "sample": lambda at: {},
     "table": table,
     "torchvision": torchvision,
+    "webdataset": webdataset,
 }
 
 
@@ -126,12 +173,53 @@ def precomputed(at: Path) -> dict[str, Any]:
     return {"path": at / "x.npy"}
 
 
+def static(at: Path) -> dict[str, Any]:
+    """A Model2Vec model of the words of the texts, with random vectors."""
+    from model2vec import StaticModel
+
+    tokenizer = words_of(TEXTS)
+    vectors = np.random.default_rng(0).normal(size=(tokenizer.get_vocab_size(), 6)).astype(np.float32)
+    StaticModel(vectors, tokenizer).save_pretrained(at / "model")
+    return {"model": str(at / "model")}
+
+
+def sentence_transformer(at: Path) -> dict[str, Any]:
+    """A BERT of one layer with random weights, over the words of the texts."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    words = words_of(TEXTS)
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(BertConfig(vocab_size=words.get_vocab_size(), **shape)).save_pretrained(at / "bert")
+    PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]", pad_token="[PAD]").save_pretrained(at / "bert")
+    net = modules.Transformer(str(at / "bert"), max_seq_length=16)
+    SentenceTransformer(modules=[net, modules.Pooling(8)]).save_pretrained(str(at / "model"))
+    return {"model": str(at / "model")}
+
+
+def words_of(texts: list[str]):
+    """A tokenizer of whole words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", *dict.fromkeys(" ".join(texts).split())])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
 ENCODERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "lite0": lambda at: {"size": 64},
+    "lsa": lambda at: {"dim": 4},
     "open_clip": open_clip,
     "patches": lambda at: {"atoms": 16, "dim": 4},
     "pixels": no_weights,
     "precomputed": precomputed,
+    "sentence_transformer": sentence_transformer,
+    "static": static,
     "timm": timm,
 }
 
@@ -161,10 +249,23 @@ STUDENTS: dict[str, dict[str, Any]] = {
 
 def brought(at: Path) -> dict[str, dict[str, Any]]:
     """What evidence that a person brings along is read from: method -> its parameters."""
-    from tests import toy
+    from tests import toy, toy_lm
 
     given = toy.arrays()
     ids, names = given["ids"].astype(str), [str(c) for c in range(toy.CLASSES)]
     np.savez(at / "p.npz", ids=ids, probabilities=given["probabilities"], classes=names)
     np.savez(at / "run.npz", ids=ids, logits=given["dynamics"].logits, classes=names)
-    return {"probabilities_file": {"path": at / "p.npz"}, "dynamics_file": {"path": at / "run.npz"}}
+    marks = [f"{name},{i % 7}" for i, name in enumerate(ids)]
+    (at / "marks.csv").write_text("\n".join(["id,mark", *marks]))
+    (at / "wanted.txt").write_text("the cat sat on the mat.\n")
+    made = {
+        "probabilities_file": {"path": at / "p.npz"},
+        "dynamics_file": {"path": at / "run.npz"},
+        "dsir": {"target": at / "wanted.txt"},
+        "rds": {"target": at / "wanted.txt"},
+        "column": {"path": at / "marks.csv", "column": "mark"},
+    }
+    if not packages.missing(["torch", "transformers", "tokenizers"]):  # where only the core is, these are not asked
+        made["ifd"] = {"model": toy_lm.save(at / "lm")}
+        made["reward"] = {"model": toy_lm.save_reward(at / "reward")}
+    return made

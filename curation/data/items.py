@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -24,38 +24,12 @@ from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.ids import RowOf
 from curation.data.images import from_array, open_image
-from curation.data.safe_open import open_inside
+from curation.data.safe_open import open_inside, open_part
+from curation.data.schema import IN_MEMORY, OK, REPEATED, SCHEMA, SPLITS, TEST, TRAIN, UNLABELED, VAL  # noqa: F401
+from curation.data.texts import FILE, RECORDS, Texts, write_texts
 from curation.errors import SourceError
 
-TRAIN, VAL, TEST, UNLABELED = "train", "val", "test", "unlabeled"
-SPLITS = (TRAIN, VAL, TEST, UNLABELED)
-OK = "ok"
-
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),  # unique, stable from run to run
-        ("path", pa.string()),  # as a person would name the file; null where there is none
-        ("label", pa.string()),  # as given; null where there is none
-        ("split", pa.string()),  # one of SPLITS
-        ("width", pa.int32()),  # pixels, after EXIF rotation; null for non-images
-        ("height", pa.int32()),
-        ("bytes", pa.int64()),  # size of the stored item
-        ("hash", pa.string()),  # of the stored bytes; equal hash = exact duplicate
-        ("status", pa.string()),  # "ok", or why this item cannot be used, in words
-        ("truth", pa.string()),  # the right label where the source knows it (planted mistakes); else null
-        # Since format 1 was first written; a workspace without them is read as if they were null.
-        ("kind", pa.string()),  # image, text, pair, chat or box; null where the source brings features only
-        ("group", pa.string()),  # name of what must stay together, such as a patient; null where it stands alone
-        ("parent", pa.string()),  # id of what the item is a part of, such as the image of a box; null where of none
-        ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
-        ("offset", pa.int64()),  # of the item's first byte in the container
-        ("length", pa.int64()),  # bytes
-    ]
-)
-REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary
-IN_MEMORY = pa.schema(
-    [(f.name, pa.dictionary(pa.int32(), pa.string()) if f.name in REPEATED else f.type) for f in SCHEMA]
-)
+TEXTS = {"written": FILE, "records": RECORDS}  # what lies beside the table, one text a row
 
 
 @dataclass(frozen=True)
@@ -66,6 +40,9 @@ class Items:
     root: the folder `path` is relative to, when items are files.
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
+    written: n texts, None where an item has none, when the items are texts or have one; read by `text` and `texts`.
+    records: what items were read from, as it stood in its file, where it can be written again; see the column
+        `record`. dialect: the form of that file, "" where the records say it themselves.
     greys: what grey images of more than 8 bits are scaled by; see `data/greys.py`.
     notes: sentences a person should read about how the data was read.
     """
@@ -75,6 +52,9 @@ class Items:
     root: Path | None = None
     images: np.ndarray | None = None
     features: np.ndarray | None = None
+    written: Texts | Sequence[str | None] | None = None
+    records: Texts | Sequence[str | None] | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
     greys: Scales = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
@@ -137,6 +117,26 @@ class Items:
     def has_images(self) -> bool:
         return self.images is not None or self.root is not None
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether items have several labels, so that none has a `label`."""
+        return self.table["labels"].null_count < len(self)
+
+    @property
+    def has_texts(self) -> bool:
+        return self.written is not None
+
+    def text(self, row: int) -> str:
+        """What an item says: a text, a caption, a conversation as it is read; "" where there is nothing."""
+        return self.texts([row])[0]
+
+    def texts(self, rows: Sequence[int] | np.ndarray) -> list[str]:
+        """What these items say, in the order of `rows`. Raises SourceError where the source brings no texts."""
+        if self.written is None:
+            raise SourceError("these items have no text")
+        found = self.written.take(rows) if isinstance(self.written, Texts) else [self.written[row] for row in rows]
+        return [text or "" for text in found]
+
     def image(self, row: int, *, at_least: int | None = None):
         """The item as an upright RGB `PIL.Image`; `at_least` as in `open_image`. Raises SourceError if unreadable."""
         if self.images is not None:
@@ -151,22 +151,29 @@ class Items:
             raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
         if not self.ok[row]:
             raise SourceError(str(self.column("status")[row]))
+        if (container := self.column("container")[row]) is not None:
+            offset, length = (int(self.column(name)[row]) for name in ("offset", "length"))
+            return open_part(self.root, container, offset, length)
         return open_inside(self.root, path)
 
     # -- to and from a folder -------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write items.parquet, and images.npy / features.npy unless they already lie there."""
+        """Write items.parquet, and the arrays and texts beside it unless they already lie there."""
         root = None
         if self.root is not None:  # kept relative when inside, so that a workspace can be moved
             inside = self.root.is_relative_to(folder)
             root = self.root.relative_to(folder).as_posix() if inside else str(self.root.resolve())
         about = {"classes": self.classes, "root": root, "notes": self.notes, "greys": self.greys}
+        about["dialect"] = self.dialect
         table = self.table.select(SCHEMA.names).cast(SCHEMA)
         pq.write_table(table.replace_schema_metadata({"winnow": json.dumps(about)}), folder / "items.parquet")
         for name, array in (("images", self.images), ("features", self.features)):
             if array is not None and not (folder / f"{name}.npy").exists():
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        for name, file in TEXTS.items():
+            if (texts := getattr(self, name)) is not None and not (folder / file).exists():
+                write_texts(folder, texts, file)
 
     @classmethod
     def load(cls, folder: Path) -> Items:
@@ -183,7 +190,9 @@ class Items:
         root = None if about["root"] is None else folder / about["root"]
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
-        return cls(table, tuple(about["classes"]), root=root, greys=greys, notes=tuple(about["notes"]), **arrays)
+        arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
+        said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", {})}
+        return cls(table, tuple(about["classes"]), root=root, greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
 
@@ -218,12 +227,23 @@ def make_items(
     truth: Sequence[str | None] | None = None,
     groups: Sequence[str | None] | None = None,
     parents: Sequence[str | None] | None = None,
+    kinds: Sequence[str | None] | None = None,
+    parts: Sequence[tuple[str, int, int] | None] | None = None,
+    several: Sequence[Sequence[str] | None] | None = None,
+    record_rows: Sequence[int | None] | None = None,
+    turns: Sequence[int | None] | None = None,
+    labelled: bool = True,
     **where: Any,
 ) -> Items:
     """Build Items from columns; the one place that checks what every source must deliver.
 
     classes: all names in order; by default the labels seen on usable rows, in natural order.
-    where: root, images, features, greys, notes, handed to `Items`.
+    several: all labels of each item, where items have several; they have no `label` then.
+    kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
+    parts: container, offset and length of what lies in a file with others; the container's path is below `root`.
+    labelled: False where items of this source have no labels at all, so that those without are train rows as well.
+    record_rows, turns: the columns `record` and `turns` of items with records.
+    where: root, images, features, written, records, dialect, greys, notes, handed to `Items`.
     Raises SourceError on repeated ids, an unknown split, or not a single usable row.
     """
     n = len(ids)
@@ -238,7 +258,8 @@ def make_items(
         first = f"; the first problem: {status[0]}" if n else ""
         raise SourceError(f"none of the {n} items can be used{first}")
     # A train row without a label is an unlabelled row, wherever it was found.
-    splits = [UNLABELED if label is None else split for split, label in zip(splits, labels, strict=True)]
+    if labelled:
+        splits = [UNLABELED if label is None else split for split, label in zip(splits, labels, strict=True)]
     used = {label for label, s in zip(labels, status, strict=True) if label is not None and s == OK}
     if classes is None:
         classes = natural_order(used)
@@ -261,14 +282,24 @@ def make_items(
         "hash": hashes,
         "status": status,
         "truth": truth,
-        "kind": ["image"] * n
-        if {"images", "root"} & {name for name, part in where.items() if part is not None}
-        else None,
+        "kind": kinds or _kinds(n, {name for name, part in where.items() if part is not None}),
         "group": groups,
         "parent": parents,
+        "container": [part and part[0] for part in parts or ()],
+        "offset": [part and part[1] for part in parts or ()],
+        "length": [part and part[2] for part in parts or ()],
+        "labels": several,
+        "record": record_rows,
+        "turns": turns,
     }
     columns = {f.name: pa.array(given.get(f.name) or [None] * n, f.type) for f in SCHEMA}
     return Items(pa.table(columns).cast(IN_MEMORY), tuple(classes), notes=tuple(notes), **where)
+
+
+def _kinds(n: int, brought: set[str]) -> list[str] | None:
+    if brought & {"images", "root"}:
+        return ["pair" if "written" in brought else "image"] * n
+    return ["text"] * n if "written" in brought else None
 
 
 def encode_labels(labels: Sequence[str | None] | np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -94,10 +94,12 @@ class Flags:
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows a pruner takes, in the order taken, and optional weights of the same length."""
+    """Rows a pruner takes, in the order taken, and optional weights of the same length. notes: sentences for the card
+    and the page, such as what the choice was learned from."""
 
     rows: np.ndarray
     weights: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 def cut_neighbours(graph: Neighbours, rows: np.ndarray) -> Neighbours:

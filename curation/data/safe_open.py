@@ -6,6 +6,7 @@ file's place after the source was read leads nowhere.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -51,6 +52,16 @@ def open_inside(root: Path, path: str) -> BinaryIO:
     except SourceError:
         os.close(handle)
         raise
+
+
+def open_part(root: Path, path: str, offset: int, length: int) -> BinaryIO:
+    """`length` bytes of a file `root / path` from `offset` on, such as a member of a tar. Raises SourceError."""
+    with open_inside(root, path) as handle:
+        handle.seek(offset)
+        data = handle.read(length)
+    if len(data) < length:
+        raise SourceError(f"{path} ends {length - len(data):,} bytes before this item does: it was cut short")
+    return io.BytesIO(data)
 
 
 def real_name(root: Path | str, path: str) -> str:

@@ -7,15 +7,19 @@ in `needs` is an error: it keeps plans honest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from curation.data.chat.rows import Conversations, Responses
+from curation.data.contents import Images, TextRows
 from curation.data.results import Dynamics, Factors, Neighbours, cut_neighbours
 from curation.errors import InputError
+
+WHOLE = ("class_embeddings", "text_encoder")  # needs that have no row for each item
 
 
 class View:
@@ -58,10 +62,10 @@ class View:
         if classes is None and "labels" in arrays:
             classes = [str(c) for c in range(int(np.max(arrays["labels"], initial=-1)) + 1)]
         table = {name: float_rows(values) for name, values in (scores or {}).items()}
-        of_classes = arrays.pop("class_embeddings", None)
+        whole = {name: arrays.pop(name, None) for name in WHOLE}
         return cls(
             {name: (lambda rows, value=value: take(value, rows)) for name, value in arrays.items()}
-            | {"class_embeddings": lambda rows: of_classes},
+            | {name: (lambda rows, value=value: value) for name, value in whole.items()},
             np.arange(m),
             classes or (),
             needs=needs,
@@ -76,7 +80,7 @@ class View:
         """The same view cut to these positions, in this order."""
         part = self._of(self.rows[positions])
         # What was loaded for the whole is cut, not loaded again.
-        cut = {name: value for name, value in self._cache.items() if name != "class_embeddings"}
+        cut = {name: value for name, value in self._cache.items() if name not in WHOLE}
         part._cache = {name: take(value, np.asarray(positions)) for name, value in cut.items()}
         return part
 
@@ -207,6 +211,19 @@ class View:
         return self._get("class_embeddings")
 
     @property
+    def text_encoder(self) -> Callable[[list[str]], np.ndarray]:
+        """k texts -> float32 [k, d], by the encoder of `embeddings`. Raises InputError where that reads no texts."""
+        return self._get("text_encoder")
+
+    @property
+    def text_embeddings(self) -> np.ndarray:
+        """float32 [m, d]: the captions of pairs, in the space of the images' embeddings.
+
+        Raises InputError where the items are no pairs, or the encoder has no text tower.
+        """
+        return self._get("text_embeddings")
+
+    @property
     def features(self) -> np.ndarray:
         """float [m, d] the source brought along."""
         return self._get("features")
@@ -215,6 +232,21 @@ class View:
     def images(self) -> Images:
         """The m images, decoded when asked for."""
         return self._get("images")
+
+    @property
+    def texts(self) -> TextRows:
+        """The m texts, read when asked for: by position, in turn, or all at once with `list`."""
+        return self._get("texts")
+
+    @property
+    def chats(self) -> Conversations:
+        """The m conversations, read when asked for. Raises InputError where the items are none."""
+        return self._get("chats")
+
+    @property
+    def responses(self) -> Responses:
+        """What a model learns from each of the m items: the answers of a conversation, else the item's text."""
+        return self._get("responses")
 
     @property
     def pixels(self) -> np.ndarray:
@@ -291,30 +323,6 @@ class View:
         return self._students(name, **params)
 
 
-class Images:
-    """m images by position; decoding happens on access. Picklable, so that worker processes can share the work."""
-
-    def __init__(self, items, rows: np.ndarray):
-        self.items, self.rows = items, np.asarray(rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, position: int):
-        """An upright RGB `PIL.Image`."""
-        return self.decoded(position)
-
-    def decoded(self, position: int, at_least: int | None = None):
-        """An upright RGB `PIL.Image`; `at_least` as in `curation.data.images.open_image`."""
-        return self.items.image(int(self.rows[position]), at_least=at_least)
-
-    def __iter__(self) -> Iterator:
-        return (self[i] for i in range(len(self)))
-
-    def take(self, positions: np.ndarray) -> Images:
-        return Images(self.items, self.rows[positions])
-
-
 def _check(name: str, value: Any, label_free: bool) -> None:
     """What no method can answer is said once, here, in words."""
     if name in ("embeddings", "features") and not (finite := np.isfinite(value).all(axis=1)).all():
@@ -340,4 +348,4 @@ def take(value: Any, rows: np.ndarray) -> Any:
         return replace(value, logits=value.logits[:, rows], features=features)
     if hasattr(value, "take") and not isinstance(value, np.ndarray):
         return value.take(rows)
-    return value[rows]
+    return [value[row] for row in rows] if isinstance(value, list) else value[rows]

@@ -11,6 +11,7 @@ from curation.engine.trials import FULL, RANDOM
 from curation.maths import uncertainty
 from curation.maths.uncertainty import LEVEL, Estimate, Needed
 
+_ANYTHING = (-np.inf, np.inf)  # what the measure of a trainer outside of Winnow can be
 Answers = Mapping[str, np.ndarray]  # key of a training -> bool [n], which test items its student got right
 
 
@@ -116,14 +117,14 @@ def figures(cell: Cell) -> dict:
     return row
 
 
-def ends(row: Mapping, name: str, sign: str = "") -> str:
-    """The interval of a figure in percent, as it follows the figure; "" where it is not known.
+def ends(row: Mapping, name: str, sign: str = "", *, times: float = 100, digits: int = 1) -> str:
+    """The interval of a figure, by default in percent, as it follows the figure; "" where it is not known.
 
     >>> ends({"gain_low": 0.011, "gain_high": 0.034}, "gain", "+")
     ' (+1.1 to +3.4)'
     """
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "" if low is None else f" ({100 * low:{sign}.1f} to {100 * high:{sign}.1f})"
+    return "" if low is None else f" ({times * low:{sign}.{digits}f} to {times * high:{sign}.{digits}f})"
 
 
 def _figures(method: str, keep: float, by_seed: Mapping[int, Mapping]) -> dict:
@@ -135,7 +136,7 @@ def _figures(method: str, keep: float, by_seed: Mapping[int, Mapping]) -> dict:
         "keep": keep,
         "seeds": len(runs),
         "spread": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
-        "worst_class": _mean(runs, "worst_class"),
+        "worst_class": np.nan if runs[0].get("measured") else _mean(runs, "worst_class"),
         "passes": _mean(runs, "passes"),
         "seconds": _mean(runs, "train_seconds"),
         "select_seconds": float(np.mean([run.get("select_seconds", 0.0) for run in runs])),
@@ -146,7 +147,8 @@ def _figures(method: str, keep: float, by_seed: Mapping[int, Mapping]) -> dict:
 def _accuracy(runs: Sequence[Mapping], answers: Answers) -> Estimate:
     stored = [answers.get(run["key"]) for run in runs]
     if any(found is None for found in stored):
-        return uncertainty.over_seeds([run["accuracy"] for run in runs])
+        bounds = _ANYTHING if runs[0].get("measured") else (0.0, 1.0)
+        return uncertainty.over_seeds([run["accuracy"] for run in runs], bounds)
     return uncertainty.accuracy(np.stack(stored))
 
 
@@ -158,7 +160,7 @@ def difference(ours: Mapping[int, Mapping], other: Mapping[int, Mapping], answer
     sides = [[answers.get(runs[seed]["key"]) for seed in seeds] for runs in (ours, other)]
     if any(found is None for side in sides for found in side):
         gains = [ours[seed]["accuracy"] - other[seed]["accuracy"] for seed in seeds]
-        return uncertainty.over_seeds(gains, (-1.0, 1.0))
+        return uncertainty.over_seeds(gains, _ANYTHING if ours[seeds[0]].get("measured") else (-1.0, 1.0))
     return uncertainty.difference(*map(np.stack, sides))
 
 

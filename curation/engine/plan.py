@@ -261,7 +261,8 @@ class Ask:
         if self.joined_key and (rows in ("train", "labelled") or knows_train):
             inputs["joined"] = self.joined_key
         for parameter, ref in method.refs.items():
-            named = section.params[parameter]
+            if (named := section.params[parameter]) is None:
+                continue
             if ref.kind == "scores":
                 inputs[f"score:{named}"] = self.result("score", named)
             elif ref.kind == "students":
@@ -277,7 +278,7 @@ class Ask:
         for need in needs:
             if need in evidence:
                 inputs[need] = self.result("evidence", evidence[need], rows=self._covered(evidence[need], rows))
-            elif need in ("embeddings", "class_embeddings"):
+            elif need in ("embeddings", "class_embeddings", "text_embeddings", "text_encoder"):
                 inputs["embeddings"] = self._embeddings(stage, method)
             elif need == "labels" and self.labels_key:
                 inputs["labels"] = self.labels_key

@@ -27,7 +27,9 @@ from curation.engine import stage
 from curation.errors import RecipeError, UnavailableError, nearest
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
-INJECTED = frozenset({"rng", "seed", "device", "progress", "record", "into", "items", "group", "sampler", "watch"})
+INJECTED = frozenset(
+    {"rng", "seed", "device", "progress", "record", "into", "items", "held_out", "group", "sampler", "watch"}
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Method:
     needs: Callable | None = None  # optional: (**params) -> the part of the card's needs it reads with them
     passes: Callable | None = None  # optional, students only: (m, **params) -> items that m of them take in training
     watches: Callable | None = None  # optional, sources only: (**params) -> what to look at instead of their paths
+    recognises: Callable | None = None  # optional, sources only: (path) -> whether it holds what this source reads
 
     def __reduce__(self):
         return load, (self.kind, self.id)  # by name: a step can be handed to another process
@@ -191,5 +194,6 @@ def load(kind: str, name: str) -> Method:
         needs=getattr(module, "needs", None),
         passes=getattr(module, "passes", None),
         watches=getattr(module, "watches", None),
+        recognises=getattr(module, "recognises", None),
         doc=inspect.getdoc(module) or "",
     )

@@ -40,7 +40,7 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
         about |= {"flagged": int(value.flagged.sum()), "notes": list(value.notes)}
     elif isinstance(value, Selection):
         arrays |= {"rows": np.asarray(rows, np.int64)[value.rows], "weights": value.weights}
-        about["kept"] = len(value.rows)
+        about |= {"kept": len(value.rows), "said": list(value.notes)}
     else:
         arrays["value"] = value
     for name, array in arrays.items():

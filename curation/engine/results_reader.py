@@ -13,14 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from curation.data.chat.rows import Conversations, Responses, is_chat
+from curation.data.contents import Images, TextRows
 from curation.data.decisions import EffectiveDecisions
 from curation.data.effective_labels import effective_labels, holds
 from curation.data.items import TRAIN, UNLABELED, Items
 from curation.data.results import Neighbours
-from curation.data.view import Images, View, take
+from curation.data.view import View, take
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.plan import Step
+from curation.engine.text_query import text_encoder
 from curation.errors import InputError
 from curation.maths.similarity.index import Exact, Index, Inverted
 
@@ -90,6 +93,14 @@ class ResultReader:
         """The rows a card asks for: "train", "pool", "labelled" or "all"."""
         return getattr(self, "usable" if which == "all" else which)
 
+    def rows_of(self, step: Step) -> np.ndarray:
+        """The rows a step's card asks for. Raises InputError where it judges labels and there is none."""
+        which = step.extra.get("rows", step.method.card.rows)
+        found = self.rows(which)
+        if which == "labelled" and not len(found):
+            raise InputError(_no_labels(step))
+        return found
+
     def view(
         self,
         step: Step,
@@ -113,7 +124,7 @@ class ResultReader:
             needs=(*step.reads, "train"),
             scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
             students=student,
-            label_free=step.method.card.rows == "all",
+            label_free=step.method.card.rows == "all" or step.method.card.unlabelled,
         )
 
     def index(self, step: Step) -> Index:
@@ -136,36 +147,68 @@ class ResultReader:
         if need == "ids":
             return lambda rows: self.items.column("id")[rows]
         if need == "labels":
-            return lambda rows: self.labels[rows]
+            return lambda rows: self._labels(rows, step)
         if need == "groups":
             return lambda rows: self.items.groups[rows]
         if need == "copies":
             return lambda rows: self.items.copies[rows]
         if need == "images":
             return self._images
+        if need == "texts":
+            return self._texts
+        if need == "chats":
+            return self._chats
+        if need == "responses":
+            return lambda rows: Responses(self._chats(rows) if is_chat(self.items) else self._texts(rows))
         if need == "features":
             return self._features
         if need == "embeddings":
             return lambda rows: self._embeddings(inputs["embeddings"], rows)
+        if need == "text_embeddings":
+            return lambda rows: self._embeddings(inputs["embeddings"], rows, need)
         if need == "class_embeddings":
             return lambda rows: self._class_embeddings(inputs["embeddings"])
+        if need == "text_encoder":
+            return lambda rows: self._text_encoder(inputs["embeddings"])
         if need == "network":
             return lambda rows: self._network(step, rows)
         part = "" if need == registry.evidence().get(need) else need  # what a result gives beside its own value
         return lambda rows: self._cut("evidence", inputs[need], rows, part)
 
+    def _labels(self, rows: np.ndarray, step: Step) -> np.ndarray:
+        card, found = step.method.card, self.labels[rows]
+        if len(found) and not (card.rows == "all" or card.unlabelled or (self.labels >= 0).any()):
+            raise InputError(_no_labels(step))
+        return found
+
     def _images(self, rows: np.ndarray) -> Images:
         if not self.items.has_images:
-            raise InputError("this source has features only: use an encoder or student that needs no images")
+            what = "the items are texts" if self.items.has_texts else "this source has features only"
+            raise InputError(f"{what}: use a method that needs no images")
         return Images(self.items, rows)
+
+    def _chats(self, rows: np.ndarray) -> Conversations:
+        if not is_chat(self.items):
+            raise InputError("these items are no conversations: it reads those of the source chat only")
+        return Conversations(self.items, rows)
+
+    def _texts(self, rows: np.ndarray) -> TextRows:
+        if not self.items.has_texts:
+            raise InputError("the items of this source have no text: use a method that needs none")
+        return TextRows(self.items, rows)
 
     def _features(self, rows: np.ndarray) -> np.ndarray:
         if self.items.features is None:
             raise InputError("this source has no features of its own: choose an encoder that computes them")
         return np.asarray(self.items.features[rows])
 
-    def _embeddings(self, key: str, rows: np.ndarray) -> np.ndarray:
+    def _embeddings(self, key: str, rows: np.ndarray, name: str = "embeddings") -> np.ndarray:
         own, whole = self._load("encode", key)
+        if name != "embeddings" and (whole := results.load(self.folder("encode", key), name)) is None:
+            raise InputError(
+                "there are no captions in the space of the images: the items must be image-text pairs, and the encoder "
+                "one that reads text, such as open_clip"
+            )
         cut = whole if np.array_equal(own, rows) else whole[results.positions(own, rows)]  # all of it: never copied
         return np.ascontiguousarray(cut, dtype=np.float32)
 
@@ -177,6 +220,12 @@ class ResultReader:
             )
         added = len(self.classes) - len(found)  # classes a person added after encoding: unlike everything
         return np.pad(np.asarray(found, np.float32), ((0, added), (0, 0)))
+
+    def _text_encoder(self, key: str) -> Callable[[list[str]], np.ndarray]:
+        folder = self.folder("encode", key)
+        card = results.read_json(folder / "card.json")
+        method = registry.get("encoders", card["use"])
+        return text_encoder(method, method.validated(card["params"], "[encode]"), folder)
 
     def _network(self, step: Step, rows: np.ndarray) -> Any:
         key = step.inputs["network"]
@@ -206,3 +255,7 @@ class ResultReader:
                 value = results.load_evidence(folder)
             self._read[stage, key] = (np.asarray(results.load(folder, "rows")), value)
         return self._read[stage, key]
+
+
+def _no_labels(step: Step) -> str:
+    return f"{step.label} needs labels and no item has one; take what does without labels, or label some"

@@ -212,7 +212,7 @@ class _Runner:
                 line = {"stage": step.stage, "use": step.method.id, "key": step.key, "cached": was_there}
                 card = self.workspace.card(step.stage, step.key)
                 outcome.steps.append(line | {"name": step.name, "seconds": card["seconds"]})
-                if step.stage == "flag":  # what it could not judge
+                if step.stage in ("encode", "flag", "prune"):  # what could not be read, judged, or chosen as asked
                     outcome.notes += [f"{step.name}: {note}" for note in card.get("notes", ())]
         for stage in stages().values():
             if stage.rows:
@@ -256,7 +256,17 @@ def _on_device(step: Step) -> bool:
 
 def _check(the_plan: Plan, store: ResultReader) -> None:
     """What can only be known once the items are read, checked before anything else is done with them."""
-    trains = [s for s in the_plan.missing() if s.trains and not stages()[s.stage].cold]
+    trains = [s for s in the_plan.missing() if s.trains and not stages()[s.stage].cold and not s.method.card.unlabelled]
+    if trains and not (store.labels >= 0).any():
+        where = stages()[trains[0].stage].where
+        if trains[0].stage == "verify":
+            raise InputError(
+                f"{where} not verified here: the items have no labels, and no student of Winnow learns anything from "
+                'such items that would tell how good they are; bring your own trainer with use = "command"'
+            )
+        raise InputError(
+            f"{trains[0].label} trains a student on labels and no item has one; take what does without labels"
+        )
     if trains and len(np.unique(store.labels[store.train])) < 2:
         names = sorted({str(name) for name in store.label_names[store.items.rows(TRAIN)]}) or ["none"]
         raise InputError(

@@ -7,7 +7,6 @@ again on the same folder goes on at the first missing one and ends with the same
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -15,19 +14,32 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from curation.data.view import Images
+from curation.data.contents import Images
 from curation.errors import RunError, SourceError
 from curation.training.device import autocast, is_out_of_memory
+from curation.training.embedding_store import EmbeddingStore
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
 WORTH_WORKERS = 10.0  # seconds of decoding below which starting worker processes costs more than it saves
+
+
+class Captions(Protocol):
+    """A text tower. window: tokens it reads at once."""
+
+    window: int
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        """float32 [b, dim] of b texts, in the space of the images."""
+
+    def longer(self, texts: list[str]) -> int:
+        """How many of the texts are longer than the window."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,7 @@ class Encoder:
     processes, so it must be picklable. forward: a batch `[b, *shape]` that already lies on the device -> `[b, d]`.
     batch: images per forward pass, halved when memory runs out.
     text: float32 `[C, d]`, the classes in the same space, where the encoder can read their names.
+    captions: reads any text into the same space, where the encoder has a tower for it; else None.
     notes: what the card of the result should say beside the parameters.
     at_least: a JPEG may come at a half, quarter or eighth of its size, with both sides at least this long.
     """
@@ -47,6 +60,7 @@ class Encoder:
     forward: Callable[[torch.Tensor], torch.Tensor]
     batch: int = 256
     text: np.ndarray | None = None
+    captions: Captions | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     at_least: int | None = None
 
@@ -71,7 +85,7 @@ def embed(
     """
     import torch
 
-    store = _Store(folder, (len(images), encoder.dim), dtype, shard)
+    store = EmbeddingStore(folder, (len(images), encoder.dim), dtype, shard)
     if store.finished:
         return store.array()
     starts = range(store.first * shard, len(images), shard)
@@ -210,80 +224,3 @@ def _shared_memory() -> float:
     """Bytes of shared memory that are free; where the system does not tell, it has no limit of its own."""
     folder = Path("/dev/shm")
     return shutil.disk_usage(folder).free if folder.is_dir() else float("inf")
-
-
-# -- what is on disk -----------------------------------------------------------------------------------------
-
-
-class _Store:
-    """`embeddings.npy` and, until it is complete, `shards.done`: one line on the layout, then one per finished shard.
-
-    A line is written only after the shard's bytes are synced, so what it says is true after any kill.
-    """
-
-    def __init__(self, folder: Path, shape: tuple[int, int], dtype: str, shard: int):
-        self.path, self.log, self.shard = folder / "embeddings.npy", folder / "shards.done", shard
-        self.layout = [*shape, dtype, shard]
-        lines = self._lines()
-        self.finished = lines is None and self._matches(shape, dtype)
-        self.first = self.batch = 0
-        if self.finished:
-            return
-        if lines and lines[0] == self.layout and self._matches(shape, dtype):
-            self.first = len(lines) - 1
-            self.batch = lines[-1] if self.first else 0  # the batch that fitted into memory last time
-        else:
-            self.path.unlink(missing_ok=True)
-            self.log.unlink(missing_ok=True)
-            self._note(self.layout)
-            np.lib.format.open_memmap(self.path, "w+", dtype=dtype, shape=shape).flush()
-        self._offset = self.array().offset
-
-    def write(self, rows: np.ndarray, batch: int) -> None:
-        """The next shard, float [m, dim]: bytes first, then the line that vouches for them."""
-        with np.errstate(over="ignore"):  # what does not fit is refused below
-            rows = rows.astype(self.layout[2])
-        if not np.isfinite(rows).all():
-            raise RunError(
-                f"the encoder returned values that are not finite as {self.layout[2]} "
-                f"within rows {self.first * self.shard:,} to {self.first * self.shard + len(rows) - 1:,}"
-            )
-        # Written as a file, not through the map: a full disk is then an error and not a crash.
-        with self.path.open("r+b") as file:
-            file.seek(self._offset + self.first * self.shard * rows.itemsize * rows.shape[1])
-            file.write(rows.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        self._note(batch)
-        self.first += 1
-
-    def close(self) -> np.ndarray:
-        self.log.unlink()
-        return self.array()
-
-    def array(self) -> np.ndarray:
-        return np.load(self.path, mmap_mode="r", allow_pickle=False)
-
-    def _note(self, value: Any) -> None:
-        with self.log.open("ab") as file:
-            file.write(json.dumps(value).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _lines(self) -> list[Any] | None:
-        """The log's lines. A last line that was cut short by a kill says nothing and goes."""
-        if not self.log.exists():
-            return None
-        text = self.log.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        os.truncate(self.log, len(whole))
-        return [json.loads(line) for line in whole.splitlines()]
-
-    def _matches(self, shape: tuple[int, int], dtype: str) -> bool:
-        if not self.path.exists():
-            return False
-        try:
-            found = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except ValueError:  # killed while the file was laid out
-            return False
-        return found.shape == shape and found.dtype == np.dtype(dtype)

@@ -1,4 +1,5 @@
-"""What a trained student is, and what it may tell while it trains. Every student method returns a `Predictor`."""
+"""What a trained student is, and what it may tell while it trains. Every student method returns a `Predictor`, but
+for a trainer outside of Winnow."""
 
 from __future__ import annotations
 
@@ -21,6 +22,17 @@ class Predictor:
 
     logits: Callable[[View], np.ndarray]
     features: Callable[[View], np.ndarray]
+    passes: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a trainer outside of Winnow says of itself: one number, higher = better, and nothing of single items.
+
+    passes: as of a `Predictor`, as far as it is known.
+    """
+
+    metric: float
     passes: int
 
 

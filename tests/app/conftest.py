@@ -7,6 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
+from text_project import build
 
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
@@ -30,6 +31,14 @@ def built(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def built_texts(tmp_path_factory) -> Path:
+    """A home folder with the project "texts", as it was computed; nobody writes here."""
+    home = tmp_path_factory.mktemp("built_texts") / "home"
+    build(home)
+    return home
+
+
 @pytest.fixture
 def empty_home(tmp_path, monkeypatch) -> Path:
     """A home folder without projects; paths under the test's own folder are allowed."""
@@ -40,6 +49,13 @@ def empty_home(tmp_path, monkeypatch) -> Path:
     st.cache_data.clear()
     st.cache_resource.clear()
     return folder
+
+
+@pytest.fixture
+def text_home(built_texts, empty_home) -> Path:
+    """A home folder with the project "texts", free to be written to."""
+    shutil.copytree(built_texts / "texts", empty_home / "texts")
+    return empty_home
 
 
 @pytest.fixture

@@ -61,12 +61,12 @@ def test_one_click_on_the_sample_makes_a_complete_project_and_starts_the_whole_a
     [
         ("/nowhere/flowers", "outside the folders this app may read"),
         ("{home}/flowrs", "does not exist"),
-        ("{home}/notes.txt", "not a kind of data Winnow reads"),
+        ("{home}/notes.docx", "not a kind of data Winnow reads"),
         ("{home}/broken.csv", "is empty; the first line must name the columns"),
     ],
 )
 def test_a_path_that_cannot_be_read_is_one_sentence_beside_the_field(empty_home, app, text, said):
-    (empty_home / "notes.txt").write_text("hello")
+    (empty_home / "notes.docx").write_text("hello")
     (empty_home / "broken.csv").write_bytes(b"")
     page = app()
     page.segmented_control("own_way").set_value("Path on the server").run()
@@ -173,7 +173,7 @@ def encoders(fetched: tuple[str, ...] = (), **problems: str) -> list[presets.Opt
         (["precomputed"], ["open_clip"], 200, 5_000, False, False, "open_clip", "on this machine"),
         (["precomputed"], ["timm"], 200, 5_000, False, False, "timm", "on this machine"),
         (["precomputed"], ["open_clip"], 200, 60_000, True, False, "open_clip", "on this machine"),
-        (["precomputed"], ["open_clip"], 200, 60_000, False, False, "lite0", "take hours on 60,000 images"),
+        (["precomputed"], ["open_clip"], 200, 60_000, False, False, "lite0", "take hours on 60,000 items"),
         (["precomputed"], ["timm"], 200, 5_000, False, True, "patches", "timm model looks for shapes"),
         (["precomputed"], [], 200, 5_000, False, True, "patches", "EfficientNet-Lite0 looks for shapes"),
         (["precomputed", "lite0"], [], 200, 60_000, True, False, "patches", "learns from these images"),
@@ -222,13 +222,11 @@ def test_a_score_that_reads_class_names_asks_for_an_encoder_that_does():
     assert _reads_no_names("lite0", wanted[:1]) == _reads_no_names("open_clip", wanted) == ""
 
 
-def test_an_encoder_is_held_to_what_the_source_brings():
-    features_only = {o.id: o.problem for o in presets.suited(encoders(), images=False, features=True)}
-    assert features_only["precomputed"] == ""
-    assert features_only["patches"] == "this source has no images"
-    images_only = {o.id: o.problem for o in presets.suited(encoders(timm="no"), images=True, features=False)}
-    assert images_only["precomputed"] == "this source has no features of its own"
-    assert images_only["patches"] == ""
+def test_only_encoders_that_read_what_the_source_brings_are_offered():
+    offered = lambda *lack: {option.id for option in presets.suited(encoders(), lack)}  # noqa: E731
+    assert offered("images", "texts") == {"precomputed"}
+    assert offered("texts", "features") >= {"patches", "lite0", "open_clip"}
+    assert "precomputed" not in offered("texts", "features")
 
 
 def test_another_analysis_keeps_what_stays_and_adds_what_is_new():

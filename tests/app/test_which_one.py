@@ -35,7 +35,7 @@ def test_the_accuracy_on_a_card_is_the_one_in_the_docs():
         if len(cells) == 11 and cells[0] in registry.methods("pruners"):
             measured[cells[0]] = float(cells[7])
     assert len(measured) > 20
-    assert {name: m.card.grid for name, m in registry.methods("pruners").items()} == measured
+    assert {name: m.card.grid for name, m in registry.methods("pruners").items() if m.card.grid} == measured
 
 
 def test_the_time_of_a_selection_grows_with_the_items_by_the_power_that_was_measured(monkeypatch):

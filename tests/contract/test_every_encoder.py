@@ -1,4 +1,4 @@
-"""What every encoder promises, on eight tiny pictures and with tiny random weights where it needs some."""
+"""What every encoder promises, on eight tiny pictures or short texts, with tiny random weights where it needs some."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import pickle
 import numpy as np
 import pytest
 
+from curation.data.contents import Images, TextRows
 from curation.data.items import make_items
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.engine.registry import methods
 from curation.training.embed import Encoder, embed
+from curation.training.embed_texts import TextEncoder, embed_texts
 from tests import toy_files
 
 ENCODERS = methods("encoders")
@@ -29,17 +31,25 @@ def weights(tmp_path_factory) -> dict:
 
 @pytest.fixture
 def items():
-    return make_items(ids=toy_files.NAMES, labels=toy_files.LABELS, splits=toy_files.SPLITS, images=toy_files.PICTURES)
+    return make_items(
+        ids=toy_files.NAMES, labels=toy_files.LABELS, splits=toy_files.SPLITS, images=toy_files.PICTURES,
+        written=toy_files.TEXTS,
+    )  # fmt: skip
 
 
 def encoded(name: str, items, params: dict, folder, *, seed: int = 0, rows=None) -> np.ndarray:
     """float32 [n, d], as the encode stage computes it; of some rows only where they are given."""
     method = ENCODERS[name]
     offer = {"rng": np.random.default_rng(seed), "device": "cpu", "progress": lambda *a, **k: None, "items": items}
-    provide = {"images": lambda rows: Images(items, rows), "train": lambda rows: np.flatnonzero(rows < 6)}
+    contents = {"images": lambda rows: Images(items, rows), "texts": lambda rows: TextRows(items, rows)}
+    provide = {**contents, "train": lambda rows: np.flatnonzero(rows < 6)}
     view = View(provide, np.arange(len(items)), classes=("cat", "dog"), needs=(*method.card.needs, "train"))
     given = {key: value for key, value in offer.items() if key in method.injected}
     made = method.call(view, **method.validated(params, name), **given)
+    if isinstance(made, TextEncoder):
+        folder.mkdir()
+        texts = view.texts if rows is None else view.texts.take(rows)
+        return np.array(embed_texts(made, texts, folder, progress=offer["progress"], dtype="float32"))
     if not isinstance(made, Encoder):
         return made if rows is None else made[rows]
     assert pickle.loads(pickle.dumps(made.prepare)), "processes that decode get it by pickle"

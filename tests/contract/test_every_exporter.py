@@ -19,10 +19,21 @@ KEPT = [True, False, True, True, False]
 
 
 @pytest.fixture
-def items():
+def items(request):
+    if "chat" in EXPORTERS[request.getfixturevalue("name")].card.tags:
+        return conversations()
     pixels = (np.arange(5, dtype=np.uint8) * 50)[:, None, None].repeat(4, 1).repeat(3, 2)
     return make_items(
         ids=IDS, labels=["x", "x", "y", "y", None], splits=["train"] * 3 + ["test", "unlabeled"], images=pixels
+    )
+
+
+def conversations():
+    """The same names and splits as conversations."""
+    said = [f'{{"prompt": "{i}?", "completion": "{i}."}}' for i in range(5)]
+    splits = ["train"] * 3 + ["test", "train"]
+    return make_items(
+        ids=IDS, labels=[None] * 5, splits=splits, labelled=False, written=said, records=said, record_rows=range(5)
     )
 
 

@@ -96,7 +96,7 @@ def _csv(rng: random.Random, rows: list, mark: str) -> list[str]:
     if strange < 0.05:
         lines[0] = mark.join(f"c{i}" for i in range(20_000))
     elif strange < 0.1:
-        lines.append(f"a/1.png{mark}" + "x" * 5_000_000)
+        lines.append(f"a/1.png{mark}" + "x" * 17_000_000)
     elif strange < 0.15:
         lines.append('"never closed' + mark * 3)
     elif strange < 0.2:
@@ -133,7 +133,7 @@ def _json(rng: random.Random, rows: list) -> list[str]:
             '{"path": 1, "label": 2}',
             "{broken",
         ),
-        *(json.dumps({f"k{i}": i for i in range(11_000)}), '{"path": "a/1.png", "label": "' + "x" * 5_000_000 + '"}'),
+        *(json.dumps({f"k{i}": i for i in range(11_000)}), '{"path": "a/1.png", "label": "' + "x" * 17_000_000 + '"}'),
     )
     for _ in range(rng.randint(0, 2)):
         lines.insert(rng.randint(0, len(lines)), rng.choice(strange))

@@ -99,7 +99,8 @@ def OnEmbeddings(classes: int):
 
 def test_every_student_that_is_trained_by_the_loop_or_solved_is_held_to_its_weights():
     through_pixels = {"resnet18", "resnet50", "vit"}  # trained by the same function as cnn
-    assert set(CONFUSED) | through_pixels == set(registry.methods("students"))
+    outside = {"command"}  # a trainer of one's own: Winnow cannot hold it to anything
+    assert set(CONFUSED) | through_pixels | outside == set(registry.methods("students"))
 
 
 def test_weights_have_mean_one_and_follow_the_rows():

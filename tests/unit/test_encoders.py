@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from curation.data.contents import Images
 from curation.data.items import make_items
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.engine import registry
 from curation.errors import RecipeError, SourceError, UnavailableError
 from curation.methods.encoders import open_clip, patches, pixels, precomputed, timm

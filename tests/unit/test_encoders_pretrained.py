@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from curation.data.contents import Images
 from curation.data.items import make_items
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.errors import RecipeError, SourceError
 from curation.methods.encoders import open_clip, pixels, timm
 from curation.training import weights

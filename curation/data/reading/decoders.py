@@ -31,7 +31,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def guarded(task: str, root: str, paths: Sequence[str | None], memory: int = 0) -> list[list[Any] | str]:
+def guarded(task: str, root: str, paths: Sequence[Any], memory: int = 0) -> list[list[Any] | str]:
     """What the function `task` ("module:name") says of (root, path), for each path: a list, or why there is none.
 
     memory: bytes it may take; by default MEMORY, the most there is.

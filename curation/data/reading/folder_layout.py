@@ -27,6 +27,7 @@ from pathlib import Path
 from curation.data.images import EXTENSIONS
 from curation.data.items import OK, SPLITS, TRAIN, UNLABELED, Items, make_items
 from curation.data.reading.cells import as_label
+from curation.data.reading.folder_texts import ENDINGS, is_text_name, text_columns
 from curation.data.reading.image_checks import Facts, as_columns, examine
 from curation.data.reading.layout_guess import SAY, Folders, Levels, guess_layout
 from curation.data.reading.split_names import split_of
@@ -96,40 +97,53 @@ def items_by_folder(
     ignored: Sequence[str] = (),
     passed: Sequence[str] = (),
     notes: Sequence[str] = (),
+    texts_to: Path | None = None,
 ) -> Items:
-    """Items of image files under `root`, in the order of their paths, arranged and examined.
+    """Items of image files under `root`, in the order of their paths, arranged and examined; or of text files.
 
     where: the source in words, for errors. problems: path -> why it cannot be used; such files are not opened.
-    ignored: a few names of other files, shown when there is no image at all. passed: notes on folders that were not
-    entered, shown then too. Raises SourceError when nothing is usable, or where it is in doubt what the folders mean.
+    ignored: a few names of other files, shown when there is no item at all. passed: notes on folders that were not
+    entered, shown then too. texts_to: the folder texts are copied to, where the files are texts. Raises SourceError
+    when nothing is usable, or where it is in doubt what the folders mean.
     """
-    problems = problems or {}
+    problems, what = problems or {}, "images" if texts_to is None else "texts"
     paths = sorted(paths)
     if not paths:
         other = f"; it holds other files, such as {some(ignored)}" if ignored else ""
-        wanted = f"expected files named {', '.join(sorted(EXTENSIONS))}"
+        wanted = f"expected files named {', '.join(sorted(EXTENSIONS) if texts_to is None else ENDINGS)}"
+        if texts_to is None and any(is_text_name(name) for name in ignored):
+            wanted += ', or content = "texts" where the text files are the items'
         raise SourceError(
-            "; ".join([f"{where} holds no images{other}", wanted, *(note.rstrip(".") for note in passed)])
+            "; ".join([f"{where} holds no {what}{other}", wanted, *(note.rstrip(".") for note in passed)])
         )
     found = arrange(paths, layout)
     if found.doubt:
         raise SourceError(f"{where}: {found.doubt}")
-    sound = [path for path in paths if path not in problems]
-    known = dict(zip(sound, examine(root, sound, progress), strict=True))
-    facts = [known.get(path) or Facts(status=problems[path]) for path in paths]
-    if all(fact.status != OK for fact in facts):
-        first = f"the first, {paths[0]}: {facts[0].status}"
-        raise SourceError(f"none of the {len(paths):,} images in {where} can be used; {first}")
+    if texts_to is None:
+        columns = {**as_columns(_examined(root, paths, problems, progress)), "root": root / found.prefix}
+    else:
+        columns = text_columns(root, paths, problems, texts_to, progress)
+    status = columns["status"]
+    if all(said != OK for said in status):
+        first = f"the first, {paths[0]}: {status[0]}"
+        raise SourceError(f"none of the {len(paths):,} {what} in {where} can be used; {first}")
     names = [path.removeprefix(found.prefix) for path in paths]
     return make_items(
         ids=names,
         paths=names,
         labels=found.labels,
         splits=found.splits,
-        **as_columns(facts),
-        root=root / found.prefix,
+        **columns,
         notes=(*notes, *passed, *found.notes),
     )
+
+
+def _examined(
+    root: Path, paths: Sequence[str], problems: Mapping[str, str], progress: Callable[..., None]
+) -> list[Facts]:
+    sound = [path for path in paths if path not in problems]
+    known = dict(zip(sound, examine(root, sound, progress), strict=True))
+    return [known.get(path) or Facts(status=problems[path]) for path in paths]
 
 
 def some(names: Sequence[str], most: int = 3) -> str:

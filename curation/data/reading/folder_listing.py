@@ -1,4 +1,4 @@
-"""The image files below a folder, and what is passed over: hidden files, other files, links, and what Winnow wrote.
+"""The files below a folder that are items, and what is passed over: hidden files, others, links, what Winnow wrote.
 
 Exports and workspaces below the source are results, not data: read as data, the copies of train rows would land in
 the next hold-out. A folder is known as ours by the file Winnow leaves in it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +21,13 @@ WORKSPACE = "winnow.json"
 
 @dataclass
 class Listing:
-    """Posix paths below a folder, as text. problems: image path -> why it cannot be used, known without opening it.
+    """Posix paths below a folder, as text. items: the files that were looked for, images or texts by their name.
 
-    others: files that are no images by their name. linked, closed, ours: folders that were not entered.
+    problems: their path -> why it cannot be used, known without opening it. others: all other files. linked, closed,
+    ours: folders that were not entered.
     """
 
-    images: list[str] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
@@ -43,25 +44,25 @@ class Listing:
         return [f"{len(names):,} {words}, such as {min(names)}." for words, names in parts.items() if names]
 
 
-def listing(top: Path) -> Listing:
-    """Look through a folder and all folders below it, in no order."""
+def listing(top: Path, wanted: Callable[[str], bool] = is_image_name) -> Listing:
+    """Look through a folder and all folders below it, in no order. wanted: whether a file of that name is an item."""
     found, inside = Listing(), top.resolve()
     for path, entry in _files(top, found):
-        if not is_image_name(entry.name):
+        if not wanted(entry.name):
             found.others.append(path)
             continue
-        found.images.append(path)
+        found.items.append(path)
         # os.path, since a Path raises on links that go in circles
         if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(inside):
             found.problems[path] = "a link that leads out of the folder"
     return found
 
 
-def fingerprint(top: Path) -> str:
-    """Changes when an image below a folder is added, removed, resized or touched, and with nothing else."""
+def fingerprint(top: Path, wanted: Callable[[str], bool] = is_image_name) -> str:
+    """Changes when an item below a folder is added, removed, resized or touched, and with nothing else."""
     lines = []
     for path, entry in _files(top, Listing()):
-        if is_image_name(entry.name):
+        if wanted(entry.name):
             about = entry.stat(follow_symlinks=False)
             lines.append(f"{path}:{about.st_size}:{about.st_mtime_ns}\n")
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()

@@ -17,7 +17,7 @@ import numpy as np
 from curation.data.greys import Held, scales_of
 from curation.data.images import measure, suffix_of
 from curation.data.reading.decoders import cores, guarded
-from curation.data.safe_open import open_inside
+from curation.data.safe_open import open_inside, open_part
 from curation.errors import SourceError
 
 MAX_BYTES = 512 * 1024**2  # of one image file; larger ones are listed as problems, not read
@@ -25,6 +25,9 @@ IN_MEMORY = 16 * 1024**2  # bytes; larger files are read in pieces, twice
 CHUNK = 256  # files handed to a decoder at a time
 SEVERAL_FROM = 2000  # fewer files are left to one decoder: starting more would cost more
 TASK = "curation.data.reading.image_checks:examine_file"
+
+
+Place = str | tuple[str, int, int]  # a path below a root, or what lies in one: its path, offset and length
 
 
 class Facts(NamedTuple):
@@ -38,8 +41,10 @@ class Facts(NamedTuple):
     held: Held | None = None  # the values of a grey image of more than 8 bits
 
 
-def examine(root: Path, paths: Sequence[str], progress: Callable[..., None], workers: int | None = None) -> list[Facts]:
-    """Facts of `root / path` for every path, in their order; of None, that there is no image.
+def examine(
+    root: Path, paths: Sequence[Place | None], progress: Callable[..., None], workers: int | None = None
+) -> list[Facts]:
+    """Facts of every image below `root`, in their order; of None, that there is no image.
 
     A file that kills its decoder gets that as its status. Raises RunError when no decoder can be started.
     """
@@ -86,12 +91,14 @@ def content_hash(data) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def examine_file(root: Path, path: str | None) -> Facts:
-    """Facts of one file, `root / path`, decoded in this process. What lies outside `root` is not read."""
+def examine_file(root: Path, path: Place | None) -> Facts:
+    """Facts of one image, `root / path`, decoded in this process. What lies outside `root` is not read."""
     if path is None:
         return Facts(status="no image in this row")
     try:
-        with open_inside(root, path) as handle:
+        if not isinstance(path, str) and path[2] > MAX_BYTES:
+            return Facts(size=path[2], status=f"{path[2]:,} bytes, over the limit of {MAX_BYTES:,}")
+        with open_inside(root, path) if isinstance(path, str) else open_part(root, *path) as handle:
             size = handle.seek(0, 2)
             handle.seek(0)
             if size > MAX_BYTES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,14 @@ from curation.data.reading import archives, npz, tables
 from curation.data.reading.cells import as_label, as_split
 from curation.data.reading.folder_layout import Layout, arrange, is_image_name, some
 from curation.data.reading.folder_listing import listing
-from curation.data.reading.table_roles import likely
+from curation.data.reading.folder_texts import is_text_file, is_text_name
+from curation.data.reading.table_guess import guess_table
+from curation.data.reading.table_texts import in_words
 from curation.errors import SourceError
 
 ROWS = 8  # shown
 SAMPLE = 20_000  # names that other layouts are tried on
-MOST = 5_000  # rows of a table, or files of an archive, that are looked at
+MOST = 5_000  # files of an archive that are looked at
 LAYOUTS = ("class", "split/class", "class/split", "split/*/class", "*/class", "*/split/class")
 
 
@@ -27,14 +29,15 @@ LAYOUTS = ("class", "split/class", "class/split", "split/*/class", "*/class", "*
 class Guess:
     """What is understood of a path.
 
-    source, params: what [source] would say: `use`, and parameters beside `path`. rows: the first ones, column -> text.
+    source, params: what [source] would say: `use`, and parameters beside `path`; a `text` among them, or a `content` of
+    "texts", says that the items are texts. rows: the first ones, column -> text.
     classes, splits: how many items each has, among `counted`; `whole` where those are all. columns: names of a table's
     columns or of arrays. notes: sentences. question: what a person has to answer first, "" where nothing is in doubt.
     choices: parameters that say otherwise -> what they would give, in words.
     """
 
     source: str
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, str]] = field(default_factory=list)
     classes: dict[str, int] = field(default_factory=dict)
     splits: dict[str, int] = field(default_factory=dict)
@@ -43,26 +46,44 @@ class Guess:
     columns: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     question: str = ""
-    choices: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    choices: list[tuple[dict[str, Any], str]] = field(default_factory=list)
 
 
-def preview(path: Path, params: Mapping[str, str] | None = None) -> Guess:
+def preview(path: Path, params: Mapping[str, Any] | None = None) -> Guess:
     """How the folder, archive, table or .npz would be read. Opens no image. Raises SourceError.
 
-    params: what a person says otherwise, such as {"layout": "split/class"} or {"label": "species"}.
+    params: what a person says otherwise, such as {"layout": "split/class"} or {"text": "review", "label": "stars"}.
     """
     params = dict(params or {})
     if not path.exists():
         raise SourceError(f"{path} does not exist; give a folder, an archive, a table or an .npz file")
     if path.is_dir():
-        found = listing(path)
-        return _of_names("folder", found.images, params, found.notes())
+        return _of_folder(path, params)
     if path.suffix.lower() in tables.KINDS:
         return _of_table(path, params)
     if path.suffix.lower() == ".npz":
         return _of_arrays(path)
-    names, whole = archives.image_names(path, MOST)
+    return _of_archive(path, params)
+
+
+def _of_folder(path: Path, params: Mapping[str, Any]) -> Guess:
+    found = listing(path, _wanted(params))
+    if not found.items and "content" not in params and any(map(is_text_file, found.others)):
+        return _of_folder(path, {**params, "content": "texts"})
+    return _of_names("folder", found.items, params, found.notes())
+
+
+def _of_archive(path: Path, params: Mapping[str, Any]) -> Guess:
+    names, whole = archives.item_names(path, MOST, _wanted(params))
+    if not names and "content" not in params:
+        texts, _ = archives.item_names(path, MOST, is_text_name)
+        if any(map(is_text_file, texts)):
+            return _of_archive(path, {**params, "content": "texts"})
     return _of_names("archive", names, params, [], whole)
+
+
+def _wanted(params: Mapping[str, Any]) -> Callable[[str], bool]:
+    return is_text_name if params.get("content") == "texts" else is_image_name
 
 
 def _of_names(
@@ -70,7 +91,9 @@ def _of_names(
 ) -> Guess:
     names = sorted(names)
     if not names:
-        raise SourceError("; ".join(["no images were found", *(note.rstrip(".") for note in notes)]))
+        raise SourceError(
+            "; ".join([f"no {params.get('content', 'images')} were found", *(note.rstrip(".") for note in notes)])
+        )
     made = arrange(names, params.get("layout", ""))
     choices, sample = [], names[:: max(len(names) // SAMPLE, 1)]
     for layout in LAYOUTS:
@@ -98,37 +121,28 @@ def _of_names(
     )
 
 
-def _of_table(path: Path, params: Mapping[str, str]) -> Guess:
-    columns = tables.columns_of(path)
+def _of_table(path: Path, params: Mapping[str, Any]) -> Guess:
+    found = guess_table(path, params)
+    columns, rows = found.columns, found.rows
     split = params.get("split", "split" if "split" in columns else "")
-    pictures = [name for name in dict.fromkeys(columns) if columns.count(name) == 1 and tables.holds_images(path, name)]
-    rows: list[dict[str, Any]] = []
-    for batch in tables.read_rows(path, [name for name in dict.fromkeys(columns) if name not in pictures]):
-        rows += [dict(zip(batch, cells, strict=True)) for cells in zip(*batch.values(), strict=True)]
-        if len(rows) >= MOST:
-            break
-    whole, rows = len(rows) < MOST, rows[:MOST]
-    image = params.get("image") or next(iter(pictures), None)
-    image = image or ("path" if "path" in columns else likely("image", columns) or _of_images(rows))
-    label = params["label"] if "label" in params else likely("label", columns)
-    if label is None and len(rest := [c for c in columns if c not in (image, split, "id") and c]) == 1:
-        label = rest[0]
-    asked = [role for role, name in (("image", image), ("label", label)) if name not in columns and name != ""]
-    question = ""
-    if asked:
-        question = f"which column holds the {' and which the '.join(asked)}? There are: {', '.join(columns)}."
+    said = found.params
+    played = {said.get("image"), *_listed(said.get("text", ())), *_listed(said["label"])}
+    choices = [({"label": name}, f"{name} is the label") for name in columns if name not in played]
+    if said.get("text"):
+        choices += [({"text": name}, f"{name} is the text") for name in columns if name not in played]
+    n = max(map(len, rows.values()), default=0)
     return Guess(
         "table",
-        {"image": image or "", "label": label or "", **({"split": split} if "split" in params else {})},
-        rows=[{n: "(an image)" if n in pictures else _text(row[n]) for n in columns} for row in rows[:ROWS]],
-        classes=_counts([as_label(row[label]) for row in rows]) if label in columns else {},
-        splits=_splits(rows, split) if split in columns else {},
-        counted=len(rows),
-        whole=whole,
+        said,
+        rows=[{c: _text(rows[c][i]) if c in rows else "(an image)" for c in columns} for i in range(min(ROWS, n))],
+        classes=_counts([label for labels in found.labels for label in labels or ()]),
+        splits=_splits(rows[split]) if split in rows else {},
+        counted=n,
+        whole=found.whole,
         columns=columns,
-        notes=tables.notes_on(path),
-        question=question,
-        choices=[({"label": name}, f"{name} is the label") for name in columns if name not in (image, label)],
+        notes=found.notes,
+        question=found.question,
+        choices=choices,
     )
 
 
@@ -148,18 +162,9 @@ def _of_arrays(path: Path) -> Guess:
     )
 
 
-def _of_images(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """The first column whose cells are names of images."""
-    for name in rows[0] if rows else ():
-        cells = [row[name] for row in rows[:ROWS] if row[name] not in (None, "")]
-        if cells and all(isinstance(cell, str) and is_image_name(cell.strip()) for cell in cells):
-            return name
-    return None
-
-
-def _splits(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
+def _splits(cells: Sequence[Any]) -> dict[str, int]:
     try:
-        return _counts([as_split(row[column]) for row in rows])
+        return _counts([as_split(cell) for cell in cells])
     except SourceError:  # a column of that name that says something else
         return {}
 
@@ -177,4 +182,8 @@ def _summary(made: Layout) -> str:
 
 
 def _text(cell: Any) -> str:
-    return "" if cell is None else str(cell)[:200]
+    return ", ".join(map(_text, cell)) if isinstance(cell, list) else in_words(cell)[:200]
+
+
+def _listed(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

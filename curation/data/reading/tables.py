@@ -1,9 +1,9 @@
-"""Read named columns of a csv, tsv, jsonl or parquet file, a batch of rows at a time, without trusting any of it."""
+"""Read named columns of a csv, tsv, jsonl, txt or parquet file, a batch of rows at a time, trusting none of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation.data.reading import csv_text, parquet
+from curation.data.reading import csv_text, parquet, text_lines
 from curation.data.reading.cells import MAX_COLUMNS, MAX_ROWS
 from curation.data.reading.csv_text import NAMES, SEPARATORS
 from curation.data.reading.text_encoding import MAX_LINE, encoding_of
@@ -19,8 +19,12 @@ from curation.data.writing.atomic import active
 from curation.data.writing.manifest import COLUMNS
 from curation.errors import SourceError
 
-KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+KINDS = {
+    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "lines", ".parquet": "parquet",
+    ".pq": "parquet",
+}  # fmt: skip
 BATCH = 500  # rows of text files
+LETTERS = 8 * 10**6  # characters of a batch, about
 MAX_CELL = 32_768  # characters of one text
 MAX_TEXT = 128 * 10**6  # characters of all texts together, which are held in memory
 
@@ -31,21 +35,32 @@ class Batch(dict[str, list[Any]]):
     lines: Sequence[int]
 
 
-def columns_of(path: Path) -> list[str]:
-    """The names of the columns. Raises SourceError."""
+def columns_of(path: Path, told: Sequence[str] = ()) -> list[str]:
+    """The names of the columns. told: those of a csv or tsv without a line of names. Raises SourceError."""
     with _reading(path):
-        return _columns(path, _kind(path), stamp_of(path))
+        return _columns(path, _kind(path), stamp_of(path), tuple(told))
 
 
-def read_rows(path: Path, names: Sequence[str]) -> Iterator[Batch]:
+def read_rows(
+    path: Path,
+    names: Sequence[str],
+    *,
+    told: Sequence[str] = (),
+    long: Collection[str] = (),
+    lists: Collection[str] = (),
+) -> Iterator[Batch]:
     """Batches of the columns `names`, which must be there. Cells of text files are text, "" where empty.
 
-    A csv that Winnow exported gives its texts back letter for letter. Raises SourceError, also halfway.
+    told: as in `columns_of`. long: columns whose texts may be as long as a line, since the caller keeps none of them.
+    lists: columns whose cells may be lists. A csv that Winnow exported gives its texts back letter for letter.
+    Raises SourceError, also halfway.
     """
     rows, letters = 0, 0
     with _reading(path):
-        for batch in _batches(path, _kind(path), names):
+        for batch in _batches(path, _kind(path), names, tuple(told), lists):
             for name, cells in batch.items():
+                if name in long:
+                    continue
                 lengths = [len(cell) if isinstance(cell, str) else 0 for cell in cells]
                 letters += sum(lengths)
                 if max(lengths, default=0) > MAX_CELL:
@@ -142,11 +157,15 @@ def _kind(path: Path) -> str:
 
 
 @lru_cache(maxsize=8)
-def _columns(path: Path, kind: str, stamp: tuple[int, ...]) -> list[str]:
+def _columns(path: Path, kind: str, stamp: tuple[int, ...], told: tuple[str, ...]) -> list[str]:
+    if told and kind not in SEPARATORS:
+        raise SourceError(f"columns is for a .csv or .tsv without a line of names; {path} names its own")
     if kind == "parquet":
         return parquet.schema_of(path).names
+    if kind == "lines":
+        return text_lines.columns_of(path)
     if kind in SEPARATORS:
-        names = csv_text.header_of(path, kind).names
+        names = csv_text.header_of(path, kind, told).names
         return [active(name) for name in names] if is_manifest(names) else names
     names: dict[str, None] = {}  # writers leave empty keys out: one may come in the last row first
     for number, row in _json_rows(path):
@@ -156,7 +175,9 @@ def _columns(path: Path, kind: str, stamp: tuple[int, ...]) -> list[str]:
     return list(names)
 
 
-def _batches(path: Path, kind: str, names: Sequence[str]) -> Iterator[Batch]:
+def _batches(
+    path: Path, kind: str, names: Sequence[str], told: Sequence[str], lists: Collection[str]
+) -> Iterator[Batch]:
     if kind == "parquet":
         done = 0
         for part in parquet.batches(path, names):
@@ -165,25 +186,40 @@ def _batches(path: Path, kind: str, names: Sequence[str]) -> Iterator[Batch]:
             done += part.num_rows
             yield batch
         return
-    rows = _json_cells(path, names) if kind == "jsonl" else _csv_cells(path, kind, names)
-    while part := list(islice(rows, BATCH)):
+    if kind == "lines":
+        rows = text_lines.rows_of(path, names)
+    else:
+        rows = _json_cells(path, names, lists) if kind == "jsonl" else _csv_cells(path, kind, names, told)
+    while part := _some(rows):
         columns = zip(*(cells for _, cells in part), strict=True)
         batch = Batch(zip(names, map(list, columns), strict=True))
         batch.lines = [number for number, _ in part]
         yield batch
 
 
-def _csv_cells(path: Path, kind: str, names: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    header = csv_text.header_of(path, kind)
-    ours, columns = is_manifest(header.names), columns_of(path)
+def _some(rows: Iterator[tuple[int, list[Any]]]) -> list[tuple[int, list[Any]]]:
+    """The next rows: `BATCH`, or fewer of long texts."""
+    part, letters = [], 0
+    for row in islice(rows, BATCH):
+        part.append(row)
+        letters += sum(len(cell) for cell in row[1] if isinstance(cell, str))
+        if letters > LETTERS:
+            break
+    return part
+
+
+def _csv_cells(path: Path, kind: str, names: Sequence[str], told: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    header = csv_text.header_of(path, kind, told)
+    ours, columns = is_manifest(header.names), columns_of(path, told)
     wanted = [columns.index(name) for name in names]
     for number, cells in csv_text.rows_of(path, header, exact=ours):
         yield number, [active(cells[at]) if ours else cells[at] for at in wanted]
 
 
-def _json_cells(path: Path, names: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
+def _json_cells(path: Path, names: Sequence[str], lists: Collection[str]) -> Iterator[tuple[int, list[Any]]]:
     for number, row in _json_rows(path):
-        yield number, [_json_cell(row.get(name), place(path, number), name) for name in names]
+        where = place(path, number)
+        yield number, [_json_cell(row.get(name), where, name, name in lists) for name in names]
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -207,10 +243,12 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, row
 
 
-def _json_cell(cell: Any, where: str, name: str) -> Any:
-    """A single value; of an object, as Hugging Face writes images, its path."""
+def _json_cell(cell: Any, where: str, name: str, listed: bool) -> Any:
+    """A single value, or a list of them; of an object, as Hugging Face writes images, its path."""
     if isinstance(cell, dict) and "path" in cell:
         cell = cell["path"]
+    if listed and isinstance(cell, list) and not any(isinstance(part, (dict, list)) for part in cell):
+        return cell
     if isinstance(cell, (dict, list)):
         raise SourceError(
             f"{where}: the column {name!r} holds a list where a single text or number should be; name another column"

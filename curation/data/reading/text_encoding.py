@@ -15,7 +15,7 @@ from pathlib import Path
 from curation.data.reading.cells import MAX_ROWS
 from curation.errors import SourceError
 
-MAX_LINE = 4 * 1024**2  # characters
+MAX_LINE = 16 * 1024**2  # characters
 SAMPLE = 4096
 CHUNK = 1024**2
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -41,14 +41,8 @@ def encoding_of(path: Path) -> str:
 def _encoding(path: Path, *which: int) -> str:
     with path.open("rb") as handle:
         start = handle.read(SAMPLE)
-    marked = next((codec for mark, codec in MARKS.items() if start.startswith(mark)), None)
-    if marked is None and b"\0" in start:
-        even, odd = any(start[::2]), any(start[1::2])
-        marked = {(True, False): "utf-16-le", (False, True): "utf-16-be"}.get((even, odd))
-        # Beside letters of other scripts, half of the bytes of UTF-16 are no zeros: those need the mark.
-        if marked is None:
-            raise SourceError(f"{path} holds zero bytes: it is not text; save it as UTF-8")
-    for codec in (marked,) if marked else ("utf-8", "cp1252", "latin-1"):
+    marked, codecs_tried = _candidates(start, str(path))
+    for codec in codecs_tried:
         try:
             _look_through(path, codec)
         except UnicodeDecodeError as error:
@@ -59,6 +53,34 @@ def _encoding(path: Path, *which: int) -> str:
             continue
         return codec
     raise AssertionError("Latin-1 decodes everything")
+
+
+def decoded(data: bytes) -> str:
+    """The text of a whole small file. Raises SourceError for what is no text.
+
+    >>> decoded("é".encode("utf-16")), decoded("é".encode("latin-1"))
+    ('é', 'é')
+    """
+    for codec in _candidates(data[:SAMPLE], "the file")[1]:
+        try:
+            text = data.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise SourceError("the file is not text; save it as UTF-8")
+
+
+def _candidates(start: bytes, name: str) -> tuple[str | None, tuple[str, ...]]:
+    """The codec a mark or zero bytes speak for, if any, and the codecs to try. Raises SourceError."""
+    marked = next((codec for mark, codec in MARKS.items() if start.startswith(mark)), None)
+    if marked is None and b"\0" in start:
+        even, odd = any(start[::2]), any(start[1::2])
+        marked = {(True, False): "utf-16-le", (False, True): "utf-16-be"}.get((even, odd))
+        # Beside letters of other scripts, half of the bytes of UTF-16 are no zeros: those need the mark.
+        if marked is None:
+            raise SourceError(f"{name} holds zero bytes: it is not text; save it as UTF-8")
+    return marked, (marked,) if marked else ("utf-8", "cp1252", "latin-1")
 
 
 def _look_through(path: Path, codec: str) -> None:

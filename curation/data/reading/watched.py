@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from curation.data.reading.folder_listing import fingerprint
+from curation.data.reading.folder_texts import is_text_name
 from curation.data.reading.tables import holds_text, read_rows, stamp_of
 from curation.errors import SourceError
 
@@ -25,6 +26,17 @@ class ImagesBelow:
     def look(self) -> str:
         """Changes when an image is added, removed, resized or touched."""
         return fingerprint(self.path)
+
+
+@dataclass(frozen=True)
+class TextsBelow:
+    """The text files below the folder `path`."""
+
+    path: Path
+
+    def look(self) -> str:
+        """Changes when a text file is added, removed, resized or touched."""
+        return fingerprint(self.path, is_text_name)
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,20 @@ class ImagesNamed:
         return digest.hexdigest()
 
 
-Watched = ImagesBelow | ImagesNamed
+@dataclass(frozen=True)
+class Files:
+    """Some files below the folder `path`, or beside it."""
+
+    path: Path
+    files: tuple[Path, ...]
+
+    def look(self) -> str:
+        """Changes when one of them is written; one that is missing is said when it is read."""
+        stamps = [stamp_of(file)[1:] if file.is_file() else None for file in self.files]
+        return hashlib.sha256(repr(list(zip(map(str, self.files), stamps, strict=True))).encode()).hexdigest()
+
+
+Watched = ImagesBelow | TextsBelow | ImagesNamed | Files
 
 
 @lru_cache(maxsize=4)

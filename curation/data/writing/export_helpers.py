@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import shutil
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -12,6 +15,7 @@ import pyarrow as pa
 from PIL import Image
 
 from curation.data.items import Items, natural_order
+from curation.data.safe_open import real_name
 from curation.errors import InputError, SourceError
 
 
@@ -55,6 +59,22 @@ def stored(items: Items, row: int) -> Iterator[BinaryIO]:
         raise InputError(f"{items.root / items.column('path')[row]}: {problem}; run the source again") from None
     with handle:
         yield handle
+
+
+def put_image(items: Items, row: int, target: Path, how: str) -> None:
+    """Write the file of an item to `target`. how: "copy", or "link" for a hard link. Raises InputError."""
+    with stored(items, row) as source:
+        if how == "copy":
+            with target.open("wb") as out:
+                shutil.copyfileobj(source, out)
+            return
+        path = Path(real_name(items.root, items.column("path")[row]))
+        try:
+            os.link(path.resolve(), target)
+        except OSError as error:
+            raise InputError(f'{path} cannot be linked ({error.strerror.lower()}); use how = "copy"') from None
+        if not os.path.samestat(os.fstat(source.fileno()), target.stat()):
+            raise InputError(f"{path} was replaced while it was linked; run the source again")
 
 
 def need_images(items: Items, exporter: str, instead: Sequence[str]) -> None:

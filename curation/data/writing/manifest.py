@@ -1,7 +1,7 @@
 """The manifest: one row per input item, in input order, saying what became of it and why. A stable contract.
 
 Columns: id, path, split, label, kept, rank, weight, reason, difficulty, label_quality, flagged, suggested_label,
-duplicate_of, outlier_score, label_source, then one column per score. See docs/recipe.md.
+duplicate_of, outlier_score, label_source, then text where items have one, and one column per score. docs/recipe.md.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ def build(outcome: Outcome) -> pa.Table:
         "difficulty": _floats(outcome.scores[outcome.difficulty] if outcome.difficulty else np.full(n, np.nan)),
         **_flag_columns(outcome, n),
         "label_source": pa.array(_label_source(outcome), pa.string()),
+        **({"text": pa.array(items.texts(np.arange(n)), pa.large_string())} if items.has_texts else {}),
         **{name: _floats(values) for name, values in outcome.scores.items()},
     }
     return pa.table(columns)
@@ -217,7 +218,9 @@ def summary(table: pa.Table, items: Items) -> dict:
         "splits": dict(sorted(Counter(split).items())),
         "train": {"usable": sum(before.values()), "kept": sum(after.values())},
         "flagged": int(sum(table["flagged"].to_pylist())),
-        "classes": {name: {"train": before[name], "kept": after[name]} for name in sorted(before)},
+        "classes": {
+            name: {"train": before[name], "kept": after[name]} for name in sorted(before, key=lambda name: name or "")
+        },
     }
 
 

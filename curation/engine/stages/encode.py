@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curation.data.contents import TextRows
 from curation.engine import registry
 from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
+from curation.training.embed_texts import TextEncoder, embed_texts
+
+if TYPE_CHECKING:
+    from curation.training.embed import Encoder
 
 STAGE = Stage(
     kind="encoders", section="encode", model=Section, after=("source",), analysis=True, device=True, resumable=True
@@ -31,13 +36,18 @@ def result(name: str, ask: Ask) -> str:
 
 
 def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
-    """embeddings.npy [m, d], and class_embeddings.npy [C, d] of an encoder that reads text."""
+    """embeddings.npy [m, d]; of an encoder that reads text class_embeddings.npy [C, d], and of pairs
+    text_embeddings.npy [m, d], their captions."""
     rows = store.usable
     view = store.view(step, rows, as_read=True)
-    made = call(view)
+    made = call(view, into=folder)
     about: dict[str, Any] = {}
     if isinstance(made, np.ndarray):
         np.save(folder / "embeddings.npy", made, allow_pickle=False)
+    elif isinstance(made, TextEncoder):
+        embed_texts(made, view.texts, folder, progress=call.progress)
+        longer = sum(len(text) > made.read for text in view.texts)
+        about = {**made.notes, **({f"read to {made.read:,} characters": longer} if longer else {})}
     else:
         from curation.training.embed import embed
 
@@ -45,6 +55,23 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
         if made.text is not None:
             np.save(folder / "class_embeddings.npy", made.text, allow_pickle=False)
         about = dict(made.notes)
+        if made.captions is not None and store.items.has_texts:
+            about["notes"] = _captions(made, TextRows(store.items, rows), folder, call)
     np.save(folder / "rows.npy", rows, allow_pickle=False)
     shape = np.load(folder / "embeddings.npy", mmap_mode="r").shape
     return {"rows": shape[0], "dim": shape[1], **about}
+
+
+def _captions(made: Encoder, texts: TextRows, folder: Path, call: Call) -> list[str]:
+    """text_embeddings.npy, and what to say of captions that the encoder cannot read at once."""
+    reader = TextEncoder(made.dim, made.captions, made.batch)
+    embed_texts(reader, texts, folder, progress=call.progress, name="text_embeddings")
+    step = TextRows.BLOCK
+    blocks = (texts.take(np.arange(at, min(at + step, len(texts)))) for at in range(0, len(texts), step))
+    longer = sum(made.captions.longer(list(block)) for block in blocks)
+    if not longer:
+        return []
+    return [
+        f"{longer:,} of {len(texts):,} captions are longer than the {made.captions.window} tokens the encoder reads at "
+        "once: each of them is encoded as the mean of its first sentences."
+    ]

@@ -34,7 +34,7 @@ def result(name: str, ask: Ask) -> str:
 
 def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """The verdict on every row of its card that all it reads speaks of."""
-    rows, card = store.rows(step.method.card.rows), step.method.card
+    rows, card = store.rows_of(step), step.method.card
     for need, key in step.inputs.items():
         if need in step.reads and need in registry.evidence():
             rows = np.intersect1d(rows, results.load(store.folder("evidence", key), "rows"))

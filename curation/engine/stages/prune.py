@@ -94,8 +94,10 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     left_out = {str(row): why for row, why in chosen.left_out.items()}
     (folder / "left_out.json").write_text(json.dumps(left_out) + "\n")
     if known is not None:  # the seconds of the larger one: this alone would have taken no more
-        about |= {"prefix_of": known, "seconds": store.workspace.card("prune", known)["seconds"]}
-    return {"rows": len(store.candidates), "left_out": len(left_out), **about, "notes": chosen.notes}
+        card = store.workspace.card("prune", known)
+        about |= {"prefix_of": known, "seconds": card["seconds"], "said": card.get("said", [])}
+    about["notes"] = [*chosen.notes, *about["said"]]
+    return {"rows": len(store.candidates), "left_out": len(left_out), **about}
 
 
 @dataclass(frozen=True)
@@ -125,18 +127,19 @@ def apply_budget(step: Step, store: ResultReader, select: Select, student: Calla
         notes.append(f"only {len(pool) + len(pinned):,} of the {total:,} rows asked for are left to choose from")
         wanted = len(pool)
 
-    picked, weights = np.empty(0, np.int64), None
+    chosen = Selection(np.empty(0, np.int64))
     if wanted:
         view = store.view(step, rows[pool], student)
         if step.extra["balance"]:
             graphs = step.method.card.class_graph
-            picked, weights = per_class_selection(view, store.labels[rows[pool]], wanted, select, step.seed, graphs)
+            labels = store.labels[rows[pool]]
+            labels = labels + 1 if labels.min() < 0 else labels  # what has no label is a class of its own
+            chosen = per_class_selection(view, labels, wanted, select, step.seed, graphs)
         else:
-            picked, weights = validated_selection(view, wanted, select)
-        picked = pool[picked]
-    if weights is not None:
-        weights = np.concatenate([np.ones(len(pinned)), weights])
-    selection = Selection(np.concatenate([pinned, picked]).astype(np.int64), weights)
+            chosen = validated_selection(view, wanted, select)
+    weights = None if chosen.weights is None else np.concatenate([np.ones(len(pinned)), chosen.weights])
+    picked = np.concatenate([pinned, pool[chosen.rows]]).astype(np.int64)
+    selection = Selection(picked, weights, chosen.notes)
     return Chosen(selection, rows, {row: left_out[row] for row in rows[barred].tolist()}, notes)
 
 
@@ -147,26 +150,26 @@ def prefix_of(order: np.ndarray, n: int) -> Select:
     return lambda view, wanted, **_: np.argsort(place[view.rows], kind="stable")[:wanted]
 
 
-def validated_selection(view: View, wanted: int, select: Select) -> tuple[np.ndarray, np.ndarray | None]:
+def validated_selection(view: View, wanted: int, select: Select) -> Selection:
     """Call a pruner and hold it to its contract: exactly `wanted` different positions of the view."""
     made = select(view, wanted)
     selection = made if isinstance(made, Selection) else Selection(np.asarray(made))
     picked = np.asarray(selection.rows, dtype=np.int64)
     if len(picked) != wanted or len(np.unique(picked)) != wanted or picked.min() < 0 or picked.max() >= len(view):
         raise StepError(f"the pruner returned {len(np.unique(picked))} different rows, {wanted} were asked for")
-    return picked, selection.weights
+    return replace(selection, rows=picked)
 
 
 def per_class_selection(
     view: View, labels: np.ndarray, wanted: int, select: Select, seed: int, graphs: bool = False
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> Selection:
     """The same share of every class: one call per class, each with random numbers of its own, orders merged by rank.
 
     graphs: give every class the neighbours among its own rows instead of the graph of all rows, cut to the class.
     """
     counts = np.bincount(labels)
     streams = np.random.default_rng(seed).spawn(len(counts))
-    parts, weights, ranks = [], [], []
+    parts, weights, ranks, notes = [], [], [], []
     for code, quota in enumerate(quotas(counts, wanted)):
         if quota == 0:
             continue
@@ -176,13 +179,14 @@ def per_class_selection(
             drawn = np.random.default_rng([seed, code])  # the pruner's own stream is not touched
             k = view.neighbours.indices.shape[1]
             part = part.linked(registry.get("evidence", "neighbours").call(part, rng=drawn, k=k)[0])
-        picked, own = validated_selection(part, int(quota), partial(select, rng=streams[code]))
-        parts.append(members[picked])
-        weights.append(own)
+        chosen = validated_selection(part, int(quota), partial(select, rng=streams[code]))
+        parts.append(members[chosen.rows])
+        weights.append(chosen.weights)
+        notes += chosen.notes
         ranks.append((np.arange(quota) + 0.5) / quota)  # each class's first come first, its last come last
     order = np.argsort(np.concatenate(ranks), kind="stable")
     merged = np.concatenate(weights)[order] if all(w is not None for w in weights) else None
-    return np.concatenate(parts)[order], merged
+    return Selection(np.concatenate(parts)[order], merged, tuple(dict.fromkeys(notes)))
 
 
 def _larger(step: Step, store: ResultReader) -> str | None:

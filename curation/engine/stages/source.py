@@ -16,7 +16,8 @@ from curation.engine.stage import Section, Stage
 
 
 class Source(Section):
-    holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.2  # share held out as test when the source has no test split
+    # Share held out as test when the source has no test split; by default 0.2, and 0 for a source without labels.
+    holdout: Annotated[float, Field(ge=0, le=0.5)] | None = None
     group: str = ""  # what must stay together: "folder", "prefix:_" (file name up to the first _), or a column
 
 
@@ -30,16 +31,19 @@ def steps(section: Source, ask: Ask) -> list[str]:
 def result(name: str, ask: Ask) -> str:
     section = ask.recipe.source
     method = registry.get("sources", section.use)
-    extra = {"holdout": section.holdout, **({"group": section.group} if section.group else {})}
+    share = method.card.holdout if section.holdout is None else section.holdout
+    extra = {"holdout": share, **({"group": section.group} if section.group else {})}
     watched = method.watches(**section.params) if method.watches else section.params.values()
     files = ask.fingerprints(watched, "[source]")
-    return ask.add(Step("source", section.use, method, section.params, section.seed, {}, extra, files=files))
+    made = Step("source", section.use, method, section.params, section.seed, {}, extra, files=files, section=section)
+    return ask.add(made)
 
 
 def compute(step: Step, store: None, call: Call, folder: Path) -> dict[str, Any]:
     group = step.extra.get("group", "")
     items = with_groups(call(into=folder, group=group), group)
-    items = with_holdout(items, step.extra["holdout"], step.seed)
+    asked = step.section.holdout is not None or items.classes  # without labels nothing is measured on held-out rows
+    items = with_holdout(items, step.extra["holdout"] if asked else 0.0, step.seed)
     items.save(folder)
     split = items.column("split")
     counts = {name: int(((split == name) & items.ok).sum()) for name in dict.fromkeys(split)}

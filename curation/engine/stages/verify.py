@@ -16,13 +16,16 @@ from curation.engine import registry, results
 from curation.engine.comparison import compare, ends, figures
 from curation.engine.compute import Call
 from curation.engine.plan import Ask, Plan, Step
+from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
 from curation.engine.stages.prune import Keep, Prune, subset
 from curation.engine.trials import FULL, RANDOM, answers, finished, grid, save_answers, trial_rows
 from curation.errors import InputError, RunError
 from curation.training.record import EpochAccuracy, MeanMargin, Several
+from curation.training.student import Measured
 
+LONGEST = "longest"  # beside random where items are conversations
 YOURS = "random (yours)"  # a saved random subset that is not drawn as verification draws its own
 
 
@@ -43,27 +46,35 @@ class Cell(NamedTuple):
     keep: float
 
 
-def cells(prunes: Sequence[Prune], keeps: Sequence[float]) -> list[Cell]:
-    """Each subset at every share, by default its own, and beside them a stratified random one; largest shares first,
-    since those of a nested pruner hold the others."""
+def cells(prunes: Sequence[Prune], keeps: Sequence[float], longest: bool = False) -> list[Cell]:
+    """Each subset at every share, by default its own, and beside them a stratified random one and, if asked for, the
+    longest answers; largest shares first, since those of a nested pruner hold the others."""
     own = [Cell(YOURS if p.name == RANDOM else p.name, p, keep) for p in prunes for keep in (keeps or [p.keep])]
     baselines = [
         Cell(RANDOM, Prune(use=RANDOM, name=RANDOM, keep=keep, balance=True), keep)
         for keep in sorted({cell.keep for cell in own})
     ]
+    if longest and LONGEST not in {cell.name for cell in own}:
+        params = registry.get("pruners", "by_score").validated({"by": "length"}, LONGEST)
+        baselines += [
+            Cell(LONGEST, Prune(use="by_score", name=LONGEST, keep=cell.keep, params=params), cell.keep)
+            for cell in baselines
+        ]
     same = {"use": RANDOM, "seed": 0, "balance": True, "without": []}  # drawn as a baseline: it is one
     others = [cell for cell in own if cell.name != YOURS or cell.prune.model_dump(include=same.keys()) != same]
     return sorted([*others, *baselines], key=lambda cell: -cell.keep)
 
 
-def trials(prunes: Sequence[Prune], verify: Verify) -> list[tuple[Cell | None, int]]:
-    """(cell, seed) of every student to train; None is everything."""
-    return grid(cells(prunes, verify.keeps), verify.seeds)
+def trials(recipe: Recipe, prunes: Sequence[Prune], verify: Verify) -> list[tuple[Cell | None, int]]:
+    """(cell, seed) of every student to train; None is everything. Of instruction data the longest answers are always
+    tried: they are hard to beat (Zhao et al., Long Is More for Alignment, ICML 2024)."""
+    longest = "chat" in registry.get("sources", recipe.source.use).card.tags
+    return grid(cells(prunes, verify.keeps, longest), verify.seeds)
 
 
 def steps(section: Verify, ask: Ask) -> list[str]:
     keys, student = [], registry.get("students", section.use).card
-    for cell, seed in trials(ask.recipe.prune, section):
+    for cell, seed in trials(ask.recipe, ask.recipe.prune, section):
         if cell is None:
             inputs = {"rows": ask.rows_key} if ask.rows_key else {}
             keys.append(_trial(ask, FULL, 1.0, seed, inputs))
@@ -107,8 +118,15 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     learnt = EpochAccuracy(store.labels[train]) if "network" in step.method.card.tags else None
     view = store.view(step, train)
     started = time.perf_counter()
-    student = call(view if weights is None else view.weighted(weights), record=Several(margin, learnt) or None)
+    student = call(
+        view if weights is None else view.weighted(weights),
+        record=Several(margin, learnt) or None,
+        items=store.items,
+        held_out=store.view(step, test),
+    )
     seconds = time.perf_counter() - started
+    if isinstance(student, Measured):
+        return _measured(student, len(train), len(test), seconds)
     if margin is not None:
         results.save(margin.value, train, folder)
     truth = store.labels[test]
@@ -125,6 +143,20 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
         "passes": int(student.passes),
         "train_seconds": round(seconds, 3),
         **({"train_accuracy": learnt.last(2)} if learnt else {}),  # of the last two epochs
+    }
+
+
+def _measured(student: Measured, train: int, test: int, seconds: float) -> dict[str, Any]:
+    """The card of a trainer outside of Winnow: one number, of whatever measure."""
+    return {
+        "accuracy": student.metric,
+        "measured": True,
+        "worst_class": None,
+        "train_rows": train,
+        "test_rows": test,
+        "weighted": False,
+        "passes": student.passes,
+        "train_seconds": round(seconds, 3),
     }
 
 
@@ -148,6 +180,7 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
         if card is not None:
             row |= {name: card[name] for name in wanted} | {"weighted": card.get("weighted", False)}
             row["train_accuracy"] = card.get("train_accuracy")
+            row["measured"] = card.get("measured", False)
             row["share"] = row["keep"] if row["keep"] <= 1 else card["train_rows"] / len(store.candidates)
             row |= _selection(plan, step, wrong)
         made.append(row)
@@ -157,19 +190,25 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Accuracy and gain over random with their intervals, per share and method."""
+    """Accuracy and gain over random with their intervals, per share and method; the trainer's own measure where it is
+    one outside of Winnow."""
     done = {(row["keep"], row["method"], row["seed"]): row for row in rows if not row["failed"]}
-    lines = [["keep", "method", "accuracy (95 % interval)", "against random", "worst class", "seeds"]]
+    own = any(row["measured"] for row in done.values())
+    times, digits = (1, 4) if own else (100, 1)
+    what = "your metric" if own else "accuracy"
+    lines = [["keep", "method", f"{what} (95 % interval)", "against random", "worst class", "seeds"]]
     for keep, name in sorted({cell[:2] for cell in done}):
         cell = [row for (k, n, _), row in done.items() if (k, n) == (keep, name)]
         one = cell[0]
-        accuracy = f"{100 * one['accuracy_mean']:.1f}{ends(one, 'accuracy')}"
-        gain = "" if one["gain"] is None else f"{100 * one['gain']:+.1f}{ends(one, 'gain', '+')}"
-        worst = 100 * np.mean([row["worst_class"] for row in cell])
-        lines.append(
-            [keep_words(keep), name, accuracy, gain + ", better" * bool(one["better"]), f"{worst:.1f}", str(len(cell))]
-        )
-    if not all(row["items_counted"] for row in done.values()):
+        accuracy = f"{times * one['accuracy_mean']:.{digits}f}{ends(one, 'accuracy', times=times, digits=digits)}"
+        gain = ""
+        if one["gain"] is not None:
+            gain = f"{times * one['gain']:+.{digits}f}{ends(one, 'gain', '+', times=times, digits=digits)}"
+        worst = "" if own else f"{100 * np.mean([row['worst_class'] for row in cell]):.1f}"
+        lines.append([keep_words(keep), name, accuracy, gain + ", better" * bool(one["better"]), worst, str(len(cell))])
+    if own:
+        lines.append(["", "(only your trainer's number is known: the intervals tell of the seeds alone)"])
+    elif not all(row["items_counted"] for row in done.values()):
         lines.append(["", "(some results are from an older Winnow: their intervals tell of the seeds alone)"])
     return lines
 

@@ -1,8 +1,10 @@
-"""OpenCLIP: image features that were trained to agree with captions, and class names in the same space.
+"""OpenCLIP: image features that were trained to agree with captions, and class names or captions in the same space.
 
 Pictures of the same thing lie close together whatever the style, and every class name gets an embedding too, so
-an item can be compared with what it is said to show. Blind to what captions do not mention: counts, positions, fine
-texture, small text. The class names must be words; "7" and "n02085620" say nothing to it.
+an item can be compared with what it is said to show. So does the caption of every image-text pair; one that is longer
+than the model reads at once is the mean of its first sentences, as in InstructionGPT-4, and that is said. Blind to what
+captions do not mention: counts, positions, fine texture, small text. The class names must be words; "7" and
+"n02085620" say nothing to it.
 
 Radford, Kim, Hallacy et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021;
 Cherti, Beaumont, Wightman et al., Reproducible Scaling Laws for Contrastive Language-Image Learning, CVPR 2023.
@@ -21,7 +23,9 @@ from pydantic import Field
 from curation.card import Card, Download
 from curation.data.view import View
 from curation.errors import RecipeError, SourceError, nearest
+from curation.maths.similarity.exact import unit
 from curation.training import weights
+from curation.training.device import autocast
 from curation.training.embed import Encoder
 
 DEFAULT = ("ViT-B-32", "laion2b_s34b_b79k")
@@ -59,6 +63,8 @@ PROMPTS = (
     "a drawing of a {}.",
     "a {} in a scene.",
 )
+
+SENTENCES = 10  # of a long caption, as in InstructionGPT-4
 
 Prompt = Annotated[str, Field(pattern=r"\{\}")]
 
@@ -124,6 +130,7 @@ def encode(
         forward=forward,
         batch=batch,
         text=text,
+        captions=_Captions(net, open_clip.get_tokenizer(model), device),
         notes={"open_clip": open_clip.__version__},
     )
 
@@ -147,6 +154,44 @@ def preflight(
         _known(model, pretrained, checkpoint)
         repo, size = _repo(model, pretrained), _size(model)
     weights.require(repo, FILES, what=f"open_clip's {model}", size=size)
+
+
+class _Captions:
+    """The text tower. A text longer than its window is the mean of its first sentences, each cut at the window.
+
+    Wei, Jiang, Huang & Sun, InstructionGPT-4, arXiv 2308.12067, 2023.
+    """
+
+    def __init__(self, net, tokenizer, device: str):
+        self.net, self.tokenizer, self.device = net, tokenizer, device
+        self.window = int(net.context_length)
+        self._pad = getattr(getattr(tokenizer, "tokenizer", None), "pad_token_id", 0) or 0
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        """float32 [b, d], unit rows."""
+        parts = [_sentences(text) if cut else [text] for text, cut in zip(texts, self._longer(texts), strict=True)]
+        flat, step = [part for own in parts for part in own], max(len(texts), 1)
+        encoded = np.concatenate([self._encoded(flat[at : at + step]) for at in range(0, len(flat), step)])
+        starts = np.cumsum([0, *(len(own) for own in parts[:-1])])
+        return unit(np.add.reduceat(encoded, starts, axis=0))
+
+    def longer(self, texts: list[str]) -> int:
+        return sum(self._longer(texts))
+
+    def _longer(self, texts: list[str]) -> list[bool]:
+        tokens = self.tokenizer(texts, context_length=self.window + 1)
+        return (tokens[:, self.window] != self._pad).tolist()
+
+    def _encoded(self, texts: list[str]) -> np.ndarray:
+        import torch
+
+        tokens = self.tokenizer(texts, context_length=self.window).to(self.device)
+        with torch.inference_mode(), autocast(self.device):
+            return self.net.encode_text(tokens, normalize=True).float().cpu().numpy()
+
+
+def _sentences(text: str) -> list[str]:
+    return [part for part in text.split(".") if part.strip()][:SENTENCES] or [text]
 
 
 class _Prepare:

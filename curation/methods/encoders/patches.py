@@ -82,7 +82,7 @@ def encode(
     Fitted on a sample of the train rows only; test rows are encoded, never learned from.
 
     >>> from curation.data.items import make_items
-    >>> from curation.data.view import Images
+    >>> from curation.data.contents import Images
     >>> noise = np.random.default_rng(0).integers(0, 256, (16, 8, 8), dtype=np.uint8)
     >>> items = make_items(ids=[str(i) for i in range(16)], labels=["a"] * 16, splits=["train"] * 16, images=noise)
     >>> view = View.of(images=Images(items, np.arange(16)))

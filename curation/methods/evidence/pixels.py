@@ -16,8 +16,9 @@ from PIL import Image, ImageOps
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.contents import Images
 from curation.data.reading.decoders import cores
-from curation.data.view import Images, View
+from curation.data.view import View
 
 CARD = Card(
     title="Small pixels",

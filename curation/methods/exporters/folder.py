@@ -8,8 +8,6 @@ A folder that holds anything Winnow did not write is never touched. Ranks and we
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -18,9 +16,8 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
-from curation.data.safe_open import real_name
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
-from curation.data.writing.export_helpers import encoded, kept_rows, need_images, stored
+from curation.data.writing.export_helpers import encoded, kept_rows, need_images, put_image
 from curation.errors import InputError
 
 CARD = Card(
@@ -72,20 +69,5 @@ def write(
                 (top / inside / free_name(safe_name(ids[row]) + ".png", taken[inside])).write_bytes(encoded(items, row))
             else:
                 name = PurePosixPath(items.column("path")[row]).name
-                _put(items, row, top / inside / free_name(safe_name(name), taken[inside]), how)
+                put_image(items, row, top / inside / free_name(safe_name(name), taken[inside]), how)
     return [path]
-
-
-def _put(items: Items, row: int, target: Path, how: str) -> None:
-    with stored(items, row) as source:
-        if how == "copy":
-            with target.open("wb") as out:
-                shutil.copyfileobj(source, out)
-            return
-        path = Path(real_name(items.root, items.column("path")[row]))
-        try:
-            os.link(path.resolve(), target)
-        except OSError as error:
-            raise InputError(f'{path} cannot be linked ({error.strerror.lower()}); use how = "copy"') from None
-        if not os.path.samestat(os.fstat(source.fileno()), target.stat()):
-            raise InputError(f"{path} was replaced while it was linked; run the source again")

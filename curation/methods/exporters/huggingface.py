@@ -86,6 +86,8 @@ def _schema(items: Items, classes: Sequence[str]) -> pa.Schema:
     types: dict[str, tuple[pa.DataType, dict[str, Any]]] = {}
     if items.has_images:
         types["image"] = pa.struct([("bytes", pa.binary()), ("path", pa.string())]), {"_type": "Image"}
+    if items.has_texts:
+        types["text"] = pa.large_string(), {"dtype": "large_string", "_type": "Value"}
     if items.features is not None:
         inner = {"dtype": "float32", "_type": "Value"}
         types["features"] = pa.list_(pa.float32()), {"feature": inner, "_type": "Sequence"}
@@ -107,6 +109,8 @@ def _table(manifest: pa.Table, items: Items, rows: np.ndarray, classes: Sequence
     if items.has_images:
         names = [items.column("path")[row] or f"{items.column('id')[row]}.png" for row in rows]
         columns["image"] = [{"bytes": encoded(items, row), "path": n} for row, n in zip(rows, names, strict=True)]
+    if items.has_texts:
+        columns["text"] = pa.array(items.texts(rows), pa.large_string())
     if items.features is not None:
         columns["features"] = list(np.asarray(items.features[rows], np.float32))
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
@@ -127,6 +131,8 @@ def _card(items: Items, classes: Sequence[str], counts: dict[str, int]) -> str:
     text += ["dataset_info:", "  features:"]
     if items.has_images:
         text += ["  - name: image", "    dtype: image"]
+    if items.has_texts:
+        text += ["  - name: text", "    dtype: large_string"]
     if items.features is not None:
         text += ["  - name: features", "    sequence: float32"]
     text += ["  - name: label", "    dtype:", "      class_label:", "        names:"]

@@ -21,6 +21,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.results import Flags
 from curation.data.view import View
+from curation.maths.duplicate_groups import groups_of, kept_of
 
 CARD = Card(
     title="Duplicates",
@@ -64,11 +65,10 @@ def flag(
     if within == 0:
         near[:] = False
 
-    group = _groups(indices, near, view.copies)
+    row, column = np.nonzero(near)
+    group = groups_of(row, indices[row, column], view.copies)
     size = np.bincount(group)[group]
-    train = np.zeros(len(group), bool)
-    train[view.train] = True
-    kept = _kept(group, view.labels, train)[group]
+    kept = kept_of(group, view.labels, view.train)
     alike = np.exp(-nearest / usual) if usual > 0 else (nearest <= _ROUNDING).astype(np.float64)
     copies = kept != np.arange(len(group))
     return Flags(
@@ -76,24 +76,3 @@ def flag(
         flagged=copies,
         duplicate_of=np.where(copies, kept, -1),
     )
-
-
-def _groups(indices: np.ndarray, near: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """int [m]: number of the connected group, where pairs in `near` and rows of equal `same` are connected."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    m = len(same)
-    row, column = np.nonzero(near)
-    _, first, back = np.unique(same, return_index=True, return_inverse=True)
-    a, b = np.concatenate([row, np.arange(m)]), np.concatenate([indices[row, column], first[back]])
-    return connected_components(coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(m, m)), directed=False)[1]
-
-
-def _kept(group: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """int [number of groups]: the lowest row of each group that carries the most common label, of its train rows if it
-    has any, else of all."""
-    _, inverse, count = np.unique(np.stack([group, labels, train]), axis=1, return_inverse=True, return_counts=True)
-    common = count[inverse]
-    rows = np.lexsort((np.arange(len(group)), -common, ~train, group))
-    return rows[np.unique(group[rows], return_index=True)[1]]

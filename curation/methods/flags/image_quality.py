@@ -27,8 +27,9 @@ from PIL import Image
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.contents import Images
 from curation.data.results import Flags
-from curation.data.view import Images, View
+from curation.data.view import View
 
 CARD = Card(
     title="Image quality",

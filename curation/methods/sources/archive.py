@@ -1,4 +1,4 @@
-"""Archive of images: a zip or tar (.gz, .bz2, .xz) of class folders, unpacked into the workspace.
+"""Archive of images or text files: a zip or tar (.gz, .bz2, .xz) of class folders, unpacked into the workspace.
 
 Members are streamed to disk one by one and then read by the same rules as the source `folder`; a single folder
 around everything is taken off. An archive with a member that would leave its folder is refused as a whole, and so is
@@ -8,23 +8,25 @@ with the reason as their status. The rules in full: `data/reading/archives.py`, 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
 from curation.data.reading.archives import MAX_FILES, MAX_TOTAL, unpack
-from curation.data.reading.folder_layout import items_by_folder
+from curation.data.reading.folder_layout import is_image_name, items_by_folder
+from curation.data.reading.folder_texts import is_text_name
 from curation.errors import SourceError
 
 CARD = Card(
-    title="Zip or tar of images",
-    cost="the images are written to the workspace once; each is decoded once, in worker processes",
+    title="Zip or tar of images or texts",
+    cost="the files are written to the workspace once; each image is decoded once, in worker processes",
     blind_to="labels that are not folder names; archives inside the archive",
-    tags=("images",),
+    tags=("images", "texts"),
     version=3,
     opens=(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"),
 )
@@ -42,6 +44,7 @@ def read(
     layout: Annotated[
         str, Field(description='What each level of folders is, such as "split/*/class"; by default it is guessed.')
     ] = "",
+    content: Annotated[Literal["images", "texts"], Field(description="Which files are the items.")] = "images",
     into: Path,
     progress: Callable[..., None],
 ) -> Items:
@@ -65,15 +68,18 @@ def read(
         raise SourceError(f"{path} is neither a file nor a folder")
     target = into / "files"
     target.mkdir()
-    found = unpack(path, target, progress, max_files=max_files, max_total=int(max_gigabytes * 1e9))
+    texts = content == "texts"
+    wanted = is_text_name if texts else is_image_name
+    limits = {"max_files": max_files, "max_total": int(max_gigabytes * 1e9)}
+    found = unpack(path, target, progress, wanted=wanted, **limits)
     notes = []
     if found.others:
-        notes.append(f"{found.others:,} files that are not images by their name were passed over.")
+        notes.append(f"{found.others:,} files that are not {content} by their name were passed over.")
     if found.links:
         notes.append(f"{found.links:,} links and devices in the archive were passed over.")
     if found.renamed:
         notes.append(f"{found.renamed:,} names that some systems cannot hold were changed, in as few places as can be.")
-    return items_by_folder(
+    items = items_by_folder(
         target,
         found.paths,
         where=f"the archive {path}",
@@ -82,4 +88,8 @@ def read(
         problems=found.problems,
         ignored=sorted(found.shown),
         notes=notes,
+        texts_to=into if texts else None,
     )
+    if texts:  # they lie in the workspace a second time now
+        shutil.rmtree(target)
+    return items

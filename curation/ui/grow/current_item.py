@@ -10,8 +10,8 @@ import streamlit as st
 from curation.ui.grow.batches import SKIPPED, WHY, Batch, answered, following
 from curation.ui.parts import actions
 from curation.ui.parts.gallery import Tile
-from curation.ui.parts.theme import literal
-from curation.ui.parts.tiles import pictures
+from curation.ui.parts.item_kinds.shown import brief
+from curation.ui.parts.tiles import tile
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import Project
 from curation.ui.state.reasons import percent
@@ -94,7 +94,7 @@ class Desk:
 def tiles(desk: Desk, rows: Sequence[int], size: int, plainly: bool = False) -> list[Tile]:
     """Tiles of some items. plainly: with the label and nothing else."""
     ids, made = desk.project.items.column("id"), []
-    for row, src in zip(rows, pictures(desk.project.items, [int(row) for row in rows], size), strict=True):
+    for row, content in zip(rows, brief(desk.project.items, rows, size), strict=True):
         name, note, badge = desk.state.label(row), "", None
         if not plainly:
             guess = desk.batch.guess(row)
@@ -105,5 +105,5 @@ def tiles(desk: Desk, rows: Sequence[int], size: int, plainly: bool = False) -> 
             else:
                 name, note = (f"{guess[0]}?", percent(guess[1])) if guess else (str(ids[row]), "")
             badge = "current" if row == desk.at else badge
-        made.append(Tile(str(row), src, literal(name), literal(note), badge, title=literal(ids[row])))
+        made.append(tile(row, ids[row], content, name, note, badge))
     return made

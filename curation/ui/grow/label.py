@@ -15,7 +15,8 @@ from curation.maths.similarity.exact import most_similar
 from curation.ui.grow.batch_grid import grid
 from curation.ui.grow.batches import Batch, offered, progress, waiting
 from curation.ui.grow.current_item import Desk, tiles
-from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
+from curation.ui.parts import actions, item_card, number_keys, reading, theme
+from curation.ui.parts.item_kinds.shown import whole
 from curation.ui.parts.theme import escaped, plain
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
@@ -58,11 +59,15 @@ def label(project: Project, batch: Batch, vectors: tuple[np.ndarray, np.ndarray]
 
 
 def _picture(desk: Desk) -> None:
-    if desk.project.items.has_images:
+    items = desk.project.items
+    if items.has_images or items.has_texts:
         with st.container(key="grow_picture"):
-            theme.picture(thumbnails.large(desk.project.items, desk.at), "the item to label", side=480)
+            reading.close_up(whole(items, desk.at), "the item to label", key=f"grow_read_{desk.at}", side=480)
     else:
-        st.info("This source has features but no images: items are shown by their id.", icon=":material/hide_image:")
+        st.info(
+            "This source has features but neither images nor texts: items are shown by their id.",
+            icon=":material/hide_image:",
+        )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         item_card.note(desk.name(desk.at))
         with st.container(horizontal=True, gap="small", width="content"):
@@ -124,7 +129,7 @@ def _alike(desk: Desk, vectors: tuple[np.ndarray, np.ndarray] | None) -> None:
     rows = alike(vectors, desk.state, desk.at)
     if len(rows):
         item_card.note("Most similar labelled items")
-        item_card.strip(tiles(desk, rows, 112, plainly=True), columns=3)
+        item_card.strip(tiles(desk, rows, 112, plainly=True), columns=3, of_words=1)
 
 
 def alike(vectors: tuple[np.ndarray, np.ndarray] | None, state: ItemState, at: int, k: int = ALIKE) -> np.ndarray:
@@ -157,6 +162,7 @@ CSS = (
   background: color-mix(in srgb, currentColor 10%, transparent); }
 .wn-guess u { display: block; height: 100%; border-radius: 4px; background: light-dark(#2F74B8, #5A9FE0); }
 .wn-guess span { font-variant-numeric: tabular-nums; opacity: 0.75; text-align: right; }
+.st-key-grow_picture { --wn-read: max(200px, calc(100vh - 34rem)); }
 .st-key-grow_picture img { width: 100%; max-height: max(240px, calc(100vh - 30rem)); object-fit: contain;
   object-position: left top; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-grow_scroll) { max-height: max(340px, calc(100vh - 24rem)); }

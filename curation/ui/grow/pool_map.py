@@ -17,8 +17,8 @@ from curation.ui.map.renderer import Gesture, point_map
 from curation.ui.map.scene import Panel, Rings, Scene
 from curation.ui.parts import actions, item_card
 from curation.ui.parts.gallery import Tile, gallery, pager, part
-from curation.ui.parts.theme import literal
-from curation.ui.parts.tiles import pictures
+from curation.ui.parts.item_kinds.shown import brief
+from curation.ui.parts.tiles import tile
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
 from curation.ui.state.reasons import percent
@@ -122,13 +122,13 @@ def _side(project: Project, batch: Batch | None) -> None:
 def _tiles(project: Project, state: ItemState, batch: Batch | None, rows: np.ndarray) -> list[Tile]:
     ids, made = project.items.column("id"), []
     asked = set(batch.rows.tolist()) if batch else set()
-    for row, src in zip(rows.tolist(), pictures(project.items, rows.tolist(), 112), strict=True):
+    for row, content in zip(rows.tolist(), brief(project.items, rows, 112), strict=True):
         guess = batch.guess(row) if row in asked and state.labels[row] < 0 else None
         guess = None if state.queued[row] else guess
         name = f"{guess[0]}?" if guess else "skipped" if state.queued[row] else state.label(row)
         badge = "kept" if state.labels[row] >= 0 and state.relabelled[row] else None
         note = percent(guess[1]) if guess else ""
-        made.append(Tile(str(row), src, literal(name), literal(note), badge, title=literal(ids[row])))
+        made.append(tile(row, ids[row], content, name, note, badge))
     return made
 
 

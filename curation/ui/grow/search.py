@@ -15,10 +15,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from curation.data.contents import Images
 from curation.data.images import open_image
 from curation.data.items import Items
 from curation.data.reading.image_checks import examine
-from curation.data.view import Images, View
+from curation.data.view import View
 from curation.engine import results
 from curation.engine.plan import Plan
 from curation.engine.registry import Method
@@ -28,15 +29,23 @@ from curation.training.active_learning import OTHERS
 from curation.ui.grow.batches import WHY, waiting
 from curation.ui.parts import actions, item_card, theme
 from curation.ui.parts.gallery import Tile, gallery
-from curation.ui.parts.theme import literal, plain
-from curation.ui.parts.tiles import pictures
+from curation.ui.parts.item_kinds.shown import brief
+from curation.ui.parts.theme import plain
+from curation.ui.parts.tiles import tile
 from curation.ui.start import presets
+from curation.ui.state.found_by_words import CONTAINS, MEANING, found_by_words, meaning, ways
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
 
 SHOWN = 60  # items found
 NEGATIVES = 20  # random items to answer "any other" with, by default
-WAYS = {"words": "Words", "image": "An image", "items": "Like these items", "chance": "Random items"}
+WAYS = {
+    "contains": "Words in the text",
+    "words": "Words by their meaning",
+    "image": "An image",
+    "items": "Like these items",
+    "chance": "Random items",
+}
 
 
 @st.fragment(key="grow_find")
@@ -47,10 +56,10 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
     step = the_plan.find("encode")
     folder = the_plan.workspace.path("encode", step.key)
     rows, x = np.asarray(results.load(folder, "rows")), results.load(folder, "embeddings")
-    ways, picked = st.columns([2, 5], gap="medium")
-    with ways:
-        first = "words" if "text" in step.method.card.tags else "image" if encodes_anything(step.method) else "items"
-        way = st.radio("Search by", list(WAYS), list(WAYS).index(first), format_func=WAYS.get, key="grow_find_way",
+    left, picked = st.columns([2, 5], gap="medium")
+    with left:
+        offered, first = _ways(project, step.method)
+        way = st.radio("Search by", offered, offered.index(first), format_func=WAYS.get, key="grow_find_way",
                        persist_state="session")  # fmt: skip
         try:
             query = _query(project, step.method, step.params, folder, state, way, (rows, x), concept)
@@ -64,6 +73,11 @@ def find(project: Project, the_plan: Plan, concept: str) -> None:
         if way == "chance":
             found = np.random.default_rng(len(candidates)).permutation(candidates)[:SHOWN]
             alike = np.full(len(found), np.nan)
+        elif way == "contains" and query is not None:
+            query = query[np.isin(query, candidates)]
+            found, alike = query[:SHOWN], np.full(min(len(query), SHOWN), np.nan)
+            first = f", the first {SHOWN} are shown" if len(query) > SHOWN else ""
+            item_card.note(f"Found {actions.items(len(query))} without a label{first}.")
         elif query is None:
             text = "Results appear here, most similar first. Select the items that show the concept and label them."
             theme.empty_state("search", "No search yet", text, key="grow_find_none")
@@ -85,7 +99,10 @@ def _alike(folder: str, query: bytes, _x: np.ndarray) -> np.ndarray:
 
 
 def _query(project: Project, method: Method, params: dict, folder, state: ItemState, way: str, vectors, concept: str):
-    """The vector to search with; None while nothing was entered."""
+    """The vector to search with, or the item rows that contain some words; None while nothing was entered."""
+    if way == "contains":
+        words = _typed(concept)
+        return found_by_words(project, words, CONTAINS) if words else None
     if way == "words":
         return _by_words(project, method, params, folder, concept)
     if way == "image":
@@ -96,14 +113,35 @@ def _query(project: Project, method: Method, params: dict, folder, state: ItemSt
     return None
 
 
+def _ways(project: Project, method: Method) -> tuple[list[str], str]:
+    """How the items can be searched, out of `WAYS`, and the way that comes first."""
+    first = "words" if "text" in method.card.tags else "image" if encodes_anything(method) else "items"
+    without = {"contains"}
+    if project.items.has_texts:
+        first, without = "contains", set()
+        if MEANING not in ways(project):
+            without.add("words")
+    if not project.items.has_images:
+        without.add("image")
+    return [way for way in WAYS if way not in without], first
+
+
+def _typed(concept: str) -> str:
+    """The words to search for."""
+    return " ".join(st.text_input("Words", concept, key=f"grow_find_words_{concept}", max_chars=200).split())
+
+
 def _by_words(project: Project, method: Method, params: dict, folder, concept: str) -> np.ndarray | None:
+    if MEANING in ways(project):
+        words = _typed(concept)
+        return meaning(project, words) if words else None
     if "text" not in method.card.tags:
         st.info(
             f"The encoder {plain(method.card.title)} reads no words; search by an image or by items, or analyse with "
             f"one that does. {presets.reads_words()}", icon=":material/info:",
         )  # fmt: skip
         return None
-    words = " ".join(st.text_input("Words", concept, key=f"grow_find_words_{concept}", max_chars=200).split())
+    words = _typed(concept)
     if not words:
         return None
     known = results.load(folder, "class_embeddings")
@@ -245,9 +283,9 @@ def _others(project: Project, state: ItemState) -> None:
 
 def _tiles(project: Project, rows: np.ndarray, alike: np.ndarray) -> list[Tile]:
     ids, made = project.items.column("id"), []
-    for row, score, src in zip(rows.tolist(), alike, pictures(project.items, rows.tolist(), 112), strict=True):
+    for row, score, content in zip(rows.tolist(), alike, brief(project.items, rows, 112), strict=True):
         note = "" if np.isnan(score) else f"similarity {score:.2f}"
-        made.append(Tile(str(row), src, literal(ids[row]), note, title=literal(ids[row])))
+        made.append(tile(row, ids[row], content, ids[row], note))
     return made
 
 

@@ -1,6 +1,6 @@
-"""What the card beside a hovered point shows and the map does not hold: an item's name and its picture.
+"""What the card beside a hovered point shows and the map does not hold: an item's name, its picture, its words.
 
-GET /winnow/item/{project}/{source}/{row}   {"id", "src"}, src a data URI
+GET /winnow/item/{project}/{source}/{row}   {"id", "src", "said"}: src a data URI or "", said [[who, text], ...]
 
 `access.Guard` has asked for the login before a request comes here; a project of somebody else's is not found.
 """
@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from curation.ui.parts.item_kinds.shown import brief
 from curation.ui.parts.theme import literal
-from curation.ui.parts.thumbnails import thumbnail
 from curation.ui.server import projects
 from curation.ui.server.routes import prefix
 from curation.ui.state.project import Project, read_items
@@ -34,11 +34,13 @@ async def item(request: Request) -> Response:
     if folder is None or not key.isalnum() or not (folder / "source" / key / "items.parquet").exists():
         return Response("there is no such dataset", 404)
 
-    def look() -> dict[str, str] | None:
+    def look() -> dict | None:
         items, row = read_items(folder, key), request.path_params["row"]
         if row >= len(items):
             return None
-        return {"id": literal(items.column("id")[row]), "src": thumbnail(items, row)}
+        (content,) = brief(items, [row], 112)
+        said = [[literal(who), literal(text)] for who, text in content.said]
+        return {"id": literal(items.column("id")[row]), "src": content.src, "said": said}
 
     found = await to_thread.run_sync(look)
     if found is None:

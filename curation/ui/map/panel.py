@@ -9,15 +9,19 @@ import streamlit as st
 
 from curation.ui.map import selection
 from curation.ui.map.colours import Categories
-from curation.ui.parts import actions, item_card, theme, thumbnails
+from curation.ui.parts import actions, item_card, reading, theme
 from curation.ui.parts.gallery import gallery, pager, part
+from curation.ui.parts.item_kinds.shown import whole
 from curation.ui.parts.tiles import tiles
+from curation.ui.parts.word_box import asked, word_box
 from curation.ui.state.analysis_results import AnalysisResults
+from curation.ui.state.found_by_words import found_by_words
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project
 from curation.ui.state.similar_items import nearest, twins
 
 PAGE = 60  # tiles
+FOUND = "found"  # the order in which a search found them, beside `selection.ORDERS`
 
 
 @st.fragment(key="map_side")
@@ -46,6 +50,13 @@ def _many(
     session = st.session_state
     selected = np.array(project.selected, np.int64)
     rows = selected if len(selected) else shown
+    found = session.get(f"map:found:{project.name}")
+    orders = selection.ORDERS
+    if found is not None and np.array_equal(np.sort(found), selected):  # until something else is selected
+        orders = {FOUND: "As found", **orders}
+    word_box(project, "map_words", on_change=_find, args=(project, shown))
+    if (words := session.get(f"map:nothing:{project.name}")) is not None:
+        item_card.note(f"Nothing on the map contains “{words}”.")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="map_head"):
         if len(selected):
             st.button(
@@ -54,11 +65,12 @@ def _many(
             )  # fmt: skip
         else:
             item_card.note(f"All {len(rows):,}", width="content")
+        key = "map_order_found" if FOUND in orders else "map_order"
         order = st.selectbox(
-            "Order", list(selection.ORDERS), format_func=selection.ORDERS.get, key="map_order",
-            label_visibility="collapsed", width=200, persist_state="session", on_change=first_page,
+            "Order", list(orders), format_func=orders.get, key=key, label_visibility="collapsed", width=200,
+            persist_state="session", on_change=first_page,
         )  # fmt: skip
-    rows = selection.ordered(analysis, rows, order, look.size)
+    rows = found if order == FOUND else selection.ordered(analysis, rows, order, look.size)
     _about(analysis, state, rows)
     page = f"map_page_{session.get('map:set', 0)}"  # a key for every set: each starts at its first page
     colour = selection.colouring(analysis, state, look, theme.is_dark())
@@ -101,15 +113,17 @@ def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: i
                 on_click=select, args=(project, [row, *near.tolist()]),
             )  # fmt: skip
     with st.container(key="map_scroll", border=False):
-        left, right = st.columns([2, 3], gap="small")
+        content = whole(items, row)
+        # words need the whole width
+        left, right = (st.container(), st.container()) if content.said else st.columns([2, 3], gap="small")
         with left:
-            theme.picture(thumbnails.large(items, row), state.label(row), side=320)
+            reading.close_up(content, state.label(row), key=f"map_read_{row}", side=320)
         with right:
             item_card.facts(analysis, state, row)
         item_card.why(analysis, state, row)
         if len(same := twins(analysis, row)):
             st.caption("Copies")
-            item_card.strip(tiles(analysis, state, same[:8], note=lambda twin: str(ids[twin])), columns=4)
+            item_card.strip(tiles(analysis, state, same[:8], note=lambda twin: str(ids[twin])), columns=4, of_words=2)
         if not len(near):
             return [row]
         st.caption("Nearest neighbours")
@@ -138,6 +152,16 @@ def show(project: Project, rows: Sequence[int], opened: int | None = None) -> No
     _forget_choice(project)
     st.session_state[f"map:opened:{project.name}"] = opened
     first_page()
+
+
+def _find(project: Project, shown: np.ndarray) -> None:
+    """Callback: select what the words that were entered find on the map."""
+    words, way = asked(project, "map_words")
+    rows = found_by_words(project, words, way) if words else np.empty(0, np.int64)
+    rows = rows[np.isin(rows, shown)]
+    st.session_state[f"map:found:{project.name}"] = rows if len(rows) else None
+    st.session_state[f"map:nothing:{project.name}"] = words if words and not len(rows) else None
+    select(project, rows.tolist())
 
 
 def first_page() -> None:

@@ -44,6 +44,8 @@ def colour_options(analysis: AnalysisResults) -> dict[str, str]:
         del options["prediction"]
     if not analysis.flags:
         del options["flags"]
+    if not analysis.classes and len(options) > 1:
+        del options["label"]
     if len(split_options(analysis)) < 3:
         del options["split"]
     if np.isfinite(analysis.suspicion).any():

@@ -10,6 +10,7 @@ from curation.ui.parts import theme
 from curation.ui.parts.actions import announce, items
 from curation.ui.parts.csv_download import as_csv
 from curation.ui.parts.gallery import gallery
+from curation.ui.parts.item_kinds.shown import many
 from curation.ui.parts.theme import escaped
 from curation.ui.parts.tiles import tiles
 from curation.ui.server.uploads import UPLOADS
@@ -20,7 +21,7 @@ from curation.ui.state.analysis_results import AnalysisResults, analysis_results
 from curation.ui.state.item_state import ItemState, item_state
 from curation.ui.state.project import Project, close_project, open_project
 
-PAGE = 48  # thumbnails: whole rows on a laptop and on a desk
+PAGE = 48  # tiles: whole rows on a laptop and on a desk
 
 
 def main() -> None:
@@ -84,7 +85,7 @@ def _look(project: Project) -> None:
     _numbers(facts, len(state.classes))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _thumbnails(project, analysis, state)
+        _some(project, analysis, state)
     with right:
         with st.container(border=True, key="analysis"):
             analysis_panel(project, analysis, state, facts)
@@ -110,38 +111,44 @@ def _origin(project: Project) -> str:
 
 def _numbers(facts: overview.Facts, classes: int) -> None:
     words = {"train": "Train", "val": "Validation", "test": "Test", "unlabeled": "No label"}
-    numbers = [("Items", f"{facts.items:,}"), ("Classes", f"{classes:,}")]
+    numbers = [("Items", f"{facts.items:,}"), *([("Classes", f"{classes:,}")] if classes else [])]
     numbers += [(words[name], f"{count:,}") for name, count in facts.splits.items()]
     numbers.append(("Size", humanize.naturalsize(facts.bytes, format="%.3g")))
     if facts.sides:
         short, full = overview.size_words(facts.sides)
         numbers.append(("Pixels", short, full))
+    if facts.letters:
+        median, most = facts.letters
+        numbers.append(("Characters", f"{median:,}", f"in the median text; nine in ten have at most {most:,}"))
     numbers.append(("Unusable", f"{len(facts.problems):,}", "Items that cannot be read; the reasons are listed below"))
     theme.metrics(numbers)
 
 
 @st.fragment
-def _thumbnails(project: Project, analysis: AnalysisResults, state: ItemState) -> None:
-    """A page of images, in a random order that is always the same."""
+def _some(project: Project, analysis: AnalysisResults, state: ItemState) -> None:
+    """A page of items, in a random order that is always the same."""
     usable = np.random.default_rng(0).permutation(np.flatnonzero(project.items.ok))
-    if not project.items.has_images:
-        st.info("This source has features but no images.", icon=":material/hide_image:")
+    if not (project.items.has_images or project.items.has_texts):
+        st.info("This source has features, but neither images nor texts.", icon=":material/hide_image:")
         return
     choose, pages = st.columns([2, 3], vertical_alignment="bottom")
     names = list(state.classes)
-    code = choose.selectbox(
-        "Show",
-        range(-1, len(names)),
-        format_func=lambda c: "All classes, mixed" if c < 0 else names[c],
-        key="look_class",
-        label_visibility="collapsed",
-    )
+    code = -1
+    if names:
+        code = choose.selectbox(
+            "Show",
+            range(-1, len(names)),
+            format_func=lambda c: "All classes, mixed" if c < 0 else names[c],
+            key="look_class",
+            label_visibility="collapsed",
+        )
     rows = usable if code < 0 else usable[state.labels[usable] == code]
     with pages.container(horizontal=True, horizontal_alignment="right"):
         page = st.pagination(max(-(-len(rows) // PAGE), 1), key=f"look_page_{code}", max_visible_pages=5)
     rows = rows[(page - 1) * PAGE : page * PAGE]
     shown = tiles(analysis, state, rows, flagged=analysis.marked())
-    chosen = gallery(shown, key="look", selected={str(r) for r in project.selected}, size=74, name="Images")
+    selected = {str(row) for row in project.selected}
+    chosen = gallery(shown, key="look", selected=selected, size=74, name=many(project.items).capitalize())
     project.selected = [int(row) for row in chosen.selected]
     word = f"Show the {len(chosen.selected):,} selected on the map"
     shown_there = bool(chosen.selected) and project.analysed

@@ -54,7 +54,7 @@ def _controls(project: Project) -> export_files.ExportRequest | None:
         help="A subset saved on the Prune page, or all items except those dropped by hand.",
     )
     exporters = registry.methods("exporters")
-    use = st.selectbox("Format", list(exporters), format_func=lambda e: exporters[e].card.title, key="export_format")
+    use = st.selectbox("Format", _formats(project), format_func=lambda e: exporters[e].card.title, key="export_format")
     method = exporters[use]
     st.caption(theme.plain(method.summary))
     if missing := method.missing():
@@ -75,6 +75,19 @@ def _controls(project: Project) -> export_files.ExportRequest | None:
     request = export_files.requested(project, prune, use, params)
     _start(project, request)
     return request
+
+
+def _formats(project: Project) -> list[str]:
+    """Ids of exporters: those made for what the items are first, those made for other items last."""
+    kinds = set(project.items.table["kind"].unique().to_pylist())
+    here = {tag for tag, kind in (("chat", "chat"), ("pairs", "pair")) if kind in kinds}
+
+    def place(use: str) -> int:
+        made_for = set(exporters[use].card.tags) & {"chat", "pairs"}
+        return 1 if not made_for else 0 if made_for & here else 2
+
+    exporters = registry.methods("exporters")
+    return sorted(exporters, key=place)
 
 
 def _start(project: Project, request: export_files.ExportRequest) -> None:
@@ -109,6 +122,8 @@ def _result(project: Project, request: export_files.ExportRequest) -> export_fil
     ]
     numbers += [number for number in more if number[1]]
     theme.metrics([(name, f"{count:,}", about) for name, count, about in numbers])
+    if not project.store.classes:
+        return made
     with st.container(height=310 if len(tally.classes) > 10 else "content", border=False):
         figure = charts.class_bars(tally.classes, tally.before, tally.kept_of, dark=theme.is_dark())
         st.plotly_chart(figure, key="export_classes", config=charts.QUIET)

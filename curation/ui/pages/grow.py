@@ -87,6 +87,10 @@ def _nothing_open(project: Project | None) -> None:
 
 
 def _all_labelled(project: Project) -> None:
+    if not project.items.classes:
+        text = f"These items come without labels, and none are asked for. {UNLABELLED}"
+        theme.empty_state("potted_plant", "There is nothing to label", text, key="grow_empty")
+        return
     text = f"Every item has a label. {UNLABELLED} A simulation can still show how few labels would be enough."
     title = "There are no unlabelled items"
     if theme.empty_state("potted_plant", title, text, "Simulate on this labelled dataset", key="grow_empty"):

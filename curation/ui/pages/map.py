@@ -118,7 +118,7 @@ _CSS = """
 [data-testid="stLayoutWrapper"]:has(> .st-key-map_side) { flex: none; height: max(490px, calc(100vh - 8.2rem)); }
 .st-key-map_side { height: 100%; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-map_scroll) { flex: 1 1 0; min-height: 0; }
-.st-key-map_scroll { height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
+.st-key-map_scroll { --wn-read: 40vh; height: 100%; overflow-y: auto; overflow-x: hidden; scrollbar-width: thin; }
 """
 
 if __name__ == "__main__":  # as a page of the installed app

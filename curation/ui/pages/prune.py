@@ -15,9 +15,8 @@ from curation.ui.map.scene import Panel, Scene
 from curation.ui.parts import charts, theme
 from curation.ui.parts.forms import form
 from curation.ui.prune import choice, preview, standing
+from curation.ui.prune.at_the_cut import at_the_cut
 from curation.ui.state.project import Project, open_project
-
-FIRST = "trusted_coverage"  # docs/hybrid.md says what it has earned that with
 
 
 def main() -> None:
@@ -37,13 +36,13 @@ def main() -> None:
     if saved:
         _saved(project, saved)
     if not compare:
-        _subset(project, "a", FIRST, wide=True)
+        _subset(project, "a", wide=True)
         return
     left, right = st.columns(2, gap="large")
     with left:
-        a = _subset(project, "a", FIRST)
+        a = _subset(project, "a")
     with right:
-        b = _subset(project, "b", "random")
+        b = _subset(project, "b", random=True)
     if a is not None and b is not None:
         both = len(np.intersect1d(a.taken, b.taken))
         either = len(np.union1d(a.taken, b.taken))
@@ -63,11 +62,11 @@ def _before(project: Project) -> None:
     standing.standing(project, key="prune_before")
 
 
-def _subset(project: Project, side: str, first: str, wide: bool = False) -> preview.Preview | None:
+def _subset(project: Project, side: str, wide: bool = False, random: bool = False) -> preview.Preview | None:
     """Controls and result of one method."""
     controls, result = st.columns([1, 2.2], gap="large") if wide else (st.container(), st.container())
     with controls:
-        section = _controls(project, side, first, wide)
+        section = _controls(project, side, wide, random)
     with result:
         if section is None:
             return None
@@ -101,15 +100,15 @@ def _offer(project: Project, section: Prune, side: str) -> None:
             st.rerun()
 
 
-def _controls(project: Project, side: str, first: str, wide: bool) -> Prune | None:
+def _controls(project: Project, side: str, wide: bool, random: bool) -> Prune | None:
     keep = _share(project, side)
-    method = choice.choose(side, first, len(project.store.candidates), cards=wide)
+    method = choice.choose(project, side, cards=wide, random=random)
     name = method.id
     if missing := method.missing():
         st.warning(theme.plain(packages.needs(method.card.title, missing)))
         return None
     always = method.card.balances
-    balance = st.toggle(
+    balance = bool(project.store.classes) and st.toggle(
         "Keep the same share of every class", value=True, key=f"prune_balance_{side}{'_always' if always else ''}",
         help=f"{method.card.title} always does." if always else "So no class is lost.", disabled=always,
     )  # fmt: skip
@@ -121,8 +120,8 @@ def _controls(project: Project, side: str, first: str, wide: bool) -> Prune | No
         help="These items are removed before the method chooses; the manifest gives the reason.",
     )
     with st.expander("Parameters of the method", expanded=False):
-        scores = list(dict.fromkeys([*project.scores(), *registry.methods("scores")]))
-        params = form(method, {}, key=f"prune_{side}", scores=scores)
+        scores = choice.scores(project)
+        params = form(method, choice.start(method, scores), key=f"prune_{side}", scores=scores)
         seed = st.number_input("Seed", 0, 10_000, 0, key=f"prune_seed_{side}") if method.card.stochastic else 0
     if params is None:
         return None
@@ -152,22 +151,25 @@ def _share(project: Project, side: str) -> float:
 
 def _result(project: Project, section: Prune, shown: preview.Preview, side: str, wide: bool) -> None:
     store, known = project.store, preview.facts(project, shown)
-    name, kept, total = known.smallest_class
     numbers = [
         ("Kept", f"{known.kept:,}", f"of {known.of:,} train items"),
         ("Pruned", f"{known.of - known.kept:,}"),
-        ("Smallest class share", f"{kept / max(total, 1):.0%}", f"{name}: {kept:,} of {total:,}"),
     ]
+    if known.smallest_class:
+        name, kept, total = known.smallest_class
+        numbers.append(("Smallest class share", f"{kept / max(total, 1):.0%}", f"{name}: {kept:,} of {total:,}"))
     if known.mistakes:
         numbers.append(("Known mistakes kept", f"{known.mistakes[0]:,} of {known.mistakes[1]:,}"))
     elif known.flagged:
         numbers.append(("Flagged items kept", f"{known.flagged[0]:,} of {known.flagged[1]:,}"))
     theme.metrics(numbers)
+    for said in shown.said:
+        st.warning(theme.plain(said), icon=":material/info:")
     _save(project, section, side)
+    at_the_cut(project, shown, key=f"prune_cut_{side}")
 
     rows, inside = shown.candidates, np.isin(shown.candidates, shown.taken)
-    counts = np.bincount(store.labels[rows], minlength=len(store.classes))
-    kept_counts = np.bincount(store.labels[shown.taken], minlength=len(store.classes))
+    counts, kept_counts = (preview.class_counts(store.labels[r], len(store.classes)) for r in (rows, shown.taken))
     score, values = section.params.get("by"), shown.score
     if values is None and (score := next(iter(project.scores()), None)):
         values = project.score(score)
@@ -178,9 +180,10 @@ def _result(project: Project, section: Prune, shown: preview.Preview, side: str,
         if values is not None:
             figure = charts.histogram(values[rows], inside, f"{score}: harder to the right", dark=theme.is_dark())
             st.plotly_chart(figure, key=f"prune_hist_{side}", config=charts.QUIET)
-        with st.container(height=330 if wide else 300, border=False):
-            figure = charts.class_bars(store.classes, counts, kept_counts, dark=theme.is_dark())
-            st.plotly_chart(figure, key=f"prune_classes_{side}", config=charts.QUIET)
+        if store.classes:
+            with st.container(height=330 if wide else 300, border=False):
+                figure = charts.class_bars(store.classes, counts, kept_counts, dark=theme.is_dark())
+                st.plotly_chart(figure, key=f"prune_classes_{side}", config=charts.QUIET)
     if shown.left_out:
         st.caption(f"{len(shown.left_out):,} items were left out by flags before the method chose.")
 

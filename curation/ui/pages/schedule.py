@@ -28,6 +28,10 @@ def main() -> None:
         if theme.empty_state("event_repeat", "Nothing to schedule yet", text, "Go to the data", key="schedule_empty"):
             st.switch_page("pages/data.py")
         return
+    if not project.store.classes:
+        text = "These items have no labels, and the students here learn labels."
+        theme.empty_state("event_repeat", "Nothing to train on", text, key="schedule_unlabelled")
+        return
     theme.header(
         "Schedule",
         "All data stay; each epoch trains on a part of them. Samplers choose the part, and are compared on the same "

@@ -26,6 +26,13 @@ def main() -> None:
         if theme.empty_state("monitoring", "Nothing to verify yet", text, "Go to the data", key="verify_empty"):
             st.switch_page("pages/data.py")
         return
+    if not project.store.classes and project.recipe.verify is None:
+        text = (
+            "These items have no labels, and no student of Winnow learns anything from such items that would tell how "
+            'good they are. On the command line, [verify] with use = "command" runs your own trainer.'
+        )
+        theme.empty_state("monitoring", "Not verified here", text, key="verify_unlabelled")
+        return
     theme.header(
         "Verify", "Students are trained on each subset, on random subsets of the same size, and on the full data."
     )
@@ -91,7 +98,7 @@ def _start(project: Project, prunes: list[Prune], wanted: Verify) -> None:
     if not prunes:
         st.caption("Choose at least one method, or save a subset on the Prune page.")
         return
-    every = trials(prunes, wanted)
+    every = trials(project.recipe, prunes, wanted)
     same = project.recipe.verify == wanted and project.recipe.prune == prunes
     runs = finished(project.verified()) if project.recipe.verify else []
     total, left = len(every), len(every) - len(runs) * same

@@ -1,4 +1,4 @@
-"""A gallery of thumbnails that is selected in the browser: one component, nothing sent until the choice rests.
+"""A gallery of items that is selected in the browser: one component, nothing sent until the choice rests.
 
 Click or Space adds or removes a tile, Shift takes the range, Ctrl/Cmd+A all that are shown, Escape none; arrows walk,
 Enter or a double click opens. Only the ids chosen travel back, 150 ms after the last change. While its tiles stay as
@@ -19,13 +19,16 @@ import streamlit as st
 
 from curation.ui.parts.theme import STATUS
 
+WORDS = 165  # pixels; words on a narrower tile are hard to read
+
 
 @dataclass(frozen=True)
 class Tile:
     """One item. Everything is text: nothing in here is read as markup.
 
-    src: data URI of the thumbnail (`thumbs.thumbnail`). note: second line, a suggested label or a score.
-    badge: a key of `theme.STATUS`. colour: of the dot before the label, to match a map. title: shown on hover.
+    src: data URI of the picture, "" for none. note: second line, a suggested label or a score. badge: a key of
+    `theme.STATUS`. title: shown on hover. colour: of the dot before the label, to match a map. said: words the item
+    shows, each with whose they are, as `item_kinds.content.Said`.
     """
 
     id: str
@@ -35,6 +38,7 @@ class Tile:
     badge: str | None = None
     title: str = ""
     colour: str = ""
+    said: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,11 @@ def gallery(
     selected: the choice as the page keeps it. A change made by the page is shown in the gallery and a change made
     in the gallery comes back in `Choice.selected`, so keep that; None leaves it all to the gallery.
     Ids that are not among the tiles stay chosen: they may be on another page of a list.
-    size: smallest width of a tile in pixels; tiles fill the row. height: pixels before it scrolls; None never does.
+    size: smallest width of a tile in pixels; tiles fill the row, and those with words are at least `WORDS` wide.
+    height: pixels before it scrolls; None never does.
     """
+    if any(tile.said for tile in tiles):
+        size = max(size, WORDS)
     state = st.session_state.setdefault(f"{key}:gallery", {"shown": frozenset(), "seen": None, "push": None})
     reported = (st.session_state.get(key) or {}).get("chosen")
     shown = merge(state, reported, None if selected is None else frozenset(selected))

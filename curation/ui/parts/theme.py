@@ -170,6 +170,7 @@ def _status_css(name: str, status: Status) -> str:
 
 _FAINT = "color-mix(in srgb, currentColor 14%, transparent)"
 _CSS = f"""
+:root {{ {" ".join(f"--wn-{name}: light-dark({s.light}, {s.dark});" for name, s in STATUS.items())} }}
 [data-testid="stMainBlockContainer"] {{ padding-left: 1.75rem; padding-right: 1.75rem; max-width: 1760px; }}
 [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] {{ gap: 0.75rem; }}
 .wn-header h1 {{ font-size: 1.35rem; font-weight: 650; padding: 0; margin: 0; line-height: 1.3; }}

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from curation.data.items import Items
 from curation.ui.parts.gallery import Tile
+from curation.ui.parts.item_kinds.content import Content
+from curation.ui.parts.item_kinds.shown import brief
 from curation.ui.parts.theme import literal
-from curation.ui.parts.thumbnails import thumbnail
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState
-
-_decoders = ThreadPoolExecutor(4, thread_name_prefix="thumbnails")  # decoding leaves the interpreter free
 
 
 def tiles(
@@ -27,24 +24,29 @@ def tiles(
     flagged: np.ndarray | None = None,
     size: int = 112,
 ) -> list[Tile]:
-    """A tile per item row; its id is the row number. note: second line, by default the suggested label.
+    """A tile per item row; its id is the row number. Without any labels its name stands for the label.
+
+    note: second line, by default the suggested label.
 
     colours: label -> colour of the dot, to match a map. flagged: bool [n], marked unless something was decided.
     """
     rows, items = [int(row) for row in rows], analysis.items
     ids = items.column("id")
     made = []
-    for row, src in zip(rows, pictures(items, rows, size), strict=True):
-        label, badge = state.label(row), state.badge(row)
+    for row, content in zip(rows, brief(items, rows, size), strict=True):
+        label, badge = state.label(row) if state.classes else str(ids[row]), state.badge(row)
         if badge is None and flagged is not None and flagged[row]:
             badge = "flagged"
         suggestion = analysis.suggestion(row, state) if badge == "flagged" else None
         said = note(row) if note else f"→ {suggestion}" if suggestion else ""
         colour = (colours or {}).get(label, "")
-        made.append(Tile(str(row), src, literal(label), literal(said), badge, title=literal(ids[row]), colour=colour))
+        made.append(tile(row, ids[row], content, label, said, badge, colour))
     return made
 
 
-def pictures(items: Items, rows: Sequence[int], size: int) -> list[str]:
-    """Thumbnails as data URIs, decoded side by side."""
-    return list(_decoders.map(lambda row: thumbnail(items, row, size), rows))
+def tile(
+    row: int, name: str, content: Content, label: str, note: str = "", badge: str | None = None, colour: str = ""
+) -> Tile:
+    """The tile of one item, whose id is the row number; what could turn or hide text is shown by its code."""
+    said = tuple((literal(who), literal(text)) for who, text in content.said)
+    return Tile(str(row), content.src, literal(label), literal(note), badge, literal(name), colour, said)

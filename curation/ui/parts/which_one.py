@@ -17,7 +17,7 @@ WANTS = {
     "Label the next items": ("queries", None),
     "Train on what matters now": ("samplers", None),
 }
-HAVE = ("labels", "images")  # what data may lack
+HAVE = ("labels", "images", "texts")  # what data may lack
 
 
 def fitting(methods: Sequence[Method], want: str | None, lacking: Collection[str]) -> list[Method]:
@@ -31,12 +31,20 @@ def fitting(methods: Sequence[Method], want: str | None, lacking: Collection[str
 
 def stands_on(method: Method) -> set[str]:
     """What it reads in the end, through the evidence, scores and students it is given by default."""
-    found: set[str] = set()
-    for need in method.card.needs:
-        maker = next((m for m in registry.methods("evidence").values() if need in (m.id, *m.card.gives)), None)
-        found |= {need} if maker is None or maker is method else {need} | stands_on(maker)
+    found = reads(method)
     for parameter, ref in method.refs.items():
         default = method.params.model_fields[parameter].default
         if isinstance(default, str) and default in registry.methods(ref.kind):
             found |= stands_on(registry.get(ref.kind, default))
     return found | ({"labels"} if method.kind == "students" else set())
+
+
+def reads(method: Method) -> set[str]:
+    """What it reads itself, and through evidence; what it is told to use can be exchanged."""
+    found: set[str] = set()
+    for need in method.card.needs:
+        if need == "labels" and method.card.rows == "all":
+            continue  # it looks at labels where there are any
+        maker = next((m for m in registry.methods("evidence").values() if need in (m.id, *m.card.gives)), None)
+        found |= {need} if maker is None or maker is method else {need} | stands_on(maker)
+    return found

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import humanize
 import streamlit as st
 
 from curation.engine import pace, registry
 from curation.engine.registry import Method
 from curation.ui.parts import theme
+from curation.ui.parts.which_one import reads, stands_on
+from curation.ui.start.presets import lacking
+from curation.ui.state.project import Project
 
 # One of each kind: the hybrid, coverage, the mean, difficulty with and without its easy half, and what all must beat.
 SHORT = ("trusted_coverage", "facility_location", "herding", "ccs", "by_score", "random")
+PAIRS = ("instructiongpt4", "by_score", "facility_location", "random")  # where items are image-text pairs
+TEXTS = ("quota_by_score", "by_score", "facility_location", "random")  # where items are texts without labels
 OTHER = ""
 AT_ONCE = "at once"  # under a second
 
 
-def choose(side: str, first: str, n: int, *, cards: bool) -> Method:
-    """The pruner a person chooses. n: items to choose from, for the time. cards: as a list of cards, else a menu."""
-    pruners = registry.methods("pruners")
+def choose(project: Project, side: str, *, cards: bool, random: bool = False) -> Method:
+    """The pruner a person chooses. cards: as a list of cards, else a menu, which starts with random choice where
+    `random` is set."""
+    n, items = len(project.store.candidates), project.items
+    lack = _lacking(project)
+    # A score a pruner refers to can be exchanged, so only what it reads itself decides.
+    pruners = {name: m for name, m in registry.methods("pruners").items() if not reads(m) & {*lack}}
+    usual = PAIRS if "text_embeddings" not in lack else TEXTS if "labels" in lack and items.has_texts else SHORT
+    short = [name for name in usual if name in pruners]
+    first = "random" if random else short[0]
     if cards:
-        short = [name for name in SHORT if name in pruners]
         name = st.radio(
             "Method",
             [*short, OTHER],
@@ -43,6 +56,30 @@ def choose(side: str, first: str, n: int, *, cards: bool) -> Method:
     )
     st.caption(f"{about(pruners[name])} Here: {duration(pruners[name], n)}.")
     return pruners[name]
+
+
+def scores(project: Project) -> list[str]:
+    """Scores a pruner may be told to use: those of the recipe, then all that read nothing the items lack."""
+    lack, known = {*_lacking(project)}, registry.methods("scores")
+    others = [name for name, m in known.items() if not stands_on(m) & lack and "brought" not in m.card.tags]
+    return list(dict.fromkeys([*(section.name for section in project.recipe.score), *others]))
+
+
+def _lacking(project: Project) -> list[str]:
+    encode = project.recipe.encode
+    return lacking(project.items, None if encode is None else encode.use)
+
+
+def unknown(method: Method, known: Sequence[str]) -> list[str]:
+    """Its parameters that name by default a score which is none of the known ones."""
+    named = [name for name, ref in method.refs.items() if ref.kind == "scores"]
+    usual = {name: method.params.model_fields[name].default for name in named}
+    return [name for name, score in usual.items() if score is not None and score not in known]
+
+
+def start(method: Method, known: Sequence[str]) -> dict[str, str]:
+    """The first of the known scores, for a parameter that names a score which is none of them."""
+    return dict.fromkeys(unknown(method, known), known[0]) if known else {}
 
 
 def about(method: Method) -> str:

@@ -6,7 +6,7 @@ slider costs nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,12 +27,15 @@ class Preview:
     """Item rows a prune would keep, in order; what it left out beforehand, with reasons; the rows it chose from.
 
     score: float [n], the score it stands on, NaN where there is none; None for a prune by something else.
+    following: the rows that would be taken next, in order, as far as they are known. said: what the method says of it.
     """
 
     taken: np.ndarray
     left_out: dict[int, str]
     candidates: np.ndarray
     score: np.ndarray | None = None
+    following: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    said: tuple[str, ...] = ()
 
 
 def preview(project: Project, section: Prune) -> Preview | None:
@@ -51,13 +54,17 @@ def preview(project: Project, section: Prune) -> Preview | None:
         with project.workspace.lock(step.stage, step.key):
             if not the_plan.done(step):
                 compute(step, project.workspace, project.store, Call(step))
-    folder = project.workspace.path("prune", step.key)
+    folder, said = project.workspace.path("prune", step.key), project.workspace.card("prune", step.key).get("said", ())
     taken = np.asarray(results.load(folder, "rows"))
     left_out = {int(row): why for row, why in results.read_json(folder / "left_out.json").items()}
+    following = np.empty(0, np.int64)
     if step.key != exact.key:
-        chosen = apply_budget(exact, project.store, prefix_of(taken, len(project.items)))
+        whole = taken
+        chosen = apply_budget(exact, project.store, prefix_of(whole, len(project.items)))
         taken = chosen.rows[chosen.selection.rows]
-    return Preview(taken, left_out, project.store.candidates, _score(the_plan, step, len(project.items)))
+        following = whole[~np.isin(whole, taken)]
+    score = _score(the_plan, step, len(project.items))
+    return Preview(taken, left_out, project.store.candidates, score, following, tuple(said))
 
 
 def start_preview(project: Project, section: Prune) -> None:
@@ -90,17 +97,19 @@ class Facts:
 
     kept: int
     of: int
-    smallest_class: tuple[str, int, int]  # name, kept, in all: the class that keeps the smallest share
+    smallest_class: tuple[str, int, int] | None  # name, kept, in all: the class that keeps the smallest share
     mistakes: tuple[int, int] | None
     flagged: tuple[int, int] | None
 
 
 def facts(project: Project, shown: Preview) -> Facts:
     store, rows = project.store, shown.candidates
-    total = np.bincount(store.labels[rows], minlength=len(store.classes))
-    kept = np.bincount(store.labels[shown.taken], minlength=len(store.classes))
+    total, kept = (class_counts(store.labels[some], len(store.classes)) for some in (rows, shown.taken))
     share = np.where(total > 0, kept / np.maximum(total, 1), np.inf)
-    worst = int(share.argmin())
+    smallest = None
+    if len(share):
+        worst = int(share.argmin())
+        smallest = (store.classes[worst], int(kept[worst]), int(total[worst]))
     inside = np.zeros(len(store.items), bool)
     inside[shown.taken] = True
     mistakes = flagged = None
@@ -111,9 +120,12 @@ def facts(project: Project, shown: Preview) -> Facts:
     if mislabels:
         any_ = np.logical_or.reduce(mislabels)
         flagged = (int((any_ & inside).sum()), int(any_[rows].sum()))
-    return Facts(
-        len(shown.taken), len(rows), (store.classes[worst], int(kept[worst]), int(total[worst])), mistakes, flagged
-    )
+    return Facts(len(shown.taken), len(rows), smallest, mistakes, flagged)
+
+
+def class_counts(labels: np.ndarray, classes: int) -> np.ndarray:
+    """int [C], items of each class; those without a label are of none."""
+    return np.bincount(labels[labels >= 0], minlength=classes)
 
 
 def known_mistakes(project: Project) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from curation.data.budget import keep_words
 from curation.engine import registry
 from curation.engine.stages.prune import Prune
 from curation.ui.parts import charts, theme
-from curation.ui.prune import preview
+from curation.ui.prune import choice, preview
 from curation.ui.state.analysis_results import AnalysisResults, analysis_results
 from curation.ui.state.item_state import item_state
 from curation.ui.state.project import Project
@@ -22,7 +22,8 @@ def standing(project: Project, *, key: str) -> None:
     analysis, state = analysis_results(project), item_state(project.items, project.effective)
     rows = project.store.candidates
     st.markdown("**What there is to choose from**")
-    theme.chips([f"{len(rows):,} train items", f"{len(state.classes):,} classes", *_flagged(analysis, rows)])
+    classes = [f"{len(state.classes):,} classes"] if state.classes else []
+    theme.chips([f"{len(rows):,} train items", *classes, *_flagged(analysis, rows)])
     score = next(iter(analysis.scores), None)
     left, right = st.columns(2, gap="medium")
     if score is not None:
@@ -31,7 +32,9 @@ def standing(project: Project, *, key: str) -> None:
         left.plotly_chart(figure, key=f"{key}_difficulty", config=charts.QUIET)
     else:
         left.caption("Difficulty appears here when the scores are computed.")
-    counts = np.bincount(state.labels[rows], minlength=len(state.classes))
+    if not state.classes:
+        return
+    counts = preview.class_counts(state.labels[rows], len(state.classes))
     with right.container(height="content" if len(counts) <= 12 else 300, border=False):
         st.plotly_chart(
             charts.class_bars(state.classes, counts, None, dark=theme.is_dark()),
@@ -43,9 +46,9 @@ def instant(project: Project, like: Prune) -> None:
     """What the methods that answer in a blink would keep, with the share, balance and flags of `like`."""
     score = next(iter(project.scores()), None)
     values = project.score(score) if score else None
-    found = []
+    found, known = [], choice.scores(project)
     for method in registry.methods("pruners").values():
-        if not method.card.instant or method.missing():
+        if not method.card.instant or method.missing() or choice.unknown(method, known):
             continue
         section = like.model_copy(update={"use": method.id, "params": method.validated({}, method.id), "seed": 0})
         if (shown := preview.preview(project, section)) is not None:
@@ -66,7 +69,6 @@ def instant(project: Project, like: Prune) -> None:
 
 def _row(project: Project, title: str, shown: preview.Preview, values: np.ndarray | None) -> dict:
     known = preview.facts(project, shown)
-    _, kept, total = known.smallest_class
     row = {"Method": title}
     if values is not None:
         finite = values[shown.candidates][np.isfinite(values[shown.candidates])]
@@ -76,7 +78,9 @@ def _row(project: Project, title: str, shown: preview.Preview, values: np.ndarra
             row["Difficulty"] = np.histogram(inside[np.isfinite(inside)], BINS, (low, max(high, low + 1e-9)))[
                 0
             ].tolist()
-    row["Smallest class"] = 100 * kept / max(total, 1)
+    if known.smallest_class:
+        _, kept, total = known.smallest_class
+        row["Smallest class"] = 100 * kept / max(total, 1)
     if known.mistakes:
         row["Mistakes kept"] = f"{known.mistakes[0]:,} of {known.mistakes[1]:,}"
     elif known.flagged and known.flagged[1]:

@@ -11,6 +11,7 @@ from curation.ui.parts import actions, item_card, theme
 from curation.ui.parts.gallery import gallery, pager, part
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
+from curation.ui.review.differences import differences
 from curation.ui.review.outlook import outlook
 from curation.ui.review.single import finished
 from curation.ui.state.analysis_results import AnalysisResults
@@ -73,8 +74,8 @@ def _grid(project: Project, analysis: AnalysisResults, rows: np.ndarray, kind: s
 def _notes(analysis: AnalysisResults, state: ItemState, kind: str) -> Callable[[int], str]:
     """The second line of a tile."""
     if kind == "outliers":
-        flags = list(analysis.of_kind("outlier").values())
-        return lambda row: f"isolation {max(flag.score[row] for flag in flags):.2f}"
+        flags = [(analysis.titles.get(name, name), flag) for name, flag in analysis.of_kind("outlier").items()]
+        return lambda row: ", ".join(f"{title} {flag.score[row]:.2f}" for title, flag in flags if flag.flagged[row])
     return lambda row: f"→ {suggestion}" if (suggestion := analysis.suggestion(row, state)) else ""
 
 
@@ -141,6 +142,7 @@ def duplicates(project: Project, analysis: AnalysisResults) -> None:
     with st.container(key="review_scroll"):
         page = shown[part("review_dup_page", len(shown), GROUPS)]
         small = max(len(group) for group in page) <= 2
+        small &= not analysis.items.has_texts  # words need the whole width
         places = st.columns(2, gap="small") if small else [st.container()]  # pairs stand two in a row
         for i, group in enumerate(page):
             with places[i % len(places)]:
@@ -154,7 +156,11 @@ def _group(project: Project, analysis: AnalysisResults, state: ItemState, group:
         left, right = st.columns([4, 1] if columns > 2 else [1, 1], gap="medium", vertical_alignment="center")
         with left:
             note = {int(row): "kept" if row == kept else str(ids[row]) for row in group[:SHOWN]}
-            item_card.strip(tiles(analysis, state, group[:SHOWN], note=note.get), columns=columns)
+            shown = tiles(analysis, state, group[:SHOWN], note=note.get)
+            if analysis.items.has_texts:
+                item_card.compared(shown, differences(analysis.items, group[:SHOWN]))
+            else:
+                item_card.strip(shown, columns=columns, of_words=2)
         with right:
             if queue.labels_differ(group, state):
                 theme.chips([("the labels differ", "flagged")])

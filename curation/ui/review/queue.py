@@ -141,7 +141,7 @@ def caught(analysis: AnalysisResults) -> Caught | None:
     seen = np.zeros(len(analysis.items), bool)
     for flag in analysis.of_kind("mislabel").values():
         seen |= np.isfinite(flag.score)
-    wrong = (truth != given) & np.not_equal(truth, None) & np.not_equal(given, None) & seen
+    wrong = (truth != given) & np.not_equal(truth, None) & np.not_equal(given, None) & seen & analysis.within
     if not wrong.any():
         return None
     flagged = analysis.marked("mislabel")

@@ -5,12 +5,14 @@ A fragment that reads what is decided and never asks for a plan, so that a key p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import streamlit as st
 
-from curation.ui.parts import actions, item_card, number_keys, theme, thumbnails
+from curation.ui.parts import actions, item_card, number_keys, reading, theme
+from curation.ui.parts.item_kinds.content import Content
+from curation.ui.parts.item_kinds.shown import whole
 from curation.ui.parts.theme import escaped, plain
 from curation.ui.parts.tiles import tiles
 from curation.ui.review import queue
@@ -19,8 +21,9 @@ from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import DECISIONS, ItemState, item_state
 from curation.ui.state.project import Project
 from curation.ui.state.similar_items import nearest, nearest_of_class
+from curation.ui.state.word_help import speaking
 
-COMING = 12  # items shown below the one on the desk
+COMING, COMING_WORDS = 12, 8  # items shown below the one on the desk; of items that show words
 
 
 @st.fragment(key="review_one")
@@ -108,8 +111,12 @@ class _Desk:
 
 
 def _picture(desk: _Desk) -> None:
+    content = whole(desk.analysis.items, desk.at)
+    marks = _marks(desk, content)
     with st.container(key="review_picture"):
-        theme.picture(thumbnails.large(desk.analysis.items, desk.at), desk.label, side=620)
+        reading.close_up(content, desk.label, key=f"review_read_{desk.at}", side=620, marks=marks)
+    if marks:
+        st.html(_legend(desk, {mark.kind for mark in marks}))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         item_card.note(f"{desk.id} · {desk.analysis.items.column('split')[desk.at]}")
         with st.container(horizontal=True, gap="small", width="content"):
@@ -117,6 +124,25 @@ def _picture(desk: _Desk) -> None:
                 st.button(
                     text, key=f"review_{text.lower()}", shortcut=key, type="tertiary", on_click=desk.walk, args=(step,)
                 )
+
+
+def _marks(desk: _Desk, content: Content) -> list[reading.Mark]:
+    """Words that speak for the label or for the suggested one."""
+    if not content.said:
+        return []
+    found = speaking(desk.project, content.said[0].text[: reading.LONG], desk.label, desk.suggestion)
+    other = desk.suggestion or "other labels"
+    return [
+        reading.Mark(*at, *(("for", f"speaks for {desk.label}") if ours else ("against", f"speaks for {other}")))
+        for *at, ours in found
+    ]
+
+
+def _legend(desk: _Desk, kinds: Collection[str]) -> str:
+    """What the marked words speak for."""
+    names = {"for": desk.label, "against": desk.suggestion or "other labels"}
+    said = [f'<mark class="wn-{kind}">{escaped(name)}</mark>' for kind, name in names.items() if kind in kinds]
+    return f'<div class="wn-note">Marked words speak for {" or ".join(said)}, says a linear student of words.</div>'
 
 
 def _verdict(desk: _Desk) -> None:
@@ -175,21 +201,24 @@ def _alike(desk: _Desk) -> None:
         rows = nearest_of_class(desk.analysis, desk.state, desk.at, name)
         if len(rows):
             item_card.note(f"Nearest labelled {name}")
-            item_card.strip(tiles(desk.analysis, desk.state, rows), columns=3, captions=False)
+            item_card.strip(tiles(desk.analysis, desk.state, rows), columns=3, of_words=1, captions=False)
             shown = True
     if not shown and len(near := nearest(desk.analysis, desk.at, 9)[0]):
         item_card.note("Nearest neighbours")
-        item_card.strip(tiles(desk.analysis, desk.state, near, note=lambda row: ""), columns=3)
+        item_card.strip(tiles(desk.analysis, desk.state, near, note=lambda row: ""), columns=3, of_words=1)
 
 
 def _coming(desk: _Desk) -> None:
     """The next open items of the queue."""
     place = queue.position(desk.rows, desk.at)
-    following = [row for row in np.roll(desk.rows, -place)[1:] if not desk.state.decided[row]][:COMING]
+    following = [row for row in np.roll(desk.rows, -place)[1:] if not desk.state.decided[row]]
+    following = following[: COMING_WORDS if desk.analysis.items.has_texts else COMING]
     if following:
         item_card.note("Coming next")
         item_card.strip(
-            tiles(desk.analysis, desk.state, following, flagged=desk.analysis.marked("mislabel")), columns=COMING
+            tiles(desk.analysis, desk.state, following, flagged=desk.analysis.marked("mislabel")),
+            columns=COMING,
+            of_words=4,
         )
 
 

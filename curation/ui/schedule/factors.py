@@ -10,7 +10,8 @@ from curation.engine import results
 from curation.engine.stage import analysis
 from curation.maths import factors as maths
 from curation.ui.parts import theme
-from curation.ui.parts.tiles import pictures
+from curation.ui.parts.item_kinds.content import Content
+from curation.ui.parts.item_kinds.shown import brief
 from curation.ui.state.project import Project
 
 TARGET = "evidence:factors"
@@ -71,20 +72,27 @@ def _row(project: Project, rows: np.ndarray, found: Factors, factor: int) -> Non
     items, some = project.items, rows[strongest(found, factor)]
     ids, labels = items.column("id"), project.store.label_names
     words = f"factor {factor}: {fires:,} items"
-    if items.has_images:
-        inside = "".join(
-            f'<img src="{theme.escaped(src)}" alt="{theme.escaped(ids[row])}" title="{theme.escaped(ids[row])}: '
-            f'{theme.escaped(labels[row])}">'
-            for row, src in zip(some, pictures(items, some.tolist(), 64), strict=True)
-        )
+    about = [f"{theme.escaped(ids[row])}: {theme.escaped(labels[row])}" for row in some]
+    if items.has_images or items.has_texts:
+        contents = brief(items, some, 64)
+        inside = "".join(_small(content, words) for content, words in zip(contents, about, strict=True))
     else:
-        inside = "".join(f"<span>{theme.escaped(ids[row])}: {theme.escaped(labels[row])}</span>" for row in some)
+        inside = "".join(f"<span>{words}</span>" for words in about)
     st.html(f'<div class="wn-factor"><small>{theme.escaped(words)}</small>{inside}</div>')
+
+
+def _small(content: Content, about: str) -> str:
+    """One item among those a factor is strongest in. about: escaped."""
+    if content.src:
+        return f'<img src="{theme.escaped(content.src)}" alt="{about}" title="{about}">'
+    text = " ".join(said.text for said in content.said)
+    return f'<span dir="auto" title="{about}">{theme.escaped(text)}</span>'
 
 
 CSS = """<style>
 .wn-factor { display: flex; gap: 6px; align-items: center; overflow-x: auto; }
 .wn-factor small { flex: 0 0 9.5em; opacity: 0.75; }
 .wn-factor img { width: 52px; height: 52px; object-fit: contain; image-rendering: pixelated; border-radius: 4px; }
-.wn-factor span { padding: 2px 8px; border-radius: 4px; background: color-mix(in srgb, currentColor 8%, transparent); }
+.wn-factor span { flex: none; max-width: 16rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  padding: 2px 8px; border-radius: 4px; background: color-mix(in srgb, currentColor 8%, transparent); }
 </style>"""

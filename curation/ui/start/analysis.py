@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import humanize
 import numpy as np
 import streamlit as st
@@ -14,6 +16,8 @@ from curation.ui.map.scene import Panel, Scene
 from curation.ui.parts import theme
 from curation.ui.parts.actions import items
 from curation.ui.parts.forms import form
+from curation.ui.parts.item_kinds.shown import many
+from curation.ui.parts.which_one import stands_on
 from curation.ui.review.queue import caught
 from curation.ui.server.allowed_paths import check_paths
 from curation.ui.start import overview, presets
@@ -51,7 +55,7 @@ def analysis_panel(project: Project, analysis: AnalysisResults, state: ItemState
 def _coming(project: Project, analysis: AnalysisResults, state: ItemState) -> None:
     """What a running analysis has found so far; the job strip draws the page again when there is more."""
     if analysis.xy is None:
-        st.caption("Running. The results appear here as they come; you can look at the images meanwhile.")
+        st.caption("Running. The results appear here as they come; you can look at the items meanwhile.")
         return
     if said := _result(analysis, state, whole=False):
         theme.chips(said)
@@ -87,9 +91,11 @@ def _result(analysis: AnalysisResults, state: ItemState, *, whole: bool = True) 
 def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
     have, recipe = project.items, project.recipe
     train = facts.splits.get("train", 0)
-    if np.count_nonzero(facts.counts[:, 0]) < 2:
+    lack = presets.lacking(have)
+    free = "labels" in lack and train  # what needs no label is analysed without
+    if np.count_nonzero(facts.counts[:, 0]) < 2 and not free:
         found = "only one class" if train else "no labelled items"
-        st.warning(f"The train split has {found}; an analysis needs at least two classes. Put the images into one "
+        st.warning(f"The train split has {found}; an analysis needs at least two classes. Put the files into one "
                    "folder per class, or use a table with a column of labels.")  # fmt: skip
         if facts.splits.get("unlabeled") and st.button(
             "Label items", key="analysis_grow", icon=":material/potted_plant:"
@@ -121,8 +127,14 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
         with st.expander(f"{len(away)} encoders not available here", key="encoder_away"):
             st.caption("  \n".join(f"**{theme.plain(o.title)}**: {theme.plain(o.problem)}" for o in away))
     with st.expander("Scores, flags and map", key="analysis_more"):
-        scores = _several("Scores", "scores", [s.use for s in recipe.score] or presets.SCORES)
-        flags = _several("Flags", "flags", [f.use for f in recipe.flag] or presets.FLAGS)
+        # What the items lack is not offered. Pairs often share a caption, and are no copies of each other.
+        proposed_flags = (*presets.FLAGS, *(presets.TEXT_FLAGS if "pairs" in lack else presets.PAIR_FLAGS))
+        proposed_scores = presets.WITHOUT_LABELS if free else presets.SCORES
+        if "pairs" not in lack:
+            proposed_scores = presets.PAIR_SCORES
+        lack = presets.lacking(have, chosen)
+        scores = _several("Scores", "scores", [s.use for s in recipe.score] or proposed_scores, lack)
+        flags = _several("Flags", "flags", [f.use for f in recipe.flag] or proposed_flags, lack)
         places = [m for m in registry.methods("maps").values() if not m.missing()]
         start = next((i for i, m in enumerate(places) if m.id == (recipe.map.use if recipe.map else presets.MAP)), 0)
         place = st.selectbox("Map", places, start, format_func=lambda m: m.card.title, key="place")
@@ -132,7 +144,7 @@ def _choose(project: Project, facts: overview.Facts, kind: str) -> None:
     device = gpu or "no GPU found, so it runs on the CPU"
     cost = humanize.naturaldelta(presets.seconds(chosen or "", facts.usable, bool(gpu)))
     st.caption(theme.plain(f"{facts.usable:,} items, {train:,} of them for training · {device} · about {cost}"))
-    word = f"Analyse {facts.usable:,} {'images' if have.has_images else 'items'}"
+    word = f"Analyse {facts.usable:,} {many(have)}"
     blocked = not chosen or bool(mute) or params is None or project.jobs.current() is not None
     if st.button(word, type=kind, key="analyse", icon=":material/play_arrow:", disabled=blocked, width="stretch"):
         _start(project, chosen, params, scores, flags, place.id if place else None)
@@ -146,8 +158,14 @@ def _reads_no_names(encoder: str | None, methods: list[tuple[str, str]]) -> str:
     return f"{' and '.join(wanting)} needs an encoder that reads class names; {card.title} does not." if wanting else ""
 
 
-def _several(label: str, kind: str, start: list[str] | tuple[str, ...]) -> list[str]:
-    there = {m.id: m.card.title for m in registry.methods(kind).values() if not m.missing()}
+def _several(label: str, kind: str, start: Sequence[str], lack: Sequence[str]) -> list[str]:
+    """Some methods of a kind, of those that need nothing the items lack."""
+    fit = [
+        m
+        for m in registry.methods(kind).values()
+        if not m.missing() and not (stands_on(m) | {*m.card.tags} & {"pairs"}) & {*lack}
+    ]
+    there = {m.id: m.card.title for m in fit}
     return st.multiselect(
         label, list(there), [s for s in dict.fromkeys(start) if s in there], format_func=there.get, key=f"choose_{kind}"
     )

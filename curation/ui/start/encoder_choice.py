@@ -9,6 +9,7 @@ import streamlit as st
 from curation.card import Download
 from curation.data.items import Items
 from curation.data.textures import fine_texture
+from curation.engine import registry
 from curation.ui.start import presets
 from curation.ui.start.overview import Facts
 from curation.ui.state.project import Project
@@ -29,10 +30,12 @@ class Proposal:
 
 def proposal(project: Project, facts: Facts) -> Proposal:
     items = project.items
-    options = presets.suited(_encoders(), images=items.has_images, features=items.features is not None)
+    options = presets.suited(_encoders(), presets.lacking(items))
     texture = items.has_images and _fine_texture(str(project.plan.find("source").key), items)
     gpu = bool(presets.gpu_name())
-    pick, why = presets.best(options, side=facts.side, n=facts.usable, gpu=gpu, texture=texture)
+    # Of pairs the images are compared: captions alone say less, and are often the same.
+    first = [option for option in options if "images" in registry.get("encoders", option.id).card.needs]
+    pick, why = presets.best(first or options, side=facts.side, n=facts.usable, gpu=gpu, texture=texture)
     return Proposal(options, pick, why, presets.better(options, pick, texture=texture))
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import humanize
 import streamlit as st
 
 from curation import packages
-from curation.data.reading.tables import columns_of
 from curation.engine import registry
 from curation.engine.stage import analysis
 from curation.errors import InputError, SourceError
@@ -24,7 +22,8 @@ from curation.ui.parts.forms import form, humanised
 from curation.ui.server import allowed_paths, projects
 from curation.ui.server.home import home
 from curation.ui.start import opening, overview, presets, source_kind
-from curation.ui.start.guess_panel import guess_panel, in_doubt, table_rows
+from curation.ui.start.asking import asked, given
+from curation.ui.start.guess_panel import in_doubt
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
@@ -86,7 +85,7 @@ def _sample_picture() -> str:
 
 
 def _own() -> None:
-    st.markdown("**Bring your own images**")
+    st.markdown("**Bring your own images or texts**")
     ways = [UPLOAD, PATH, NAMED]
     first = UPLOAD if opening.given_path() is None else PATH
     way = st.segmented_control("From", ways, default=first, required=True, key="own_way", label_visibility="collapsed")
@@ -98,15 +97,14 @@ def _own() -> None:
 
 def _upload() -> None:
     made = upload("own_upload")
-    if made is not None and made.kind != "table" and not in_doubt(made.path):
+    if made is not None and source_kind.kinds_of(made.path) == [made.kind] != ["table"] and not in_doubt(made.path):
         begin(made.title, {"use": made.kind, "path": str(made.path)})
     elif made is not None:
-        st.session_state["own_unclear"] = made  # its columns, or its folders, have to be named first
+        st.session_state["own_unclear"] = made  # its columns, its folders or its kind have to be named first
     if (unclear := st.session_state.get("own_unclear")) is None:
         return
     try:
-        ask = _columns if unclear.kind == "table" else _folders
-        source = ask(unclear.path, "own_upload")
+        source = asked(unclear.path, "own_upload")
     except SourceError:
         del st.session_state["own_unclear"]
         raise
@@ -121,16 +119,15 @@ def _path() -> None:
         str(opening.given_path() or ""),
         placeholder="/data/flowers or /data/flowers.zip",
         key="own_path",
-        help="A folder with one sub-folder per class, optionally below train and test folders; a zip or tar of such a "
-        "folder; a csv, parquet or jsonl file with a column of image paths and a column of labels; an .npz file with "
-        "images or features.",
+        help="A folder with one sub-folder of images or text files per class, optionally below train and test folders; "
+        "a zip or tar of such a folder; a csv, parquet or jsonl file with a column of texts or of image paths and a "
+        "column of labels; an .npz file with images or features.",
     )
     if not text.strip():
         st.caption("The data is read in place; nothing is copied or changed. Allowed folders: " + _roots())
         return
     path = allowed_paths.allowed(text)
-    kind = source_kind.kind_of(path)
-    tables = source_kind.tables_in(path) if kind == "folder" else []
+    tables = source_kind.tables_in(path) if path.is_dir() else []
     if len(tables) == 1:
         how = {"folder": "Class folders", "table": tables[0].name}
         said = st.segmented_control(
@@ -141,37 +138,9 @@ def _path() -> None:
             format_func=lambda k: theme.plain(how[k]),
             key="own_labels",
         )
-        kind, path = (said, tables[0]) if said == "table" else (kind, path)
-    if kind != "table":
-        st.caption(theme.plain(f"{registry.get('sources', kind).card.title}: {path}"))
-    if source := (_columns if kind == "table" else _folders)(path, "own_path"):
+        path = tables[0] if said == "table" else path
+    if source := asked(path, "own_path"):
         begin(source_kind.title_of(path), source)
-
-
-def _folders(path: Path, key: str) -> dict[str, Any] | None:
-    """Show how a folder, archive or .npz is understood. Returns the source once it may be read. Raises SourceError."""
-    guess = guess_panel(path, key)
-    ready = guess is not None
-    if st.button("Read the data", key=f"{key}_read", icon=":material/arrow_forward:", disabled=not ready) and ready:
-        return {"use": guess.source, "path": str(path), **guess.params}
-    return None
-
-
-def _columns(path: Path, key: str) -> dict[str, Any] | None:
-    """Ask which columns hold image and label. Returns the source once that was answered. Raises SourceError."""
-    columns = columns_of(path)
-    st.caption(theme.plain(f"{path.name}: {len(columns)} columns"))
-    images, labels = opening.guessed(columns)
-    table_rows(path, key)
-    image, label = st.columns(2)
-    chosen = {
-        "image": image.selectbox("Image", columns, index=images, key=f"{key}_image"),
-        "label": label.selectbox("Label", columns, index=labels, key=f"{key}_label"),
-    }
-    ready = all(chosen.values()) and chosen["image"] != chosen["label"]
-    if st.button("Read the data", key=f"{key}_read_table", icon=":material/arrow_forward:", disabled=not ready):
-        return {"use": "table", "path": str(path), **chosen}
-    return None
 
 
 def _named() -> None:
@@ -197,11 +166,7 @@ def _named() -> None:
     if st.button("Download", key="own_named_read", icon=":material/download:", disabled=params is None):
         allowed_paths.check_paths({key: value for key, value in params.items() if key not in fixed})
         title = str(params.get("dataset") or params.get("name") or name)
-        begin(title.rstrip("/").rpartition("/")[2], {"use": name, **_given(params)})
-
-
-def _given(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: str(value) if isinstance(value, Path) else value for key, value in params.items() if value is not None}
+        begin(title.rstrip("/").rpartition("/")[2], {"use": name, **given(params)})
 
 
 def _roots() -> str:
@@ -253,7 +218,7 @@ _STEPS = """<style>
   margin: 1.2rem 0 0; padding: 1rem 0.2rem 0; border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 .wn-steps b { display: block; margin-bottom: 0.15rem; } .wn-steps span { opacity: 0.72; font-size: 0.9rem; }
 </style><div class="wn-steps">
-<div><b>1 See</b><span>Every image on a map; hard ones are drawn large.</span></div>
+<div><b>1 See</b><span>Every item on a map; hard ones are drawn large.</span></div>
 <div><b>2 Review</b><span>Wrong labels, duplicates and outliers: one key per decision.</span></div>
 <div><b>3 Prune</b><span>Choose a method and a share; see what each class keeps and loses.</span></div>
 <div><b>4 Verify</b><span>Train on the subset, on random ones of its size and on the full data.</span></div>

@@ -11,6 +11,7 @@ from curation.errors import SourceError
 from curation.ui.parts import theme
 
 AS_GUESSED = "As guessed"
+TABLE_ROWS = 3  # shown of a table
 
 
 def guess_panel(path: Path, key: str) -> Guess | None:
@@ -46,13 +47,14 @@ def in_doubt(path: Path) -> bool:
         return False
 
 
-def table_rows(path: Path, key: str) -> None:
-    """The first rows of a table, so that its columns can be told apart. Raises SourceError."""
+def table_panel(path: Path, key: str) -> Guess:
+    """Show the first rows of a table, so that its columns can be told apart. Raises SourceError."""
     guess = _preview(path, _stamp(path), "")
     for note in guess.notes:
         st.caption(theme.plain(note))
     shown = [{column: theme.literal(text) for column, text in row.items()} for row in guess.rows]
-    st.dataframe(shown, hide_index=True, width="stretch", key=f"{key}_rows")
+    st.dataframe(shown[:TABLE_ROWS], hide_index=True, width="stretch", key=f"{key}_rows")
+    return guess
 
 
 @st.cache_data(ttl=60, max_entries=32, show_spinner="Looking at the data")

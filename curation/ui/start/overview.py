@@ -15,13 +15,16 @@ from PIL import Image
 from curation.data.items import SPLITS, TEST, TRAIN, VAL, Items
 from curation.ui.parts.theme import escaped
 
+LOOKED_AT = 1_000  # texts whose length is measured
+
 
 @dataclass(frozen=True)
 class Facts:
     """Counts are of usable items. counts: int [C, 3], items per class in train, val and test.
 
-    sides: (smallest, median, largest) of width and of height in pixels, None without images. problems: item rows
-    that cannot be used. bytes: of all items.
+    sides: (smallest, median, largest) of width and of height in pixels, None without images. letters: (median, what
+    nine in ten do not exceed) of the characters of a text, None without texts. problems: item rows that cannot be
+    used. bytes: of all items.
     """
 
     items: int
@@ -31,6 +34,7 @@ class Facts:
     bytes: int
     sides: tuple[tuple[int, int, int], tuple[int, int, int]] | None
     problems: np.ndarray
+    letters: tuple[int, int] | None = None
 
     @property
     def side(self) -> int:
@@ -53,6 +57,7 @@ def facts(items: Items, labels: np.ndarray, classes: Sequence[str]) -> Facts:
         bytes=int(np.nansum(items.column("bytes").astype(float))),
         sides=_sides(items, ok) if items.has_images else None,
         problems=np.flatnonzero(~ok),
+        letters=_letters(items, ok) if items.has_texts else None,
     )
 
 
@@ -65,6 +70,16 @@ def _sides(items: Items, ok: np.ndarray):
             return None
         found.append((int(values.min()), int(np.median(values)), int(values.max())))
     return tuple(found)
+
+
+def _letters(items: Items, ok: np.ndarray) -> tuple[int, int] | None:
+    """Of `LOOKED_AT` texts, spread evenly."""
+    rows = np.flatnonzero(ok)
+    rows = rows[:: -(-len(rows) // LOOKED_AT) or 1]
+    if not len(rows):
+        return None
+    lengths = [len(text) for text in items.texts(rows)]
+    return int(np.median(lengths)), int(np.quantile(lengths, 0.9))
 
 
 def hardest_class(labels: np.ndarray, classes: Sequence[str], difficulty: np.ndarray) -> str | None:

@@ -7,18 +7,24 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from curation.card import Card, Download
+from curation.data.chat.rows import is_chat
+from curation.data.items import Items
 from curation.engine import registry
 from curation.engine.recipe import Recipe, parse_recipe
 from curation.engine.registry import Method
 from curation.training import weights
 
 SCORES = ("el2n", "forgetting", "aum", "entropy", "margin")
+WITHOUT_LABELS = ("length", "msttr")  # scores of texts that have no labels
 FLAGS = ("consensus", "conflicting_labels", "duplicates", "outliers")
+PAIR_SCORES = ("clip_score", "length")  # of image-text pairs
+PAIR_FLAGS = ("caption_swap", "boilerplate", "caption_conflict")
+TEXT_FLAGS = ("near_duplicates", "text_quality", "chat_quality")  # beside FLAGS where the items are texts
 MAP = "umap"
 MISTAKES = 0.05  # share of the sample's train labels that are wrong on purpose
 SAMPLE = {"use": "pixels", "size": 8, "colour": "grey"}  # its images as they are
@@ -97,18 +103,26 @@ def _fetched(method: Method) -> bool:
     return method.card.download is None or weights.cached(method.card.download.repository, [method.card.download.file])
 
 
-def suited(encoders: Sequence[Option], *, images: bool, features: bool) -> list[Option]:
-    """The encoders again, each with what it needs and this source does not have as its problem."""
-    found = []
-    for option in encoders:
-        needs = registry.get("encoders", option.id).card.needs
-        problem = option.problem
-        if "features" in needs:
-            problem = problem or ("" if features else "this source has no features of its own")
-        elif not images:
-            problem = "this source has no images"
-        found.append(replace(option, problem=problem))
-    return found
+def lacking(items: Items, encoder: str | None = None) -> list[str]:
+    """What a method may read of items and these do not have. encoder: id of the one they go through, where it is known:
+    captions can be compared with images only where it reads both."""
+    both = items.has_texts and items.has_images
+    there = {
+        "images": items.has_images,
+        "texts": items.has_texts,
+        "responses": items.has_texts,
+        "chats": is_chat(items),
+        "text_embeddings": both and (encoder is None or "text" in registry.get("encoders", encoder).card.tags),
+        "pairs": both,  # as a tag: what speaks of captions
+        "features": items.features is not None,
+        "labels": bool(items.classes),
+    }
+    return [name for name, has in there.items() if not has]
+
+
+def suited(encoders: Sequence[Option], lack: Sequence[str]) -> list[Option]:
+    """The encoders that read nothing the items do not have (`lacking`)."""
+    return [option for option in encoders if not {*registry.get("encoders", option.id).card.needs} & {*lack}]
 
 
 def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool, texture: bool) -> tuple[str, str]:
@@ -136,7 +150,7 @@ def best(encoders: Sequence[Option], *, side: float, n: int, gpu: bool, texture:
     in_time = [name for name in ranked if gpu or n * cards[name].pace[0] <= PATIENCE]
     name = max(in_time, key=rank, default=min(ranked, key=lambda name: cards[name].pace[0]))
     if rank(name) < max(map(rank, ranked)):
-        return name, f"No GPU was found, and a large network would take hours on {n:,} images. {cards[name].why}"
+        return name, f"No GPU was found, and a large network would take hours on {n:,} items. {cards[name].why}"
     shapes = [cards[other] for other in sorted(cards) if cards[other].shapes and other in fetched]
     if texture and shapes and rank(name) < 4:
         title = max(shapes, key=lambda card: card.rank).title
@@ -176,6 +190,6 @@ def gpu_name() -> str:
 
 
 def seconds(encoder: str, n: int, gpu: bool) -> float:
-    """How long an analysis of n images will roughly take."""
+    """How long an analysis of n items will roughly take."""
     card = registry.get("encoders", encoder).card if encoder else Card("", "")
     return n * card.pace[1 if gpu else 0] + AFTER[0] + n * AFTER[1]

@@ -1,11 +1,12 @@
-"""Which source reads a path, told by the path's name, and what a project made of it is called."""
+"""Which source reads a path, told by its name and what is in it, and what a project made of it is called."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from curation.engine import registry
-from curation.errors import SourceError
+from curation.engine.registry import Method
+from curation.errors import InputError, SourceError
 
 
 def endings(kind: str) -> tuple[str, ...]:
@@ -13,23 +14,43 @@ def endings(kind: str) -> tuple[str, ...]:
     return registry.get("sources", kind).card.opens
 
 
-def kind_of(path: Path) -> str:
-    """The source that reads a path: folder, archive, table or arrays. Raises SourceError for anything else.
+def kinds_of(path: Path) -> list[str]:
+    """The sources that can read a path, the likeliest first. Raises SourceError where there is none.
 
-    >>> kind_of(Path("flowers.tar.gz")), kind_of(Path("labels.CSV")), kind_of(Path("run.npz"))
-    ('archive', 'table', 'arrays')
+    Where several read files of its ending, those that recognise what is in it come first, and others that look for
+    something of their own are left out.
+
+    >>> kinds_of(Path("flowers.tar.gz")), kinds_of(Path("labels.CSV")), kinds_of(Path("run.npz"))
+    (['archive'], ['table'], ['arrays'])
     """
     name = "/" if path.is_dir() else path.name.lower()
     sources = [source for source in registry.methods("sources").values() if source.card.opens]
-    if found := next((source.id for source in sources if name.endswith(source.card.opens)), None):
-        return found
+    able = [source for source in sources if name.endswith(source.card.opens)]
+    found = [source.id for source in able if source.recognises and _recognised(source, path)]
+    found += [source.id for source in able if not source.recognises]
+    if able:
+        return found or [source.id for source in able]  # reading it will say what is wrong with it
     by_name = [source for source in sources if "/" not in source.card.opens]
     known = ", ".join(["a folder", *(f"{s.id} ({', '.join(s.card.opens)})" for s in by_name)])
     raise SourceError(f"{path.name!r} is not a kind of data Winnow reads: expected {known}")
 
 
+def kind_of(path: Path) -> str:
+    """The source that reads a path, by its ending and what is in it. Raises SourceError."""
+    return kinds_of(path)[0]
+
+
+def _recognised(source: Method, path: Path) -> bool:
+    try:
+        return source.recognises(path)
+    except (InputError, OSError):
+        return False
+
+
 def tables_in(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(endings("table"))]
+    """Tables that may say what the files beside them are; a .txt there is a note or one of the texts."""
+    known = tuple(ending for ending in endings("table") if ending != ".txt")
+    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(known)]
 
 
 def title_of(path: Path) -> str:

@@ -18,10 +18,10 @@ from curation.ui.server.routes import MAX_UPLOAD, prefix
 from curation.ui.server.uploads import new_upload, upload_folder
 from curation.ui.start import source_kind
 
-HINT = "zip, tar, npz, csv, parquet, jsonl, or class folders of images."
+HINT = "zip, tar, npz, csv, parquet, jsonl, or class folders of images or text files."
 HTML = """
 <div class="drop" role="group" aria-label="Upload">
-  <div class="text"><b>Drop an archive, a folder or image files here</b><span class="state"></span></div>
+  <div class="text"><b>Drop an archive, a folder, a table or files here</b><span class="state"></span></div>
   <div class="bar" hidden><i></i></div>
   <div class="row">
     <button type="button" class="files">Choose files</button>
@@ -73,7 +73,7 @@ def uploaded(token: str, attempt: str) -> Uploaded:
             except SourceError:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-    tables = [path for path in entries if path.is_file() and path.name.lower().endswith(source_kind.endings("table"))]
+    tables = source_kind.tables_in(folder)
     if len(tables) == 1:
         return Uploaded(tables[0], "table", source_kind.title_of(tables[0]))
     return Uploaded(folder, "folder", "upload")

@@ -30,7 +30,7 @@ class AnalysisResults:
     the flags that look for wrong labels; NaN where they saw nothing. suggested: int64 [n], the label that would fit
     better. titles: flag name -> what a person calls it. known: labels by id the analysis was made with, where they
     differ from those given. probabilities, neighbours, embeddings: (item rows, value of those rows), as `Project` has.
-    split: the one whose flags are here, "" for all.
+    split: the one whose flags are here, "" for all. chosen: bool [n], the items that may be flagged, None for all.
     """
 
     items: Items
@@ -48,6 +48,7 @@ class AnalysisResults:
     neighbours: tuple[np.ndarray, Any] | None = None
     embeddings: tuple[np.ndarray, Any] | None = None
     split: str = ""
+    chosen: np.ndarray | None = None
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
@@ -57,8 +58,16 @@ class AnalysisResults:
 
     @cached_property
     def within(self) -> np.ndarray:
-        """bool [n]: items of the split that is looked at."""
-        return (self.items.column("split") == self.split) | (not self.split)
+        """bool [n]: items that are looked at, of one split or chosen ones."""
+        mask = (self.items.column("split") == self.split) | (not self.split)
+        return mask if self.chosen is None else mask & self.chosen
+
+    def among(self, rows: np.ndarray) -> AnalysisResults:
+        """The same results, with some item rows alone flagged. How suspicious they are is said among all."""
+        chosen = np.zeros(len(self.items), bool)
+        chosen[rows] = True
+        flags = {name: replace(_cut(flag, chosen), score=flag.score) for name, flag in self.flags.items()}
+        return replace(self, flags=flags, chosen=chosen)
 
     def only(self, split: str) -> AnalysisResults:
         """What flags say of the items of one split, and of no other; "" for all."""

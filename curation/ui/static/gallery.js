@@ -168,19 +168,14 @@ class Gallery {
 function build(row) {
   const element = make("div", `tile ${row.badge ?? ""}`);
   element.setAttribute("role", "option");
-  element.setAttribute("aria-label", [row.label, row.note, row.badge].filter(Boolean).join(", "));
+  const text = row.said.map(([, part]) => part);
+  element.setAttribute("aria-label", [...text, row.label, row.note, row.badge].filter(Boolean).join(", "));
   element.title = row.title || [row.label, row.note].filter(Boolean).join("\n"); // what is cut off can be read
-  const frame = make("div", "frame");
-  const image = make("img");
-  image.alt = row.label;
-  image.decoding = "async";
-  image.draggable = false;
-  image.addEventListener("load", () => {
-    image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= 28);
-  });
-  if (/^data:image\//.test(row.src)) image.src = row.src;
-  frame.append(image, icon("check", CHECK));
+  const frame = make("div", row.said.length ? "frame words" : "frame");
+  if (row.src || !row.said.length) frame.append(picture(row));
+  frame.append(icon("check", CHECK));
   if (ICONS[row.badge]) frame.append(icon("badge", ICONS[row.badge]));
+  if (row.said.length) frame.append(words(row.said));
   const label = make("div", "label");
   if (/^#[0-9a-f]{6}$/i.test(row.colour)) {
     const dot = make("i");
@@ -195,6 +190,35 @@ function build(row) {
     element.append(note);
   }
   return element;
+}
+
+function picture(row) {
+  const image = make("img");
+  image.alt = row.label;
+  image.decoding = "async";
+  image.draggable = false;
+  image.addEventListener("load", () => {
+    image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= 28);
+  });
+  if (/^data:image\//.test(row.src)) image.src = row.src;
+  return image;
+}
+
+// What an item says, each part in the direction it is written in.
+function words(said) {
+  const box = make("div", "said");
+  for (const [who, text] of said) {
+    const part = make("p");
+    part.dir = "auto";
+    if (who) {
+      const name = make("small");
+      name.textContent = `${who} `;
+      part.append(name);
+    }
+    part.append(text);
+    box.append(part);
+  }
+  return box;
 }
 
 function make(tag, className = "") {

@@ -26,7 +26,7 @@ class Card {
   }
 
   async ask(row, address) {
-    let answer = { id: "", src: "" }; // a server that does not answer leaves a card without a picture
+    let answer = { id: "", src: "", said: [] }; // a server that does not answer leaves a card without a picture
     try {
       const response = await fetch(address);
       if (response.ok) answer = await response.json();
@@ -38,7 +38,7 @@ class Card {
     if (this.row === row) this.fill(answer);
   }
 
-  fill(answer = { id: "", src: "" }) {
+  fill(answer = { id: "", src: "", said: [] }) {
     const { map, row } = this;
     const parts = [];
     if (/^data:image\//.test(answer.src)) {
@@ -50,6 +50,11 @@ class Card {
       });
       image.src = answer.src;
       parts.push(image);
+    }
+    for (const [who, words] of answer.said) {
+      const said = make("div", "said", who ? `${who}: ${words}` : words);
+      said.dir = "auto";
+      parts.push(said);
     }
     parts.push(...map.facts(row).map(([kind, words]) => make("div", kind, words)));
     if (answer.id) parts.push(make("div", "id", answer.id));
