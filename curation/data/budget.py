@@ -14,7 +14,10 @@ def budget(keep: float, n: int) -> int:
     (3, 1, 10, 4, 10)
     """
     if n == 0:
-        raise InputError("there are no rows to choose from: every train row was dropped or could not be read")
+        raise InputError(
+            "there are no rows to choose from: a train row counts once it has a label, is not dropped and can be read; "
+            "label some on Grow, or restore some on Review"
+        )
     return min(max(round(keep * n) if keep <= 1 else int(keep), 1), n)
 
 

@@ -88,7 +88,7 @@ class Items:
         return self._holds("status", (OK,))
 
     def rows(self, *splits: str) -> np.ndarray:
-        """Usable rows of these splits, ascending. Rows of train, val and test also carry a label."""
+        """Usable rows of these splits, ascending. Rows of train, val and test also carry a label, or several."""
         return np.flatnonzero(self.ok & self._holds("split", splits))
 
     @cached_property
@@ -257,9 +257,10 @@ def make_items(
     if not any(s == OK for s in status):
         first = f"; the first problem: {status[0]}" if n else ""
         raise SourceError(f"none of the {n} items can be used{first}")
-    # A train row without a label is an unlabelled row, wherever it was found.
+    # A row without any label is an unlabelled row, wherever it was found.
     if labelled:
-        splits = [UNLABELED if label is None else split for split, label in zip(splits, labels, strict=True)]
+        known = [label is not None or bool(more) for label, more in zip(labels, several or [()] * n, strict=True)]
+        splits = [split if told else UNLABELED for split, told in zip(splits, known, strict=True)]
     used = {label for label, s in zip(labels, status, strict=True) if label is not None and s == OK}
     if classes is None:
         classes = natural_order(used)

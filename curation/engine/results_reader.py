@@ -98,7 +98,7 @@ class ResultReader:
         which = step.extra.get("rows", step.method.card.rows)
         found = self.rows(which)
         if which == "labelled" and not len(found):
-            raise InputError(_no_labels(step))
+            raise InputError(no_labels(f"{step.label} needs", self.items))
         return found
 
     def view(
@@ -178,7 +178,7 @@ class ResultReader:
     def _labels(self, rows: np.ndarray, step: Step) -> np.ndarray:
         card, found = step.method.card, self.labels[rows]
         if len(found) and not (card.rows == "all" or card.unlabelled or (self.labels >= 0).any()):
-            raise InputError(_no_labels(step))
+            raise InputError(no_labels(f"{step.label} needs", self.items))
         return found
 
     def _images(self, rows: np.ndarray) -> Images:
@@ -257,5 +257,8 @@ class ResultReader:
         return self._read[stage, key]
 
 
-def _no_labels(step: Step) -> str:
-    return f"{step.label} needs labels and no item has one; take what does without labels, or label some"
+def no_labels(what: str, items: Items) -> str:
+    """Why labels cannot be had. what: who needs them, with its verb."""
+    if items.multi_label:
+        return f"{what} one label per item and these items have several each; take what does without labels"
+    return f"{what} labels and no item has one; take what does without labels, or label some"

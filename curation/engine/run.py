@@ -27,7 +27,7 @@ from curation.engine.compute import Call, compute
 from curation.engine.fingerprint import fingerprint
 from curation.engine.plan import Plan, Step, plan
 from curation.engine.recipe import Recipe
-from curation.engine.results_reader import ResultReader
+from curation.engine.results_reader import ResultReader, no_labels
 from curation.engine.stage import analysis, stages
 from curation.errors import InputError, StepError, WinnowError, WorkspaceError, in_words, nearest
 
@@ -264,9 +264,7 @@ def _check(the_plan: Plan, store: ResultReader) -> None:
                 f"{where} not verified here: the items have no labels, and no student of Winnow learns anything from "
                 'such items that would tell how good they are; bring your own trainer with use = "command"'
             )
-        raise InputError(
-            f"{trains[0].label} trains a student on labels and no item has one; take what does without labels"
-        )
+        raise InputError(no_labels(f"{trains[0].label} trains a student on", store.items))
     if trains and len(np.unique(store.labels[store.train])) < 2:
         names = sorted({str(name) for name in store.label_names[store.items.rows(TRAIN)]}) or ["none"]
         raise InputError(

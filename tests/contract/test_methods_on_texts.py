@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from curation.engine.plan import plan
 from curation.engine.recipe import parse_recipe
 from curation.engine.registry import methods
 from curation.engine.run import run
+from curation.errors import InputError
 
 WORDS = {"card": "card lost stolen broken new order chip", "money": "refund transfer balance fee cash pay bank"}
 SMALL = {"encode": {"use": "lsa", "dim": 16}}
@@ -88,3 +90,38 @@ def test_every_method_that_reads_embeddings_and_labels_works_on_texts(project, k
     assert not run(recipe, project / "w", device="cpu").failed
     planned = plan(recipe, Workspace(project / "w"))
     assert all(planned.done(step) for step in planned.steps)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """80 texts with none, one or two labels each, and the project they are read into."""
+    folder, rng = tmp_path_factory.mktemp("several"), np.random.default_rng(1)
+    with (folder / "t.jsonl").open("w") as file:
+        for _ in range(80):
+            classes = [name for name in WORDS if rng.random() < 0.6]
+            said = " ".join([*rng.choice(" ".join(WORDS.values()).split(), 5), "please"])
+            file.write(json.dumps({"text": said, "label": classes}) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "free"),
+    [
+        ("scores", {"prototype_distance", "sae_rare"}),
+        ("flags", {"duplicates", "near_duplicates", "outliers", "text_quality"}),
+        ("pruners", {"random", "k_center", "herding", "facility_location", "semdedup"}),
+    ],
+)
+def test_of_texts_with_several_labels_what_reads_one_label_says_so_and_the_rest_works(several, kind, free):
+    source = {"use": "table", "path": str(several / "t.jsonl"), "text": "text", "label": "label"}
+    [(section, chosen)] = sections()[kind].items()
+    worked, said = set(), {}
+    for one in chosen:
+        recipe = parse_recipe({"source": source, "encode": SMALL["encode"], section: [one]})
+        try:
+            assert not run(recipe, several / "w", device="cpu").failed
+            worked.add(one["use"])
+        except InputError as error:
+            said[one["use"]] = str(error)
+    assert worked >= free
+    assert [use for use, words in said.items() if "one label per item and these items have several" not in words] == []

@@ -1,12 +1,13 @@
 """LSA: latent semantic analysis, the strongest directions of TF-IDF counts of words, word pairs and letters.
 
-Texts that use the same words, or words of the same stem, lie close together. Learned from the data set's own train
-texts, so it needs no weights and works offline, in any language and for any jargon; languages without blanks between
-words are read by their letters. Blind to synonyms that never occur in like company, and to the order of words beyond
-pairs; a sentence encoder knows far more about what a text means.
+Texts that use the same words, or words of the same stem, lie close together. Learned from the data set's own texts,
+held-out ones aside, so it needs no weights and works offline, in any language and for any jargon; languages without
+blanks between words are read by their letters. Blind to synonyms that never occur in like company, and to the order of
+words beyond pairs; a sentence encoder knows far more about what a text means.
 
 A log-scaled TF-IDF of words and word pairs stands beside one of 3 to 5 letters within words; both have length one. A
-randomised SVD keeps the strongest directions. Fitted on at most 20,000 train texts, drawn at random.
+randomised SVD keeps the strongest directions. Fitted on at most 20,000 texts, labelled or not, drawn at random from
+those that are not held out.
 
 Deerwester, Dumais, Furnas, Landauer & Harshman, Indexing by Latent Semantic Analysis, JASIS 1990; Halko, Martinsson &
 Tropp, Finding Structure with Randomness, SIAM Review 2011.
@@ -37,6 +38,7 @@ CARD = Card(
     rows="all",
     pace=(0.001, 0.001),
     rank=2,
+    version=2,
     why="It works offline and in any language: it learns from the words of these texts.",
 )
 
@@ -54,9 +56,9 @@ def encode(
     into: Path | None = None,
     dim: Annotated[int, Field(ge=2, le=1024, description="Numbers per text: the strongest directions kept.")] = 256,
 ) -> TextEncoder:
-    """Encoder to [m, at most dim], rows of length one; zeros for a text that shares no term with the train texts.
+    """Encoder to [m, at most dim], rows of length one; zeros for a text that shares no term with the fitted ones.
 
-    Fitted on train texts only. What was fitted is kept in `into`, to embed a query with later.
+    What was fitted is kept in `into`, to embed a query with later.
 
     >>> texts = ["pay by card", "lost my card", "pay by phone", "new phone"]
     >>> encoder = encode(View.of(texts=texts), rng=np.random.default_rng(0), progress=lambda *_: None, dim=2)
@@ -65,8 +67,8 @@ def encode(
     """
     if into is not None and (into / FILE).exists():
         return _encoder(_Lsa.load(into / FILE), {})
-    train = view.train
-    sample = np.sort(rng.choice(train, min(SAMPLE, len(train)), replace=False))
+    pool = view.pool
+    sample = np.sort(rng.choice(pool, min(SAMPLE, len(pool)), replace=False))
     progress(0, 3, "counting words")
     learned = _Lsa.fit([text[:READ] for text in view.subset(sample).texts], dim, rng, progress)
     if into is not None:
@@ -101,7 +103,7 @@ class _Lsa:
         try:
             counts = [counter.fit_transform(texts) for counter in counters]
         except ValueError:  # no term is left
-            raise InputError("the train texts share no words that LSA could learn from") from None
+            raise InputError("the texts have no words that LSA could learn from; choose another encoder") from None
         progress(1, 3, "finding directions")
         whole = hstack(counts, format="csr")
         seed = int(rng.integers(2**31))
