@@ -82,7 +82,7 @@ def measured(n: int, dim: int, wanted: Sequence[str], folder: Path) -> dict[str,
     """Run the recipe and print its table. Returns the processor seconds of every stage."""
     home = folder / f"{n}x{dim}"
     home.mkdir(parents=True, exist_ok=True)
-    wrong = made(home, n, dim)
+    make(home, n, dim)
     recipe = {"source": {"use": "arrays", "path": str(home / "set.npz")}, "encode": {"use": "precomputed"}}
     for stage in wanted:
         for section, content in SECTIONS[stage].items():
@@ -111,22 +111,22 @@ def measured(n: int, dim: int, wanted: Sequence[str], folder: Path) -> dict[str,
     peak, own = max(s.resident for s in samples), max(s.own for s in samples)
     print(f"| all of it | {whole:.0f} | {samples[-1].family:.0f} | {gib(peak)} | {gib(own)} | |\n")
     if "consensus" in wanted:
-        print(f"average precision of the planted mistakes {precision(home, answer, wrong):.4f}")
+        print(f"average precision of the planted mistakes {precision(home, answer):.4f}")
     for row in answer.get("verify", []):
         if row["seed"] == 0:
             print(f"head on {row['method']} at {row['keep']:.0%}: {100 * row['accuracy_mean']:.2f} %")
     return seconds
 
 
-def made(home: Path, n: int, dim: int) -> np.ndarray:
-    """Write set.npz unless it is there; bool [n], the labels that are wrong. Made in blocks, always the same."""
+def make(home: Path, n: int, dim: int) -> None:
+    """Write set.npz and wrong.npy, bool [n], the labels that are wrong, unless they are there. Always the same."""
+    if (home / "wrong.npy").exists():
+        return
     rng = np.random.default_rng(0)
     truth = rng.choice(CLASSES * KINDS, n, p=uneven(rng)).astype(np.int32)
     labels = truth // KINDS
     wrong = rng.random(n) < MISTAKES
     labels[wrong] = (labels[wrong] + rng.integers(1, CLASSES, wrong.sum())) % CLASSES
-    if (home / "set.npz").exists():
-        return wrong
     centres = np.zeros((CLASSES, KINDS, dim), np.float32)
     centres[..., :SIGNAL] = APART * rng.normal(size=(CLASSES, 1, SIGNAL))
     centres[..., :SIGNAL] += 0.6 * rng.normal(size=(CLASSES, KINDS, SIGNAL))
@@ -144,7 +144,6 @@ def made(home: Path, n: int, dim: int) -> np.ndarray:
     np.savez(home / "set.npz", features=x, labels=labels, class_names=names)
     np.save(home / "wrong.npy", wrong)
     (home / "features.npy").unlink()
-    return wrong
 
 
 def uneven(rng: np.random.Generator) -> np.ndarray:
@@ -200,7 +199,7 @@ def nearest(samples: Sequence[Sample], at: float) -> Sample:
     return min(samples, key=lambda s: abs(s.at - at))
 
 
-def precision(home: Path, answer: dict, wrong: np.ndarray) -> float:
+def precision(home: Path, answer: dict) -> float:
     from sklearn.metrics import average_precision_score
 
     wrong = np.load(home / "wrong.npy")
