@@ -3,6 +3,7 @@
     python -m benchmarks.scale                                   1,000,000 x 64, every stage
     python -m benchmarks.scale --dim 512 --stages el2n consensus umap ccs export
     python -m benchmarks.scale --exponents                       how each stage grows, from 10,000 to 1,000,000
+    python -m benchmarks.scale --shards 12000                    coverage of one class in shards, of the exact coverage
 
 The set: 100 classes of five kinds each, of uneven size, close enough that some of them overlap, in directions whose
 variance falls as 1, 1/2, 1/3, ..., as that of embeddings does; 1 % of the items are
@@ -69,7 +70,13 @@ def main() -> None:
     parser.add_argument("--stages", nargs="+", choices=list(SECTIONS), default=list(SECTIONS))
     parser.add_argument("--folder", type=Path, help="where data and workspace are kept; default: a temporary folder")
     parser.add_argument("--exponents", action="store_true", help="10,000, 100,000 and --rows rows, and how time grows")
+    parser.add_argument(
+        "--shards", type=int, help="only compare coverage in shards with exact coverage, at so many rows"
+    )
     given = parser.parse_args()
+    if given.shards:
+        print("\n".join(covered(given.shards, given.dim)))
+        return
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.folder or Path(scratch)
         sizes = [n for n in (10_000, 100_000) if n < given.rows] if given.exponents else []
@@ -206,6 +213,37 @@ def precision(home: Path, answer: dict) -> float:
     key = next(s["key"] for s in answer["steps"] if s["stage"] == "flag" and s["use"] == "consensus")
     folder = home / "workspace/flag" / key
     return float(average_precision_score(wrong[np.load(folder / "rows.npy")], np.load(folder / "score.npy")))
+
+
+def covered(n: int, dim: int) -> list[str]:
+    """What an order in shards covers of what the exact order does, at a tenth, a quarter and a half of the rows."""
+    from curation.maths.selection import weighted_facility_location as module
+    from curation.maths.similarity.exact import unit
+
+    rng = np.random.default_rng(0)
+    spread = np.arange(1, dim + 1) ** -0.5
+    x = unit((rng.normal(size=(20, dim))[rng.integers(0, 20, n)] + rng.normal(size=(n, dim))) * spread)
+    asked, offer, lines = rng.random(n), rng.uniform(0.5, 1, n), []
+    orders, most = {}, n // 2
+    orders["shards"] = module.weighted_facility_location(x, most, asked, offer)
+    module._WHOLE = n
+    orders["exact"] = module.weighted_facility_location(x, most, asked, offer)
+    orders["random"] = rng.permutation(n)
+    for share in (0.1, 0.25, 0.5):
+        count = int(share * n)
+        reached = {name: asked @ (0.5 + 0.5 * _best(x, order[:count])) for name, order in orders.items()}
+        ratio = {name: value / reached["exact"] for name, value in reached.items()}
+        above = (reached["shards"] - reached["random"]) / (reached["exact"] - reached["random"])
+        lines.append(
+            f"{n:,} rows, {share:.0%} taken: shards {ratio['shards']:.4f} of exact, random {ratio['random']:.4f}; "
+            f"of the gain over random {above:.3f}"
+        )
+    return lines
+
+
+def _best(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """float32 [n]: cosine of every row with the most alike of `rows`."""
+    return np.concatenate([(x[at : at + 1024] @ x[rows].T).max(axis=1) for at in range(0, len(x), 1024)])
 
 
 def growth(sizes: Sequence[int], tables: Sequence[dict[str, float]]) -> str:
