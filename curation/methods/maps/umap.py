@@ -10,7 +10,7 @@ trustworthiness at 15 neighbours falls by 0.003 (0.002).
 
 Above `sample` items a seeded sample is placed so, on a graph of its own. Every other item goes to the mean of those of
 its neighbours that are in the sample, nearer ones counting more, or where none is, of those placed that way; then once
-to the mean of all its neighbours. No search is needed for that. docs/scale.md says what it costs in quality.
+to the mean of all its neighbours. No search is needed for that. docs/million.md lists what else works on a part.
 
 Above 10,000 items threads race, so two runs differ in detail; coordinates are stored, so the map in a workspace never
 moves, and `reproducible` keeps to one thread. Below, one thread is as fast and always used.
