@@ -3,7 +3,7 @@
     python -m benchmarks.scale                                   1,000,000 x 64, every stage
     python -m benchmarks.scale --dim 512 --stages el2n consensus umap ccs export
     python -m benchmarks.scale --exponents                       how each stage grows, from 10,000 to 1,000,000
-    python -m benchmarks.scale --shards 12000                    coverage of one class in shards, of the exact coverage
+    python -m benchmarks.scale --shards 6100                    coverage of one class in shards, of the exact coverage
 
 The set: 100 classes of five kinds each, of uneven size, close enough that some of them overlap, in directions whose
 variance falls as 1, 1/2, 1/3, ..., as that of embeddings does; 1 % of the items are

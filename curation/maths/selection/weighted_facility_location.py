@@ -9,7 +9,7 @@ Above 6,000 rows greedy is no longer exact: the rows are dealt at random (from a
 in each of which it is. The first 200 rows come from one shard, which is a fair sample of all; then the shards take
 turns, each starting from what all rows taken before cover. So an order is still the beginning of every longer one. The
 thought is that of Mirzasoleiman, Karbasi, Sarkar & Krause, Distributed Submodular Maximization, NeurIPS 2013; a second
-round over the union would not leave the orders nested. `python -m benchmarks.scale --shards 8000` compares the
+round over the union would not leave the orders nested. `python -m benchmarks.scale --shards 6100` compares the
 coverage with that of the exact order.
 
 Beside maths/selection/facility_location.py, which is quicker: there every row asks the same, and pairs are symmetric.

@@ -15,7 +15,7 @@ neighbours' alone; "none" no student at all. A recipe gathers no more evidence t
 students and neighbours share, and to whatever the embeddings leave out; the subset suits the student that was asked.
 The seed decides nothing: students are drawn the same way every time. Time n^2 * d / C, and the student's for less than
 twice the budget; memory 4 n^2 / C^2 bytes. A class of more than 6,000 items is covered in shards of 2,000, so that time
-is 2,000 n * d there and memory 16 MB; `python -m benchmarks.scale --shards 8000` says
+is 2,000 n * d there and memory 16 MB; `python -m benchmarks.scale --shards 6100` says
 what that costs in coverage.
 
 Facility location: Mirzasoleiman, Bilmes & Leskovec, Coresets for Data-efficient Training of Machine Learning Models,
