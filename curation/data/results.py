@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -100,6 +101,45 @@ class Selection:
     rows: np.ndarray
     weights: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Condensed:
+    """A condensed set of M items.
+
+    values: float32 [M, s, s, 3], pixels in 0..255 without rounding, or float32 [M, d], embeddings.
+    labels: int64 [M], codes of classes. soft: float32 [M * parts**2, C], rows that sum to 1, to train on instead.
+    parts: 2 where an image is a mosaic of 2 x 2 quarters, each to be enlarged and trained on as an item of its own, row
+    by row; else 1. rows: int64 [M], the row of the view an item is, or was made from; -1 where there is no single one.
+    texts: float32 [M, e], pairs only. grey: the three channels are one.
+    passes: how many single items networks saw: "real_forward", "real_backward" and "synthetic" (both ways).
+    history: name -> float [T], such as "loss". notes: sentences for the card and the app.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    soft: np.ndarray | None = None
+    parts: int = 1
+    rows: np.ndarray | None = None
+    texts: np.ndarray | None = None
+    grey: bool = False
+    passes: Mapping[str, int] = field(default_factory=dict)
+    history: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def space(self) -> str:
+        """ "pixels" or "embeddings"."""
+        return "pixels" if self.values.ndim == 4 else "embeddings"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes to store it in: a byte per channel of a pixel, two per number of an embedding or a soft label, and
+        two per label where there is no soft one."""
+        per_value = (1 / 3 if self.grey else 1) if self.space == "pixels" else 2
+        texts = 0 if self.texts is None else self.texts.size
+        labels = self.labels.size if self.soft is None else self.soft.size
+        return round(self.values.size * per_value) + 2 * (texts + labels)
 
 
 def cut_neighbours(graph: Neighbours, rows: np.ndarray) -> Neighbours:

@@ -101,6 +101,7 @@ class View:
         """
         part = self.subset(np.arange(len(self)))
         part.classes, part._cache["labels"] = tuple(classes), np.asarray(labels, np.int64)
+        part._cache.pop("soft_labels", None)
         if scores is not None:
             part._scores = lambda name, rows: scores(name, part)
         return part
@@ -115,6 +116,20 @@ class View:
             )
         part = self.subset(np.arange(len(self)))
         part._cache["weights"] = weights
+        return part
+
+    def softened(self, probabilities: np.ndarray) -> View:
+        """The same rows for a student that is to learn these probabilities [m, C], rows >= 0 that sum to 1, instead of
+        one label a row."""
+        soft = np.asarray(probabilities, np.float32)
+        shape = (len(self), len(self.classes))
+        if soft.shape != shape or not (soft >= 0).all() or (abs(soft.sum(1) - 1) > 1e-3).any():
+            raise InputError(
+                f"soft labels of {len(self):,} rows and {len(self.classes)} classes must be as many rows and columns "
+                f"of numbers >= 0, every row with the sum 1; found {soft.shape}"
+            )
+        part = self.subset(np.arange(len(self)))
+        part._cache["soft_labels"] = soft
         return part
 
     def linked(self, graph: Neighbours) -> View:
@@ -163,6 +178,11 @@ class View:
         """float64 [m] with mean 1, how much each row counts for a student; None = all the same. Needs no declaring."""
         weights = self._cache.get("weights")
         return None if weights is None else weights / weights.mean()
+
+    @property
+    def soft_labels(self) -> np.ndarray | None:
+        """float32 [m, C], what a student is to learn instead of `labels`; None = the labels. Needs no declaring."""
+        return self._cache.get("soft_labels")
 
     def evidence(self, name: str) -> Any:
         """Evidence by what it is called, for kinds that have no property here."""

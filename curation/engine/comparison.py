@@ -89,7 +89,7 @@ def compare(runs: Sequence[Mapping], answers: Answers) -> Comparison:
         made.append(
             Cell(
                 **_figures(method, keep, by_seed),
-                accuracy=_accuracy(list(by_seed.values()), answers),
+                accuracy=accuracy(list(by_seed.values()), answers),
                 gain=difference(by_seed, baseline, answers),
                 gap=difference(by_seed, full, answers) if method != FULL else None,
             )
@@ -102,19 +102,19 @@ def compare(runs: Sequence[Mapping], answers: Answers) -> Comparison:
 def figures(cell: Cell) -> dict:
     """A cell as one flat row: accuracy_mean, gain and gap, each with `_low` and `_high`; `better`, `items_counted`."""
     row = {"better": cell.better, "items_counted": all(e.n for e in (cell.accuracy, cell.gain, cell.gap) if e)}
-    for name, value, found in (
-        ("accuracy", "accuracy_mean", cell.accuracy),
-        ("gain", "gain", cell.gain),
-        ("gap", "gap", cell.gap),
-    ):
-        low, high = (None, None) if found is None else found.interval()
-        known = low is not None and not np.isnan(low)
-        row |= {
-            value: found and found.value,
-            f"{name}_low": low if known else None,
-            f"{name}_high": high if known else None,
-        }
-    return row
+    row |= over("accuracy", cell.accuracy, value="accuracy_mean")
+    return row | over("gain", cell.gain) | over("gap", cell.gap)
+
+
+def over(name: str, found: Estimate | None, *, value: str = "") -> dict[str, float | None]:
+    """A figure with the ends of its interval, `<name>_low` and `_high`; None where they are not known."""
+    low, high = (None, None) if found is None else found.interval()
+    known = low is not None and not np.isnan(low)
+    return {
+        value or name: found and found.value,
+        f"{name}_low": low if known else None,
+        f"{name}_high": high if known else None,
+    }
 
 
 def ends(row: Mapping, name: str, sign: str = "", *, times: float = 100, digits: int = 1) -> str:
@@ -144,7 +144,8 @@ def _figures(method: str, keep: float, by_seed: Mapping[int, Mapping]) -> dict:
     }
 
 
-def _accuracy(runs: Sequence[Mapping], answers: Answers) -> Estimate:
+def accuracy(runs: Sequence[Mapping], answers: Answers) -> Estimate:
+    """Over seeds and test items; over the seeds alone where a run has no answers."""
     stored = [answers.get(run["key"]) for run in runs]
     if any(found is None for found in stored):
         bounds = _ANYTHING if runs[0].get("measured") else (0.0, 1.0)

@@ -276,7 +276,7 @@ class Ask:
             needs += student.card.needs
         needs = list(dict.fromkeys(needs))
         for need in needs:
-            if need in evidence:
+            if need in evidence and need not in inputs:  # a stage may bring its own
                 inputs[need] = self.result("evidence", evidence[need], rows=self._covered(evidence[need], rows))
             elif need in ("embeddings", "class_embeddings", "text_embeddings", "text_encoder"):
                 inputs["embeddings"] = self._embeddings(stage, method)
@@ -284,6 +284,9 @@ class Ask:
                 inputs["labels"] = self.labels_key
         inputs["source"] = self.source
         files = [*section.files(), *section.params.values(), *(method.files(**section.params) if method.files else ())]
+        for student, given in students.items():
+            if own := registry.get("students", student).files:
+                files += [path for path in own(**given) if path not in files]
         return self.add(
             Step(
                 stage,

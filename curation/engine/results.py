@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from curation.data.results import Dynamics, Factors, Flags, Neighbours, Probabilities, Selection
+from curation.data.results import Condensed, Dynamics, Factors, Flags, Neighbours, Probabilities, Selection
 
 
 def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
@@ -41,6 +42,13 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
     elif isinstance(value, Selection):
         arrays |= {"rows": np.asarray(rows, np.int64)[value.rows], "weights": value.weights}
         about |= {"kept": len(value.rows), "said": list(value.notes)}
+    elif isinstance(value, Condensed):
+        arrays |= {"rows": _at(arrays["rows"], value.rows), "value": value.values, "labels": value.labels}
+        arrays |= {"soft": value.soft, "texts": value.texts}
+        about |= {"items": len(value.labels), "parts": value.parts, "grey": value.grey, "bytes": value.nbytes}
+        about |= {"item_bytes": replace(value, soft=None, texts=None).nbytes / len(value.labels)}
+        about |= {"passes": dict(value.passes), "notes": list(value.notes)}
+        about["history"] = {name: np.asarray(values).tolist() for name, values in value.history.items()}
     else:
         arrays["value"] = value
     for name, array in arrays.items():
@@ -69,6 +77,28 @@ def load_evidence(folder: Path) -> Any:
         card = json.loads((folder / "card.json").read_text())
         return Factors(indices, load(folder, "factor_values"), card["factors"], card["r2"])
     return load(folder)
+
+
+def load_condensed(folder: Path) -> Condensed:
+    """A condensed set; its `rows` are item rows here, None where no item stands for one."""
+    card = read_json(folder / "card.json")
+    return Condensed(
+        values=np.array(load(folder)),
+        labels=np.array(load(folder, "labels")),
+        soft=load(folder, "soft"),
+        parts=card["parts"],
+        rows=load(folder, "rows"),
+        texts=load(folder, "texts"),
+        grey=card["grey"],
+        passes=card["passes"],
+        history={name: np.array(values) for name, values in card["history"].items()},
+        notes=tuple(card["notes"]),
+    )
+
+
+def _at(rows: np.ndarray, positions: np.ndarray | None) -> np.ndarray | None:
+    """The item rows at some positions; -1 where there is none."""
+    return None if positions is None else np.where(positions < 0, -1, rows[positions])
 
 
 def positions(result_rows: np.ndarray, rows: np.ndarray) -> np.ndarray:

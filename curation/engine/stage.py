@@ -51,6 +51,10 @@ class Section(pydantic.BaseModel):
         """Files it reads that are not among the parameters."""
         return []
 
+    def writes(self) -> list[Path]:
+        """Files and folders outside the workspace that it writes."""
+        return []
+
 
 class Named(Section):
     """A section that may stand several times; `name` tells them apart, by default the method's id."""
@@ -73,7 +77,6 @@ class Stage:
         there.
     resumable: goes on where a killed attempt stopped.
     cold: may train without labels of two classes.
-    writes: its parameter `path` is written, not read.
     report: what `rows` are called in the output of `run --json`; by default as the stage.
     """
 
@@ -88,7 +91,6 @@ class Stage:
     background: bool = False
     resumable: bool = False
     cold: bool = False
-    writes: bool = False
     report: str = ""
     name: str = ""
     doc: str = ""

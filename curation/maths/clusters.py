@@ -1,4 +1,4 @@
-"""Spherical k-means: groups of rows that point the same way."""
+"""Groups of rows: spherical k-means, of rows that point the same way, and k-means, of rows that lie close together."""
 
 from __future__ import annotations
 
@@ -50,6 +50,47 @@ def spherical(
         if best is None or found.similarity.mean() > best.similarity.mean():
             best = found
     return best
+
+
+@dataclass(frozen=True)
+class Means:
+    """label: int64 [n], 0..k-1, every number in use. centres: float32 [k, d], means of their rows. nearest: int64 [k],
+    the row next to each centre."""
+
+    label: np.ndarray
+    centres: np.ndarray
+    nearest: np.ndarray
+
+
+def means(x: np.ndarray, k: int, rng: np.random.Generator, *, rounds: int = 50) -> Means:
+    """k-means of the rows of x [n, d], Euclidean; fewer than k groups where rows coincide.
+
+    >>> found = means(np.array([[0.0], [1.0], [9.0]]), 2, np.random.default_rng(0))
+    >>> sorted(found.centres[:, 0].tolist())
+    [0.5, 9.0]
+    """
+    from sklearn.cluster import KMeans
+
+    x = np.ascontiguousarray(x, np.float32)
+    if k == 1:
+        label = np.zeros(len(x), np.int64)
+    else:
+        import warnings
+
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings():  # fewer distinct rows than groups: fewer groups, as promised
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fit = KMeans(min(k, len(x)), n_init=1, max_iter=rounds, random_state=int(rng.integers(2**31))).fit(x)
+        label = np.unique(fit.labels_, return_inverse=True)[1].astype(np.int64)
+    size = np.bincount(label)
+    centres = np.zeros((len(size), x.shape[1]))
+    np.add.at(centres, label, x)
+    centres = (centres / size[:, None]).astype(np.float32)
+    far = np.square(x - centres[label]).sum(axis=1)
+    order = np.lexsort((np.arange(len(x)), far, label))
+    first = np.searchsorted(label[order], np.arange(len(size)))
+    return Means(label, centres, order[first])
 
 
 def _plus_plus(x: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:

@@ -42,7 +42,8 @@ def fit(
     sampler: Sampler | None = None,
     watch: Callable[[], None] | None = None,
 ) -> None:
-    """Train `net` in place on inputs [m, ...] and labels int64 [m], all on one device, by cross-entropy.
+    """Train `net` in place on inputs [m, ...] and labels, int64 [m] or probabilities float32 [m, C], all on one device,
+    by cross-entropy.
 
     optimiser: carries the peak learning rate; schedule: share of the training done (0..1) -> share of that peak.
     batch: the most rows per step; an epoch is split evenly, so no step is left with a handful of rows.
@@ -182,6 +183,11 @@ def checked_labels(view: View) -> np.ndarray:
 def item_weights(view: View, device):
     """float32 [m] on the device, the weights of the view's rows; None where all count the same."""
     return None if view.weights is None else tensor(view.weights.astype(np.float32), device)
+
+
+def targets(view: View, codes: np.ndarray, device):
+    """What `fit` takes as labels: int64 [m], or float32 [m, C] where the view has soft labels."""
+    return tensor(codes if view.soft_labels is None else view.soft_labels, device)
 
 
 def cosine(done: float) -> float:

@@ -10,13 +10,13 @@ import numpy as np
 
 from curation.data.view import View
 from curation.errors import RunError
-from curation.training import loop, nets
+from curation.training import loop, nets, siamese
 from curation.training.augment import crop_flip
 from curation.training.checkpoints import Network
 from curation.training.sampler import Sampler
 from curation.training.student import Predictor, Record
 
-Augment = Literal["none", "crop", "crop_flip"]
+Augment = Literal["none", "crop", "crop_flip"] | siamese.Augment
 
 LEAST_STEPS = 1000  # updates a ResNet gets on a small set, whatever `epochs` says; CIFAR-10 has them after 10 epochs
 LR_BATCH = 512  # images a step the learning rate of a ResNet is meant for
@@ -49,13 +49,13 @@ def train(
     loop.fit(
         net,
         load(view, device),
-        loop.tensor(codes, device),
+        loop.targets(view, codes, device),
         optimiser=optimiser,
         epochs=epochs,
         batch=batch,
         seed=seed,
         schedule=loop.triangle,
-        augment=augmentation(augment),
+        augment=augmentation(augment, view),
         smoothing=smoothing,
         weights=loop.item_weights(view, device),
         record=record,
@@ -105,8 +105,16 @@ def network(view: View, build: Callable, weights: np.ndarray, kept: np.ndarray) 
     return Network(build, some, weights, kept, np.arange(len(view)))
 
 
-def augmentation(name: Augment) -> Callable | None:
-    return None if name == "none" else lambda rows, generator: crop_flip(rows, generator, flip=name == "crop_flip")
+def augmentation(name: Augment, view: View) -> Callable | None:
+    if name.startswith("crop"):
+        return lambda rows, generator: crop_flip(rows, generator, flip=name == "crop_flip")
+    return siamese.for_students(name, grey=is_grey(view.pixels))
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether the three channels [m, s, s, 3] are one; up to 1,000 images spread over all are looked at."""
+    some = pixels[:: max(1, len(pixels) // 1000)]
+    return bool((some[..., :1] == some).all())
 
 
 def _resnet(depth: Literal[18, 50], view: View, stem: str, seed: int):

@@ -14,7 +14,7 @@ from curation.ui.parts.job_strip import job_strip
 from curation.ui.server import access, projects
 from curation.ui.state.project import Project, close_project, open_project, set_open
 
-# file -> title, icon. The first is the default page; the next seven follow the data.
+# file -> title, icon. The first is the default page; the next eight follow the data.
 PAGES = {
     "data": ("Data", ":material/folder_open:"),
     "map": ("Map", ":material/scatter_plot:"),
@@ -23,6 +23,7 @@ PAGES = {
     "prune": ("Prune", ":material/content_cut:"),
     "verify": ("Verify", ":material/monitoring:"),
     "schedule": ("Schedule", ":material/event_repeat:"),
+    "condense": ("Condense", ":material/compress:"),
     "export": ("Export", ":material/ios_share:"),
     "methods": ("Methods", ":material/menu_book:"),
 }

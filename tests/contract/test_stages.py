@@ -251,6 +251,13 @@ ONE_FILE = {
     rule.begin_epoch = lambda t, T: (np.arange(rule.size), None)
     return rule""",
     ),
+    "condensers": (
+        "from curation.data.results import Condensed",
+        ', needs=("embeddings", "labels")',
+        "condense(view, per_class)",
+        """rows = np.concatenate([np.flatnonzero(view.labels == code)[:per_class] for code in np.unique(view.labels)])
+    return Condensed(view.embeddings[rows], view.labels[rows], rows=rows)""",
+    ),
     "queries": ("", ', needs=("known",)', "query(view, budget)", "return np.flatnonzero(view.known < 0)[:budget]"),
     "exporters": (
         "from pathlib import Path\nfrom typing import Annotated\nfrom pydantic import Field",
@@ -283,6 +290,12 @@ use = "own"
 keeps = [0.5]
 seeds = 1
 epochs = 2
+[[condense]]
+use = "own"
+per_class = [2]
+seeds = 1
+students = ["own"]
+path = "sets"
 [grow]
 use = "own"
 student = "own"
@@ -326,8 +339,8 @@ def test_every_stage_says_what_it_is_and_stands_after_what_it_reads(stage):
 
 def test_the_order_of_a_run_is_the_one_the_documentation_draws():
     assert list(stages()) == [
-        *("source", "encode", "evidence", "score", "flag", "map", "prune", "verify", "schedule", "query", "growth"),
-        "export",
+        *("source", "encode", "evidence", "score", "flag", "map", "prune", "verify", "schedule"),
+        *("condense", "judge", "deliver", "query", "growth", "export"),
     ]
     assert until("score") == ("source", "encode", "evidence", "score")
 

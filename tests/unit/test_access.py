@@ -157,6 +157,10 @@ def test_with_a_login_exports_go_to_ones_own_projects_only(ada):
     [
         ({"verify": {"use": "module", "path": "os:system"}}, "from the command line only"),
         ({"verify": {"use": "module_embeddings", "path": "os:system"}}, "from the command line only"),
+        (
+            {"condense": [{"use": "dm", "students": [{"use": "module", "path": "os:system"}]}]},
+            "from the command line only",
+        ),
         ({"source": {"use": "folder", "path": "{top}/home/.users/bob/secret"}}, "outside"),
         ({"source": {"use": "archive", "path": "/etc/hostname"}}, "outside"),
         ({"encode": {"use": "precomputed", "path": "{top}/home/.users/bob/secret"}}, "outside"),

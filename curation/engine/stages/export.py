@@ -6,7 +6,6 @@ somebody has changed or removed them. Beside each export lie the full recipe and
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.data.decisions import Decision, EffectiveDecisions
-from curation.data.workspace import Workspace, key_of, make_folder, write_text
+from curation.data.workspace import Workspace, key_of
 from curation.data.writing import manifest
 from curation.data.writing.atomic import atomic
 from curation.data.writing.owned import RECIPE, SUMMARY, WRITER, refuse_foreign, sidecar
-from curation.engine import registry, results
+from curation.engine import outside, registry, results
 from curation.engine.compute import Call, versions
 from curation.engine.plan import Ask, Plan, Step
 from curation.engine.recipe import Recipe
@@ -36,10 +35,11 @@ from curation.errors import RecipeError, nearest
 class Export(Section):
     prune: str = ""  # which [[prune]], or "full" for everything not dropped; by default the first, else everything
 
+    def writes(self) -> list[Path]:
+        return [self.params["path"]]
 
-STAGE = Stage(
-    kind="exporters", section="export", model=Export, shape="list", after=("growth",), writes=True, report="exports"
-)
+
+STAGE = Stage(kind="exporters", section="export", model=Export, shape="list", after=("growth",), report="exports")
 
 
 def validate(section: Export, recipe: Recipe) -> None:
@@ -85,22 +85,18 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     table = manifest.build(gather(step, store))
     pq.write_table(table, folder / "manifest.parquet")
     paths = _write(step, table, store, call)
-    return {"exports": [str(path) for path in paths], "written": _marks(paths)}
+    return {"exports": [str(path) for path in paths], "written": outside.marks(paths)}
 
 
 def finished(step: Step, workspace: Workspace) -> bool:
     """Whether every file it wrote is still as it was written, last time."""
-    again = _written_again(step, workspace)
-    known = results.read_json(again) if again.exists() else workspace.card("export", step.key)["written"]
-    return all(_mark(Path(path)) == mark for path, mark in known.items())
+    return outside.unchanged(step, workspace)
 
 
 def restore(step: Step, store: ResultReader, call: Call) -> None:
     """Write the files outside again, from the manifest that is there."""
     table = pq.read_table(store.folder("export", step.key) / "manifest.parquet")
-    paths, again = _write(step, table, store, call), _written_again(step, store.workspace)
-    make_folder(again.parent)
-    write_text(again, json.dumps(_marks(paths)) + "\n")
+    outside.remember(step, store.workspace, _write(step, table, store, call))
 
 
 def rows(plan: Plan, store: ResultReader) -> list[str]:
@@ -180,22 +176,3 @@ def _seconds(step: Step, store: ResultReader) -> dict[str, float]:
         store.workspace.card(name.partition(":")[0], key) for name, key in step.inputs.items() if name != "decisions"
     ]
     return {f"{card['stage']} {card['name']}": card["seconds"] for card in cards}
-
-
-def _written_again(step: Step, workspace: Workspace) -> Path:
-    """Where the marks of a second writing lie: a result itself is never rewritten."""
-    return workspace.folder / "written" / f"{step.key}.json"
-
-
-def _marks(paths: Sequence[Path]) -> dict[str, str]:
-    return {str(path): _mark(path) for path in paths}
-
-
-def _mark(path: Path) -> str:
-    """What tells whether a written file is still the one that was written; for folders, their number of files."""
-    if path.is_dir():
-        return f"{sum(1 for p in path.rglob('*') if p.is_file())} files"
-    if not path.is_file():
-        return "missing"
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -114,7 +114,7 @@ def apply_budget(step: Step, store: ResultReader, select: Select, student: Calla
     """Ask a pruner for its share of the candidates; pinned rows come first and count towards the budget."""
     rows = store.candidates
     total = budget(step.extra["keep"], len(rows))
-    left_out = _left_out(step, store)
+    left_out = left_out_of(step, store)
     by_hand = store.holds(store.effective.pinned)[rows]
     pinned = np.flatnonzero(by_hand)
     barred = np.isin(rows, list(left_out)) & ~by_hand
@@ -198,7 +198,7 @@ def _larger(step: Step, store: ResultReader) -> str | None:
     return None
 
 
-def _left_out(step: Step, store: ResultReader) -> dict[int, str]:
+def left_out_of(step: Step, store: ResultReader) -> dict[int, str]:
     """Rows the flags named in `without` speak against, with the reason the manifest will give."""
     reasons: dict[int, str] = {}
     ids = store.items.column("id")

@@ -54,7 +54,7 @@ class Grow(Section):
 
 
 # The first batch of all is asked for before anything has a label.
-STAGE = Stage(kind="queries", section="grow", model=Grow, after=("schedule",), cold=True)
+STAGE = Stage(kind="queries", section="grow", model=Grow, after=("deliver",), cold=True)
 
 
 def validate(section: Grow, recipe) -> None:

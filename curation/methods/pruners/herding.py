@@ -23,6 +23,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.selection.herding import herd
 from curation.maths.similarity.exact import unit
 
 CARD = Card(
@@ -57,16 +58,4 @@ def select(
     [2, 1]
     """
     phi = unit(view.embeddings) if normalise else np.asarray(view.embeddings, np.float32)
-    mean = phi.mean(axis=0, dtype=np.float64)
-    pull = phi @ mean.astype(np.float32)
-    gain = pull.astype(np.float64)  # <phi_i, w>, kept current: sums of float32 products, added up in float64
-    if rule == "distance":  # |(t + 1) mean - picked - phi_i|^2 = constant - 2 (<w, phi_i> - |phi_i|^2 / 2)
-        gain -= np.einsum("ij,ij->i", phi, phi, dtype=np.float64) / 2
-    picks = np.empty(budget, np.int64)
-    for t in range(budget):
-        picks[t] = best = int(gain.argmax())
-        gain += pull - phi @ phi[best]
-        gain[best] = -np.inf
-        if t % 500 == 499:
-            progress(t + 1, budget)
-    return picks
+    return herd(phi, budget, rule, progress)

@@ -85,7 +85,7 @@ def train(
     import torch
 
     codes = loop.checked_labels(view)
-    inputs, labels = _load(view, device), loop.tensor(codes, device)
+    inputs, labels = _load(view, device), loop.targets(view, codes, device)
     m = len(labels)
     net = nets.mlp(*nets.statistics(inputs), hidden, len(view.classes), seed).to(device)
     weights, biases = ([p for p in net.parameters() if (p.ndim > 1) == matrix] for matrix in (True, False))

@@ -77,7 +77,7 @@ def train(
         lr=lr,
         epochs=loop.epochs_for(len(view), batch, epochs, LEAST_STEPS, steps),
         batch=batch,
-        augment=pixels.augmentation(augment),
+        augment=pixels.augmentation(augment, view),
         record=record,
         progress=progress,
         sampler=sampler,

@@ -9,7 +9,7 @@ so, and exports go to one's own projects only.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,13 @@ def check_recipe(recipe: Recipe) -> None:
     for stage in declared().values():
         for section in stage.sections(recipe):
             method = registry.get(stage.kind, section.use)
-            if own & {str(value) for value in (*section.model_dump().values(), *section.params.values())}:
+            if own & set(_words(section.model_dump())):
                 raise InputError("your own code runs from the command line only, because people log in to this app")
             defaults = {name: field.default for name, field in method.params.model_fields.items()}
             given = {name: value for name, value in section.params.items() if value != defaults.get(name)}
-            if stage.writes:
-                target(str(given.pop("path")))
+            for path in (written := section.writes()):
+                target(str(path))
+            given = {name: value for name, value in given.items() if value not in written}
             check_paths(given | {str(path): path for path in section.files()})
 
 
@@ -93,6 +94,17 @@ def target(text: str) -> Path:
         if len(parts) < 3 or parts[1] != EXPORTS:
             raise InputError(f"{text!r} is among Winnow's own files: write to the project's folder {EXPORTS!r}")
     return real
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every single value in tables and lists of any depth, as text."""
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        yield str(value)
+        return
+    for one in value:
+        yield from _words(one)
 
 
 def _of_somebody_else(real: Path) -> bool:

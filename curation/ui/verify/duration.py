@@ -35,7 +35,7 @@ def show(project: Project, every: Sequence, wanted: Verify, runs: Sequence[dict]
         return
     pixels = project.recipe.evidence.get("pixels")
     side = (pixels.params if pixels else registry.get("evidence", "pixels").validated({}, "pixels"))["size"]
-    future = _timing(wanted.use, tuple(sorted(_pace_of(wanted).items())), side, len(project.items.classes))
+    future = timing(wanted.use, tuple(sorted(_pace_of(wanted).items())), side, len(project.items.classes))
     st.fragment(_timed, run_every=None if future.done() else 2.0)(future, images, left)
 
 
@@ -71,7 +71,7 @@ def _timed(future: Future, images: float, left: int) -> None:
 
 
 @st.cache_resource(max_entries=32)
-def _timing(student: str, params: tuple, side: int, classes: int) -> Future:
+def timing(student: str, params: tuple, side: int, classes: int) -> Future:
     """The answer to come, asked for once per student, parameters and size of the images."""
     full = registry.get("students", student).validated(dict(params), student)
     pool = ThreadPoolExecutor(1)
