@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from curation.data.remote.location import Remote
+from curation.data.remote.ranges import ahead
+from curation.data.safe_open import MAX_OBJECT
+
+if TYPE_CHECKING:
+    from curation.data.items import Items
+
+
+def fetch(items: Items, rows: Iterable[int]) -> None:
+    """Have the images of these rows, which are about to be opened, fetched together where they lie elsewhere."""
+    if isinstance(items.root, Remote):
+        ahead(items.root, [place for row in rows if items.ok[row] and (place := items.place(row))], MAX_OBJECT)
 
 
 class Images:
@@ -26,6 +40,10 @@ class Images:
 
     def __iter__(self) -> Iterator:
         return (self[i] for i in range(len(self)))
+
+    def fetch(self, positions: Sequence[int]) -> None:
+        """As `fetch`, by position."""
+        fetch(self.items, self.rows[positions].tolist())
 
     def take(self, positions: np.ndarray) -> Images:
         return Images(self.items, self.rows[positions])

@@ -24,6 +24,8 @@ from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
 from curation.data.ids import RowOf
 from curation.data.images import from_array, open_image
+from curation.data.remote.location import Remote, location
+from curation.data.remote.ranges import Place
 from curation.data.safe_open import open_inside, open_part
 from curation.data.schema import IN_MEMORY, OK, REPEATED, SCHEMA, SPLITS, TEST, TRAIN, UNLABELED, VAL  # noqa: F401
 from curation.data.texts import FILE, RECORDS, Texts, write_texts
@@ -37,7 +39,7 @@ class Items:
     """n rows of `SCHEMA` and where their content lives.
 
     table: the rows. classes: C names; a label's code is its position here.
-    root: the folder `path` is relative to, when items are files.
+    root: the folder or URL `path` is relative to, when items are files or objects.
     images: uint8 [n, h, w] or [n, h, w, 3], when items are rows of an array.
     features: float [n, d], when the source brings its own.
     written: n texts, None where an item has none, when the items are texts or have one; read by `text` and `texts`.
@@ -49,7 +51,7 @@ class Items:
 
     table: pa.Table
     classes: tuple[str, ...]
-    root: Path | None = None
+    root: Path | Remote | None = None
     images: np.ndarray | None = None
     features: np.ndarray | None = None
     written: Texts | Sequence[str | None] | None = None
@@ -151,10 +153,13 @@ class Items:
             raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
         if not self.ok[row]:
             raise SourceError(str(self.column("status")[row]))
-        if (container := self.column("container")[row]) is not None:
-            offset, length = (int(self.column(name)[row]) for name in ("offset", "length"))
-            return open_part(self.root, container, offset, length)
-        return open_inside(self.root, path)
+        place = self.place(row)
+        return open_inside(self.root, place) if isinstance(place, str) else open_part(self.root, *place)
+
+    def place(self, row: int) -> Place | None:
+        """Where the content of an item lies below `root`: a path, or a container, an offset and a length."""
+        container, offset, length = (self.column(name)[row] for name in ("container", "offset", "length"))
+        return self.column("path")[row] if container is None else (container, int(offset), int(length))
 
     # -- to and from a folder -------------------------------------------------------------------------
 
@@ -162,7 +167,7 @@ class Items:
         """Write items.parquet, and the arrays and texts beside it unless they already lie there."""
         root = None
         if self.root is not None:  # kept relative when inside, so that a workspace can be moved
-            inside = self.root.is_relative_to(folder)
+            inside = isinstance(self.root, Path) and self.root.is_relative_to(folder)
             root = self.root.relative_to(folder).as_posix() if inside else str(self.root.resolve())
         about = {"classes": self.classes, "root": root, "notes": self.notes, "greys": self.greys}
         about["dialect"] = self.dialect
@@ -187,12 +192,13 @@ class Items:
             for name in ("images", "features")
             if (folder / f"{name}.npy").exists()
         }
-        root = None if about["root"] is None else folder / about["root"]
         table = table.select(IN_MEMORY.names).unify_dictionaries()
         greys = {kind: tuple(scale) for kind, scale in about.get("greys", {}).items()}
         arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
         said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", {})}
-        return cls(table, tuple(about["classes"]), root=root, greys=greys, **said, **arrays)
+        root = about["root"] and location(about["root"])
+        said["root"] = folder / root if isinstance(root, Path) else root
+        return cls(table, tuple(about["classes"]), greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Open a file that a foreign name points to, and only where it really lies under the folder it may be in.
 
 The name is followed through every link at the moment it is opened, each time anew: a link that was put in the
-file's place after the source was read leads nowhere.
+file's place after the source was read leads nowhere. Below a URL there are no links; there the bytes are fetched.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from curation.errors import SourceError
 
+if TYPE_CHECKING:  # imported where it is needed: the processes that decode images read nothing remote
+    from curation.data.remote.location import Remote
 
-def open_inside(root: Path, path: str) -> BinaryIO:
-    """A regular file `root / path`, opened for reading. Raises SourceError with the reason in words.
+MAX_OBJECT = 512 * 1024**2  # bytes of an object that is read as a whole
+
+
+def open_inside(root: Path | Remote, path: str) -> BinaryIO:
+    """A regular file `root / path`, or an object, opened for reading. Raises SourceError with the reason in words.
 
     >>> import tempfile
     >>> top = Path(tempfile.mkdtemp())
@@ -26,6 +31,8 @@ def open_inside(root: Path, path: str) -> BinaryIO:
     Traceback (most recent call last):
     curation.errors.SourceError: a link that leads out of the folder
     """
+    if not isinstance(root, Path):
+        return _fetched(root, path)
     real = os.path.realpath(root)
     name = real_name(real, path)
     try:
@@ -54,14 +61,33 @@ def open_inside(root: Path, path: str) -> BinaryIO:
         raise
 
 
-def open_part(root: Path, path: str, offset: int, length: int) -> BinaryIO:
+def open_part(root: Path | Remote, path: str, offset: int, length: int) -> BinaryIO:
     """`length` bytes of a file `root / path` from `offset` on, such as a member of a tar. Raises SourceError."""
+    if not isinstance(root, Path):
+        return _fetched(root, (path, offset, length))
     with open_inside(root, path) as handle:
         handle.seek(offset)
         data = handle.read(length)
     if len(data) < length:
         raise SourceError(f"{path} ends {length - len(data):,} bytes before this item does: it was cut short")
     return io.BytesIO(data)
+
+
+def _fetched(root: Remote, place: str | tuple[str, int, int]) -> BinaryIO:
+    from curation.data.remote.ranges import taken
+
+    try:
+        data = taken(root, place, MAX_OBJECT)
+    except OSError as error:
+        raise SourceError(error.strerror) from None
+    if len(data) > MAX_OBJECT:
+        raise SourceError(f"over {MAX_OBJECT:,} bytes, the limit of what is fetched as a whole")
+    return io.BytesIO(data)
+
+
+def located(root: Path | Remote, path: str) -> Path | Remote:
+    """The file or object of a shown name below a root."""
+    return Path(real_name(root, path)) if isinstance(root, Path) else root / path
 
 
 def real_name(root: Path | str, path: str) -> str:

@@ -44,7 +44,8 @@ class Against(NamedTuple):
 @dataclass(frozen=True)
 class Cell:
     """One set by one student, over its seeds. real: its items are, soft: it has soft labels, parts: of a mosaic a side.
-    baseline: it always stands beside. seconds: of condensing. passes: networks' passes over single items, all kinds."""
+    baseline: it always stands beside. seconds: of condensing. passes: networks' passes over single items, all kinds.
+    realism: see `training.realism`; None for what always stands beside, and for embeddings."""
 
     name: Name
     seeds: int
@@ -58,6 +59,7 @@ class Cell:
     baseline: bool
     soft: bool
     parts: int
+    realism: Mapping[str, float] | None
     number: Against | None = None  # real items of the same number
     storage: Against | None = None  # real items of the same bytes
     gap: Estimate | None = None  # to everything
@@ -142,6 +144,7 @@ def _cell(name: Name, runs: list[Mapping], answers: Answers) -> Cell:
         baseline=first["baseline"],
         soft=first["soft"],
         parts=first["parts"],
+        realism=first["realism"] and {of: mean(run["realism"][of] for run in runs) for of in first["realism"]},
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold
 from curation.data.items import unlabelled_ids
 from curation.data.reading.watched import Watched
+from curation.data.remote.location import Remote
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
 from curation.engine.fingerprint import fingerprint
@@ -134,7 +135,7 @@ def plan(
     targets: Sequence[str] | None = None,
     effective: EffectiveDecisions | None = None,
     *,
-    look: Callable[[Path | Watched, str], str] = fingerprint,
+    look: Callable[[Path | Remote | Watched, str], str] = fingerprint,
 ) -> Plan:
     """The steps that lead to the targets, and no others. Raises RecipeError or SourceError, before any work is done.
 
@@ -181,7 +182,7 @@ def _wanted(target: str, ask: Ask) -> list[str]:
 class Ask:
     """What stages plan with: what is decided and known, and steps with everything they need in front of them."""
 
-    def __init__(self, the_plan: Plan, look: Callable[[Path | Watched, str], str]):
+    def __init__(self, the_plan: Plan, look: Callable[[Path | Remote | Watched, str], str]):
         self.plan, self.recipe, self.effective, self.look = the_plan, the_plan.recipe, the_plan.effective, look
         # Only what differs from the data as read enters the keys: no decisions, same keys as ever.
         self.labels_key = the_plan.labels_key
@@ -231,7 +232,7 @@ class Ask:
 
     def fingerprints(self, values: Iterable[Any], where: str) -> tuple[str, ...]:
         """How the files among some values look from outside."""
-        return tuple(self.look(value, where) for value in values if isinstance(value, Path | Watched))
+        return tuple(self.look(value, where) for value in values if isinstance(value, Path | Remote | Watched))
 
     def derived(
         self,

@@ -12,7 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, get_args
 
 import pydantic
@@ -197,4 +197,4 @@ def _plain(value: Any) -> Any:
     """Paths as text; TOML has no other type that Winnow's parameters use."""
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, PurePath) else value

@@ -23,8 +23,9 @@ import pydantic
 import curation.methods
 from curation import packages
 from curation.card import Card, Kind, Ref
+from curation.data.remote.location import redacted, refuse_secrets
 from curation.engine import stage
-from curation.errors import RecipeError, UnavailableError, nearest
+from curation.errors import InputError, RecipeError, UnavailableError, nearest
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
 INJECTED = frozenset(
@@ -45,7 +46,9 @@ class Method:
     doc: str
     files: Callable | None = None  # optional: (**params) -> files the result depends on, unnamed by parameters
     needs: Callable | None = None  # optional: (**params) -> the part of the card's needs it reads with them
-    passes: Callable | None = None  # optional, students only: (m, **params) -> items that m of them take in training
+    # Optional. Of students: (m, **params) -> items that m of them take in training. Of condensers: (m, per_class,
+    # classes, **params) -> items a ConvNet of width 32 could be trained on in the same time.
+    passes: Callable | None = None
     watches: Callable | None = None  # optional, sources only: (**params) -> what to look at instead of their paths
     recognises: Callable | None = None  # optional, sources only: (path) -> whether it holds what this source reads
 
@@ -90,6 +93,10 @@ class Method:
                 known = list(self.params.model_fields)
                 hint = nearest(name, known) if known else "it takes none"
                 raise RecipeError(f"{where}: {self.id} has no parameter {name!r}; {hint}")
+        try:
+            refuse_secrets(given)
+        except InputError as error:
+            raise RecipeError(f"{where}: {error}") from None
         try:
             found = self.params.model_validate(dict(given)).model_dump()
         except pydantic.ValidationError as error:
@@ -141,7 +148,7 @@ def explain(error: pydantic.ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key} is required and was not given"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"{key} = {redacted(repr(first['input']))}: {message[0].lower()}{message[1:]}"
 
 
 @lru_cache

@@ -20,6 +20,7 @@ import numpy as np
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold, unknown
 from curation.data.items import TRAIN, unlabelled_ids
+from curation.data.remote.listings import forget_listings
 from curation.data.workspace import Workspace, write_text
 from curation.engine import registry
 from curation.engine.beside import Beside
@@ -93,7 +94,8 @@ def run(
     space = Workspace(workspace)
     decisions = DecisionLog(space.folder).all()
     effective = fold([*recipe.decision, *decisions])
-    look = functools.cache(fingerprint)  # files are looked at once per run
+    forget_listings(lambda said: on_progress(Progress(0, 0, "source", message=said)))
+    look = functools.cache(fingerprint)  # files are looked at, and buckets listed, once per run
     planned = functools.partial(plan, recipe, space, effective=effective, look=look)
     the_plan = planned(targets)
     _preflight(the_plan)

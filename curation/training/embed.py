@@ -164,6 +164,7 @@ class _Batches:
         import torch
 
         try:
+            self.images.fetch(self.batches[number])
             batch = np.stack([self.image(position) for position in self.batches[number]])
         except SourceError as error:  # handed over as a value: a worker's exception arrives as a page of traceback
             return error

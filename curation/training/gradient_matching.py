@@ -91,6 +91,12 @@ def condense(
     )
 
 
+def published(per_class: int) -> tuple[int, int, int, int, int]:
+    """The papers' iterations, matches, inner, batch and width."""
+    matches, inner = {1: (1, 1), 10: (10, 50), 50: (50, 10)}.get(per_class, (10, 50))
+    return 1000 * matches, matches, inner, 256, 128
+
+
 def distance(found, wanted):
     """Sum over layers and outputs of 1 - cosine; biases and norms count nothing, as published.
 

@@ -20,6 +20,7 @@ from curation.training import nets
 from curation.training.condensed import training_view
 from curation.training.real_images import RealImages
 
+LEAST = 4  # real images to compare with
 MOST = 5000  # real images that are looked at, half of them to make components of
 MOST_COMPONENTS, EXPLAINED = 64, 0.9  # as many as hold this share of the variance, so that something is left over
 RARE = 0.01  # of the real pixels at a place are darker, and as many brighter, than what counts as in range
@@ -60,8 +61,8 @@ def realism(condensed: Condensed, view: View, *, device: str = "cpu") -> Realism
 
     if condensed.space != "pixels":
         raise InputError("realism is a question to images; this set holds embeddings")
-    if len(view) < 4:
-        raise InputError(f"realism needs at least 4 real images to compare with; there are {len(view)}")
+    if len(view) < LEAST:
+        raise InputError(f"realism needs at least {LEAST} real images to compare with; there are {len(view)}")
     real = RealImages(view, device)
     some = np.random.default_rng(0).permutation(len(view))[:MOST]
     known = real.batch(some[::2]).flatten(1)

@@ -78,12 +78,17 @@ class Synthetic:
         watch: Watch,
         progress: Callable | None,
         settled: Callable[[int], bool] = lambda done: True,
+        beside: Mapping[str, tuple[object, float]] | None = None,
     ) -> Condensed:
-        """The finished set. loss: (iteration, images [M, c, s, s]) -> a scalar; see `condensing.optimise`."""
+        """The finished set. loss: (iteration, images [M, c, s, s], **beside) -> a scalar; see `condensing.optimise`.
+
+        beside: name -> (tensor, its rate), what is learnt with the images.
+        """
+        beside = beside or {}
         history = optimise(
-            {"images": self.images},
-            {"images": lr},
-            lambda t, tensors: loss(t, self._decode(tensors["images"])),
+            {"images": self.images} | {name: tensor for name, (tensor, _) in beside.items()},
+            {"images": lr} | {name: rate for name, (_, rate) in beside.items()},
+            lambda t, tensors: loss(t, self._decode(tensors["images"]), **{name: tensors[name] for name in beside}),
             iterations=iterations,
             watch=watch,
             progress=progress,

@@ -31,6 +31,7 @@ def found(**accuracies):
                     "seed": seed, "key": key, "accuracy": value, "items": 900 if full else 100,
                     "bytes": None if full else 1000, "seconds": 1.0, "passes": {}, "real": method.startswith("real"),
                     "baseline": method.startswith("real"), "soft": method.endswith("soft"), "parts": 1,
+                    "realism": {"residual_ratio": 1.2, "ratio": 1.1, "out_of_range": 0.1} if method == "dm" else None,
                 }
             )  # fmt: skip
             answers[key] = np.arange(TESTS) < round(TESTS * value)
@@ -54,7 +55,7 @@ def test_a_set_that_beats_every_real_one_is_said_to_with_its_interval():
 def test_where_real_items_with_soft_labels_are_as_good_the_first_line_says_so():
     line = summary.headline(found(dm=HIGH, real=LOW, real_soft=[0.9, 0.9, 0.91], full=FULL), "convnet")
     assert not line.good
-    assert line.text.startswith("Real items are as good at equal storage: real_soft against dm at 10 per class")
+    assert line.text.startswith("Real items are as good at equal storage, as far as these seeds can tell: real_soft")
 
 
 def test_nothing_is_claimed_without_proof():
@@ -83,6 +84,8 @@ def test_the_figures_have_a_line_for_every_set_and_a_level_for_everything():
     for figure in (figures.over_items(cells), figures.over_bytes(cells, dark=True)):
         assert [trace.name for trace in figure.data] == ["real", "dm"]
         assert "95.3%" in figure.layout.annotations[0].text
+    (point,) = figures.trade_off([cell for cell in cells if cell.realism]).data
+    assert (point.name, point.x, round(point.y[0], 2)) == ("dm", (1.2,), 0.9)
 
 
 def test_the_images_of_every_class_stand_side_by_side():
@@ -161,9 +164,13 @@ def test_what_was_made_is_shown_in_words_figures_and_images_and_can_be_taken_hom
     page.segmented_control("condense_view").set_value("Architectures").run()
     page.button("condense_six").click().run()
     assert [len(s.judges) for s in started[-1]] == [6]
+    page.segmented_control("condense_view").set_value("Realism").run()
+    assert list(page.dataframe[0].value["set"]) == ["dm"]
+    page.button("condense_depths").click().run()
+    assert [s.name for s in started[-1]][-3:] == ["prior_dm, latent", "prior_dm, middle", "prior_dm, pixels"]
     page.segmented_control("condense_view").set_value("Result").run()
     page.button("condense_pruned").click().run()
-    assert [(s.label, s.of) for s in started[-1]] == [("dm", ""), ("dm", "half")]
+    assert [(s.label, s.of) for s in started[-1]][:2] == [("dm", "half"), ("dm", "")]
 
 
 def test_the_download_holds_every_format(project_home, app):
@@ -180,8 +187,9 @@ def test_the_download_holds_every_format(project_home, app):
 def test_a_condensation_is_as_long_as_its_iterations_say(tmp_path):
     recipe = parse_recipe({"source": {"use": "sample"}, "condense": [{"use": "dm", "per_class": [10], "seeds": 1}]})
     steps = {step.shown["method"]: step for step in plan(recipe, tmp_path).of("condense")}
-    assert estimate.condensing(steps["dm"], 10) == 300 * 10 * (32 + 10)
-    assert estimate.condensing(steps["centroids"], 10) == 0
+    # 300 steps of 10 classes, each 32 real images forward, a third of the work, and 10 made ones both ways
+    assert estimate.condensing(steps["dm"], 1000, 10) == 62_000
+    assert estimate.condensing(steps["centroids"], 1000, 10) == 0
 
 
 def test_failures_are_told_once_for_every_set_and_reason():

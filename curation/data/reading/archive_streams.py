@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
+from curation.data.remote.location import Remote
 from curation.errors import SourceError
 
 MAX_HEADERS = 1024**2  # bytes of all headers of one tar member, which are read as a whole
@@ -39,7 +40,7 @@ MAGIC = {b"PK": "zip", b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"7z
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # LZMA asks for memory as the file says
 
 
-def kind_of(path: Path) -> str:
+def kind_of(path: Path | Remote) -> str:
     """What packs a file, by its first bytes: "zip", "gz", "bz2" or "xz", else "tar". Raises SourceError, OSError."""
     with path.open("rb") as handle:
         start = handle.read(6)
@@ -60,16 +61,27 @@ def refuse_overlaps(path: Path, members: Sequence[zipfile.ZipInfo], end: int) ->
             raise SourceError(f"{path} holds members that share their bytes, like archives made to fill a disk")
 
 
-class Sparing(io.FileIO):
+class Sparing(io.RawIOBase):
     """A zip whose list of members is refused before it is read into memory, should it be too long for that."""
+
+    def __init__(self, path: Path | Remote):
+        self.path, self.handle = path, path.open("rb")
+        self.seek, self.tell = self.handle.seek, self.handle.tell
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.handle.close()
+        super().close()
 
     def read(self, size: int = -1) -> bytes:
         if size > MAX_DIRECTORY:
             raise SourceError(
-                f"{self.name} has a list of members of {size:,} bytes, over the limit of {MAX_DIRECTORY:,}; repack it "
+                f"{self.path} has a list of members of {size:,} bytes, over the limit of {MAX_DIRECTORY:,}; repack it "
                 "as tar, or unpack it and use the source folder"
             )
-        return super().read(size)
+        return self.handle.read(size)
 
 
 def unpacking(kind: str, packed: BinaryIO) -> BinaryIO:

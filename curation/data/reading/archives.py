@@ -33,6 +33,7 @@ from curation.data.reading.archive_streams import (
     unpacking,
 )
 from curation.data.reading.folder_layout import is_image_name
+from curation.data.remote.location import Remote
 from curation.data.writing.atomic import RESERVED
 from curation.errors import SourceError
 
@@ -65,7 +66,7 @@ class Unpacked:
 
 
 def unpack(
-    path: Path,
+    path: Path | Remote,
     target: Path,
     progress: Callable[..., None],
     *,
@@ -84,14 +85,14 @@ def unpack(
     return job.done
 
 
-def item_names(path: Path, most: int, wanted: Callable[[str], bool] = is_image_name) -> tuple[list[str], bool]:
+def item_names(path: Path | Remote, most: int, wanted: Callable[[str], bool] = is_image_name) -> tuple[list[str], bool]:
     """The items in an archive by their names, out of the first `most` members of a tar; whether these are all.
 
     Nothing is unpacked. Raises SourceError.
     """
     names = []
     with _said(path):
-        job = _Job(path, path.parent, MAX_FILES, MAX_TOTAL, wanted)
+        job = _Job(path, Path(), MAX_FILES, MAX_TOTAL, wanted)
         if (kind := kind_of(path)) == "zip":
             with Sparing(path) as packed, zipfile.ZipFile(packed) as archive:
                 members = [(job.member(i.filename), i.is_dir()) for i in archive.infolist()]

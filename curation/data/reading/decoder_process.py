@@ -41,11 +41,19 @@ def serve(preloaded: str) -> None:
             _limit_memory(memory)
             for path in paths:
                 alarm(seconds)
-                said = list(examine(Path(root), path))
+                said = list(examine(_located(root), path))
                 alarm(0)
                 _say(answers, said)
         return
     os._exit(1)  # what is still in the pipe would raise once more while Python ends
+
+
+def _located(root: str) -> Any:
+    if "://" not in root:
+        return Path(root)
+    from curation.data.remote.location import location  # of a table elsewhere; images are fetched by the parent
+
+    return location(root)
 
 
 def _say(answers: Any, said: Any) -> None:

@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
 from curation.data.reading.folder_layout import is_image_name
+from curation.data.remote import listings
+from curation.data.remote.location import Remote
 from curation.data.safe_open import shown
 from curation.data.writing.atomic import MARKER
 
 WORKSPACE = "winnow.json"
+OURS = {MARKER, WORKSPACE}
 
 
 @dataclass
@@ -44,8 +49,13 @@ class Listing:
         return [f"{len(names):,} {words}, such as {min(names)}." for words, names in parts.items() if names]
 
 
-def listing(top: Path, wanted: Callable[[str], bool] = is_image_name) -> Listing:
-    """Look through a folder and all folders below it, in no order. wanted: whether a file of that name is an item."""
+def listing(top: Path | Remote, wanted: Callable[[str], bool] = is_image_name) -> Listing:
+    """Look through a folder and all folders below it, in no order. wanted: whether a file of that name is an item.
+
+    Below a URL the objects are listed; raises OSError where that fails.
+    """
+    if isinstance(top, Remote):
+        return _listing_of_objects(top, wanted)
     found, inside = Listing(), top.resolve()
     for path, entry in _files(top, found):
         if not wanted(entry.name):
@@ -58,8 +68,13 @@ def listing(top: Path, wanted: Callable[[str], bool] = is_image_name) -> Listing
     return found
 
 
-def fingerprint(top: Path, wanted: Callable[[str], bool] = is_image_name) -> str:
+def fingerprint(top: Path | Remote, wanted: Callable[[str], bool] = is_image_name) -> str:
     """Changes when an item below a folder is added, removed, resized or touched, and with nothing else."""
+    if isinstance(top, Remote):
+        digest = hashlib.sha256()
+        for mark in listings.marks(str(top), listing(top, wanted).items):
+            digest.update(mark.encode())
+        return digest.hexdigest()
     lines = []
     for path, entry in _files(top, Listing()):
         if wanted(entry.name):
@@ -78,11 +93,11 @@ def _files(top: Path, found: Listing) -> Iterator[tuple[str, os.DirEntry]]:
         except OSError as error:
             found.closed.append(f"{above or shown(folder)} ({error.strerror.lower()})")
             continue
-        if above and not {MARKER, WORKSPACE}.isdisjoint(entry.name for entry in entries):
+        if above and not OURS.isdisjoint(entry.name for entry in entries):
             found.ours.append(above.rstrip("/"))
             continue
         for entry in entries:
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
+            if _is_hidden(entry.name):
                 continue
             path = above + shown(entry.name)
             if entry.is_dir(follow_symlinks=False):
@@ -91,3 +106,24 @@ def _files(top: Path, found: Listing) -> Iterator[tuple[str, os.DirEntry]]:
                 found.linked.append(path)
             else:
                 yield path, entry
+
+
+def _listing_of_objects(top: Remote, wanted: Callable[[str], bool]) -> Listing:
+    found, table = Listing(), listings.listed(str(top))
+    folders = {path.rpartition("/")[0] for path in _texts(table["path"]) if path.rpartition("/")[2] in OURS} - {""}
+    found.ours = sorted(folders)
+    inside = tuple(folder + "/" for folder in folders)
+    for path in _texts(table["path"]):
+        if not any(map(_is_hidden, path.split("/"))) and not path.startswith(inside):
+            (found.items if wanted(path.rpartition("/")[2]) else found.others).append(path)
+    return found
+
+
+def _texts(column: pa.ChunkedArray) -> Iterator[str]:
+    """The texts of a column, without a Python object for each at a time."""
+    for start in range(0, len(column), 10_000):
+        yield from column.slice(start, 10_000).to_pylist()
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"

@@ -9,10 +9,13 @@ from typing import Any
 from curation.data.reading.image_checks import Facts, as_columns
 from curation.data.reading.text_checks import MAX_BYTES, examine_text
 from curation.data.reading.text_encoding import decoded
+from curation.data.remote.location import Remote
+from curation.data.remote.ranges import ahead
 from curation.data.safe_open import open_inside
 from curation.data.texts import TextWriter
 from curation.errors import SourceError
 
+AHEAD = 64  # texts that are fetched together, where they lie elsewhere
 ENDINGS = (".txt", ".text", ".md")
 
 
@@ -35,7 +38,7 @@ def is_text_file(name: str) -> bool:
 
 
 def text_columns(
-    root: Path, paths: Sequence[str], problems: Mapping[str, str], into: Path, progress: Callable[..., None]
+    root: Path | Remote, paths: Sequence[str], problems: Mapping[str, str], into: Path, progress: Callable[..., None]
 ) -> dict[str, Any]:
     """What `make_items` takes of these files; their texts are written to `into`.
 
@@ -44,6 +47,8 @@ def text_columns(
     facts = []
     with TextWriter(into) as writer:
         for done, path in enumerate(paths):
+            if done % AHEAD == 0 and isinstance(root, Remote):
+                ahead(root, paths[done : done + AHEAD], 2 * MAX_BYTES + 4)
             text, fact = (None, Facts(status=problems[path])) if path in problems else _examined(root, path)
             writer.add(text)
             facts.append(fact)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,13 @@ from curation.data.reading.decoders import cores, guarded
 from curation.data.safe_open import open_inside, open_part
 from curation.errors import SourceError
 
+if TYPE_CHECKING:
+    from curation.data.remote.location import Remote
+
 MAX_BYTES = 512 * 1024**2  # of one image file; larger ones are listed as problems, not read
 IN_MEMORY = 16 * 1024**2  # bytes; larger files are read in pieces, twice
 CHUNK = 256  # files handed to a decoder at a time
+FETCHED = 64  # objects that are fetched and handed to a decoder at a time
 SEVERAL_FROM = 2000  # fewer files are left to one decoder: starting more would cost more
 TASK = "curation.data.reading.image_checks:examine_file"
 
@@ -42,12 +46,18 @@ class Facts(NamedTuple):
 
 
 def examine(
-    root: Path, paths: Sequence[Place | None], progress: Callable[..., None], workers: int | None = None
+    root: Path | Remote,
+    paths: Sequence[Place | None],
+    progress: Callable[..., None],
+    workers: int | None = None,
 ) -> list[Facts]:
     """Facts of every image below `root`, in their order; of None, that there is no image.
 
-    A file that kills its decoder gets that as its status. Raises RunError when no decoder can be started.
+    A file that kills its decoder gets that as its status, and so does an object that is another one when all are read.
+    Raises RunError when no decoder can be started.
     """
+    if not isinstance(root, Path):
+        return _examined_elsewhere(root, paths, progress)
     chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
     workers = min(workers or (cores() if len(paths) >= SEVERAL_FROM else 1), max(len(chunks), 1))
     found: list[Facts] = []
@@ -55,12 +65,45 @@ def examine(
     with ThreadPoolExecutor(workers) as threads:  # they only wait for the decoders' answers
         try:
             for answers in threads.map(lambda chunk: guarded(TASK, top, chunk), chunks):
-                found.extend(Facts(status=said) if isinstance(said, str) else Facts(*said) for said in answers)
+                found.extend(map(_facts, answers))
                 progress(len(found), len(paths), "examining images")
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
     return found
+
+
+def _examined_elsewhere(root: Remote, paths: Sequence[Place | None], progress: Callable[..., None]) -> list[Facts]:
+    """Facts of objects: some are fetched and examined while the next are on their way."""
+    from curation.data.remote.listings import Listed
+    from curation.data.remote.ranges import staged
+
+    def facts_of(chunk: Sequence[Place | None]) -> list[Facts]:
+        with staged(root, [place for place in chunk if place is not None], MAX_BYTES) as (folder, names):
+            answers = iter(guarded(TASK, str(folder), [name for name in names if isinstance(name, str)]))
+            said = iter(_facts(next(answers) if isinstance(name, str) else name.strerror) for name in names)
+            return [examine_file(root, None) if place is None else next(said) for place in chunk]
+
+    found: list[Facts] = []
+    before, chunks = Listed(str(root)), [paths[at : at + FETCHED] for at in range(0, len(paths), FETCHED)]
+    with ThreadPoolExecutor(max(cores(), 2)) as threads:
+        try:
+            for facts in threads.map(facts_of, chunks):
+                found.extend(facts)
+                progress(len(found), len(paths), "fetching and examining images")
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+    others = before.changed()
+    for at, place in enumerate(paths):
+        if (place if isinstance(place, str) else place and place[0]) in others and found[at].status == "ok":
+            found[at] = Facts(status="it changed while it was read; run the source again")
+    return found
+
+
+def _facts(said: list[Any] | str) -> Facts:
+    """What a decoder answered, or why it did not."""
+    return Facts(status=said) if isinstance(said, str) else Facts(*said)
 
 
 def examine_rows(array: np.ndarray, images: bool) -> list[Facts]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from curation.data.reading.folder_layout import is_image_name
+from curation.data.remote.location import Remote, is_url, leads_up, redacted
 from curation.data.safe_open import hidden, shown
 
 MAX_PATH = 4096  # characters
@@ -103,3 +105,29 @@ class ImagePaths:
                         found.setdefault(key, []).append(name)
             self._listings[folder] = found
         return self._listings[folder]
+
+
+class ObjectPaths:
+    """The objects a table names below a URL, as they are written; whether they are there is seen when they are read."""
+
+    def __init__(self, root: Remote):
+        self.root = root
+
+    def find(self, cell: str) -> Place:
+        """Where the image of a cell lies: a path below the root, or its whole URL."""
+        name = cell.strip().replace("\\", "/")
+        if len(name) > MAX_PATH:
+            return Place(name[:100] + "...", f"its path has {len(name):,} characters, over the limit of {MAX_PATH:,}")
+        if redacted(name) != name:
+            return Place(redacted(name), "a URL with a query or a password, which is not kept")
+        path = posixpath.normpath(name.removeprefix(f"{self.root}/"))
+        elsewhere = is_url(name) and path == posixpath.normpath(name)
+        if path.startswith("/") or path == "." or leads_up(path) or elsewhere:
+            return Place(name, f"its path leads out of {self.root}")
+        return Place(path)
+
+    def notes(self) -> list[str]:
+        return []
+
+    def advice(self) -> str:
+        return f"; paths are looked up below {self.root}: name another with root = ..."

@@ -23,6 +23,7 @@ from curation.errors import SourceError
 BATCH = 200  # rows in memory together, at most
 TOGETHER = 16 * 1024**2  # bytes of them, about
 MEMORY = 160 * 1024**2  # bytes a batch may take in all its forms, beside three times what the file holds
+NETWORK = MEMORY + 256 * 1024**2  # the same, where the libraries that fetch are loaded as well
 MAX_FOOTER = 16 * 1024**2  # bytes; it is parsed as a whole
 TASK = "curation.data.reading.parquet:on_trial"
 
@@ -40,7 +41,7 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for at in range(0, len(work), 64):
         # A page is read as a whole, and honest ones of images are large: what is there in the file may be taken too.
         there = max((_packed(file, group, columns) for group in groups[at : at + 64]), default=0)
-        memory = MEMORY + 3 * max(min(there, path.stat().st_size), 0)
+        memory = (MEMORY if isinstance(path, Path) else NETWORK) + 3 * max(min(there, path.stat().st_size), 0)
         for answer in guarded(TASK, str(path.absolute()), work[at : at + 64], memory):
             if answer != ["ok"]:
                 said = answer if isinstance(answer, str) else answer[0]
@@ -96,7 +97,8 @@ def _opened(path: Path) -> pq.ParquetFile:
         size, mark = int.from_bytes(handle.read(4), "little"), handle.read(4)
     if mark == b"PAR1" and size > MAX_FOOTER:
         raise SourceError(f"{path} has a footer of {size:,} bytes, over the limit of {MAX_FOOTER:,}")
-    file = pq.ParquetFile(path, buffer_size=1024**2, pre_buffer=False)
+    source = path if isinstance(path, Path) else path.open("rb")
+    file = pq.ParquetFile(source, buffer_size=1024**2, pre_buffer=False)
     if file.metadata.num_rows > MAX_ROWS:
         raise SourceError(f"{path} has {file.metadata.num_rows:,} rows, over the limit of {MAX_ROWS:,}; split it")
     if file.metadata.num_columns > MAX_COLUMNS:

@@ -9,8 +9,9 @@ from typing import Any
 
 from curation.data.reading.archives import MAX_RATIO, MAX_TOTAL, RATIO_FROM
 from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
-from curation.data.reading.image_paths import ImagePaths
+from curation.data.reading.image_paths import ImagePaths, ObjectPaths
 from curation.data.reading.tables import Batch
+from curation.data.remote.location import Remote
 from curation.errors import SourceError
 
 
@@ -26,9 +27,9 @@ class _Row:
 class TableImages:
     """Where the images of the table are: under `root` already, or written to `files` since they came as bytes."""
 
-    def __init__(self, table: Path, column: str, root: Path, files: Path):
+    def __init__(self, table: Path | Remote, column: str, root: Path | Remote, files: Path):
         self.column, self.root, self.files, self.any_stored = column, root, files, False
-        self.paths = ImagePaths(root, table)
+        self.paths = ImagePaths(root, table) if isinstance(root, Path) else ObjectPaths(root)
         self.rows: list[_Row] = []
         self._table, self._packed, self._total = table, table.stat().st_size, 0
 

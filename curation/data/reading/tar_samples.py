@@ -13,15 +13,17 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from curation.data.reading.archive_streams import DAMAGED, MAX_HEADERS, kind_of
+from curation.data.remote.location import Remote, leads_up
 from curation.errors import SourceError
 
 MAX_SHARDS = 100_000  # that a list in braces may stand for
+MAX_TEXT = 4 << 20  # bytes of a member that holds text
 MAX_MEMBERS = 2_000_000  # of one shard
 _KEY = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)", re.DOTALL)
 _META = re.compile(r"__[^/]*__($|/)")
@@ -29,12 +31,16 @@ _BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")  # {000..123} or
 
 
 class Member(NamedTuple):
-    """name: as it stands in the tar. ending: what follows the key, in lower case. offset, length: of its bytes."""
+    """name: as it stands in the tar. ending: what follows the key, in lower case. offset, length: of its bytes.
+
+    text: its bytes, where it was asked for and is not too long.
+    """
 
     name: str
     ending: str
     offset: int
     length: int
+    text: bytes | None = None
 
 
 @dataclass
@@ -68,8 +74,10 @@ def key_of(name: str) -> tuple[str, str] | None:
     return (found[1], found[2].lower()) if found and not _META.search(name) else None
 
 
-def samples_of(path: Path) -> Shard:
+def samples_of(path: Path | Remote, texts: Collection[str] = ()) -> Shard:
     """Look through a shard. A cut or damaged end costs what comes after it. Raises SourceError if nothing can be read.
+
+    texts: endings of members whose bytes are wanted as well.
 
     Time is one seek a member, memory a few hundred bytes a member.
     """
@@ -83,8 +91,10 @@ def samples_of(path: Path) -> Shard:
         size = path.stat().st_size
         with path.open("rb") as handle:
             try:
-                for member in _members(path, handle):
-                    _add(shard, member, size)
+                for info in _members(path, handle):
+                    if (member := _add(shard, info, size)) and member.ending in texts and member.length <= MAX_TEXT:
+                        handle.seek(member.offset)  # while its neighbourhood is at hand; tarfile finds its place itself
+                        shard.samples[-1].members[-1] = member._replace(text=handle.read(member.length))
             except DAMAGED as error:
                 shard.cut = f"the shard is damaged or cut short ({error})"
     except OSError as error:
@@ -94,17 +104,20 @@ def samples_of(path: Path) -> Shard:
     return shard
 
 
-def expanded(path: Path) -> list[Path]:
+def expanded(path: Path | Remote) -> list[Path | Remote]:
     """The shards a path stands for: a .tar, the .tar files of a folder, or a list like `train-{000..123}.tar`.
 
     Raises SourceError where there is none, or a list is too long.
     """
     if path.is_dir():
-        if not (found := sorted(file for file in path.rglob("*.tar") if file.is_file())):
+        there = path.rglob("*.tar") if isinstance(path, Remote) else filter(Path.is_file, path.rglob("*.tar"))
+        if not (found := sorted(there)):
             raise SourceError(f"there is no .tar file in {path}; shards are plain tar files")
         return found
     if _BRACES.search(str(path)):
-        return [Path(name) for name in _listed(str(path))]
+        if any(map(leads_up, names := list(_listed(str(path))))) and isinstance(path, Remote):
+            raise SourceError(f"{path}: a URL may not hold '..'")
+        return [type(path)(name) for name in names]
     return [path]
 
 
@@ -123,7 +136,7 @@ def _listed(text: str) -> Iterator[str]:
     yield from names
 
 
-def _members(path: Path, handle: BinaryIO) -> Iterator[tarfile.TarInfo]:
+def _members(path: Path | Remote, handle: BinaryIO) -> Iterator[tarfile.TarInfo]:
     archive = tarfile.open(fileobj=_Headers(handle, path), mode="r:")  # noqa: SIM115 - closed with its file
     for number in range(MAX_MEMBERS + 1):
         archive.fileobj.headers = 0
@@ -135,26 +148,28 @@ def _members(path: Path, handle: BinaryIO) -> Iterator[tarfile.TarInfo]:
         yield info
 
 
-def _add(shard: Shard, info: tarfile.TarInfo, size: int) -> None:
+def _add(shard: Shard, info: tarfile.TarInfo, size: int) -> Member | None:
+    """The member that was added, None where it is in no sample."""
     split = key_of(info.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
     if info.isdir():
-        return
+        return None
     if split is None or not info.isfile() or info.issparse():
         shard.passed += 1
-        return
+        return None
     key, ending = split
     if info.offset_data + info.size > size:
         shard.cut = f"the shard ends within {info.name!r}: it was cut short"
-        return
+        return None
     if not shard.samples or shard.samples[-1].key != key:
         shard.samples.append(Sample(key))
-    shard.samples[-1].members.append(Member(info.name, ending, info.offset_data, info.size))
+    shard.samples[-1].members.append(member := Member(info.name, ending, info.offset_data, info.size))
+    return member
 
 
 class _Headers(io.RawIOBase):
     """A tar of which the headers are read, and no data; headers no honest archive has are refused."""
 
-    def __init__(self, handle: BinaryIO, path: Path):
+    def __init__(self, handle: BinaryIO, path: Path | Remote):
         self.handle, self.path, self.headers = handle, path, 0
 
     def read(self, size: int = -1) -> bytes:

@@ -14,6 +14,8 @@ from pathlib import Path
 from curation.data.reading.folder_listing import fingerprint
 from curation.data.reading.folder_texts import is_text_name
 from curation.data.reading.tables import holds_text, read_rows, stamp_of
+from curation.data.remote import listings
+from curation.data.remote.location import Remote
 from curation.errors import SourceError
 
 
@@ -21,7 +23,7 @@ from curation.errors import SourceError
 class ImagesBelow:
     """The images below the folder `path`."""
 
-    path: Path
+    path: Path | Remote
 
     def look(self) -> str:
         """Changes when an image is added, removed, resized or touched."""
@@ -32,7 +34,7 @@ class ImagesBelow:
 class TextsBelow:
     """The text files below the folder `path`."""
 
-    path: Path
+    path: Path | Remote
 
     def look(self) -> str:
         """Changes when a text file is added, removed, resized or touched."""
@@ -43,14 +45,18 @@ class TextsBelow:
 class ImagesNamed:
     """The table `path`, and the image files its column names, relative to `root`."""
 
-    path: Path
+    path: Path | Remote
     column: str
-    root: Path
+    root: Path | Remote
 
     def look(self) -> str:
-        """Changes with the table, and with a file that it names."""
+        """Changes with the table, and with a file that it names; on a web server, with the table alone."""
         stamp = stamp_of(self.path)
         digest = hashlib.sha256(repr(stamp).encode())
+        if isinstance(self.root, Remote):
+            for mark in listings.marks(str(self.root), _names(self.path, self.column, stamp)):
+                digest.update(mark.encode())
+            return digest.hexdigest()
         for name in _names(self.path, self.column, stamp):
             try:
                 about = os.stat(os.path.join(self.root, name))  # noqa: PTH116, PTH118 - a Path triples the time
@@ -64,16 +70,24 @@ class ImagesNamed:
 class Files:
     """Some files below the folder `path`, or beside it."""
 
-    path: Path
-    files: tuple[Path, ...]
+    path: Path | Remote
+    files: tuple[Path | Remote, ...]
 
     def look(self) -> str:
         """Changes when one of them is written; one that is missing is said when it is read."""
-        stamps = [stamp_of(file)[1:] if file.is_file() else None for file in self.files]
+        stamps = [_stamp(file) for file in self.files]
         return hashlib.sha256(repr(list(zip(map(str, self.files), stamps, strict=True))).encode()).hexdigest()
 
 
 Watched = ImagesBelow | TextsBelow | ImagesNamed | Files
+
+
+def _stamp(file: Path | Remote) -> tuple[int, ...] | None:
+    """None of a file that is missing."""
+    try:
+        return stamp_of(file) if isinstance(file, Remote) else stamp_of(file)[1:] if file.is_file() else None
+    except FileNotFoundError:
+        return None
 
 
 @lru_cache(maxsize=4)

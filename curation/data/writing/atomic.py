@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curation.data.files import replacing, sync
+from curation.data.remote.location import Remote
+from curation.data.writing.uploads import foreign_object, uploaded, uploaded_folder
 from curation.errors import InputError
 
 MARKER = ".winnow-export"  # in every folder Winnow exported; lists the files it wrote there
+HEAD = "Written by Winnow, which may replace these files:"  # its first line
 # Direction overrides, embeddings and isolates: they show another text than the one that is there (Trojan Source,
 # CVE-2021-42574). For a class of a regular expression.
 TURNING = "\u202a-\u202e\u2066-\u2069"
@@ -25,10 +28,11 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path | Remote) -> Iterator[Path]:
     """A temporary file beside `path`; when the block ends without an error it is synced and takes its place.
 
-    Parent folders are created. Raises InputError when the place cannot be written.
+    For a URL it lies on this machine and is uploaded. Parent folders are created. Raises InputError when the place
+    cannot be written.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "new" / "a.txt"
@@ -37,6 +41,10 @@ def atomic(path: Path) -> Iterator[Path]:
     >>> target.read_text()
     'whole'
     """
+    if isinstance(path, Remote):
+        with _writing(path), uploaded(path) as file:
+            yield file
+        return
     path = Path(path).resolve()
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,12 +53,16 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path | Remote) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends without an error.
 
     `path` may be missing, empty, or an earlier export with nothing else in it, which is replaced; anything else
     raises InputError. The files are synced all at once: one by one, tens of thousands would take minutes.
     """
+    if isinstance(path, Remote):
+        with _writing(path), uploaded_folder(path, MARKER, HEAD) as folder:
+            yield folder
+        return
     path = Path(path).resolve()
     beside, before = (path.with_name(f".{path.name}.{word}") for word in ("partial", "before"))
     with _writing(path):
@@ -63,7 +75,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             beside.mkdir(parents=True)
             yield beside
             written = sorted(file.relative_to(beside).as_posix() for file in beside.rglob("*") if file.is_file())
-            (beside / MARKER).write_text("Written by Winnow, which may replace these files:\n" + "\n".join(written))
+            (beside / MARKER).write_text("\n".join([HEAD, *written]))
             os.sync()
             if path.exists():
                 path.rename(before)
@@ -74,8 +86,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(before, ignore_errors=True)
 
 
-def refuse_foreign_folder(path: Path) -> None:
+def refuse_foreign_folder(path: Path | Remote) -> None:
     """Raise InputError unless a folder export may be written here: the place is free, empty, or an earlier export."""
+    if isinstance(path, Remote):
+        with _writing(path):
+            why = foreign_object(path, MARKER)
+        if why:
+            raise InputError(why)
+        return
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not path.is_dir():
@@ -141,7 +159,7 @@ def free_name(name: str, taken: set[str]) -> str:
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(path: Path | Remote) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -14,9 +14,20 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from curation.data.contents import fetch
 from curation.data.items import Items, natural_order
 from curation.data.safe_open import real_name
 from curation.errors import InputError, SourceError
+
+AHEAD = 64  # items that are fetched together, where they lie elsewhere
+
+
+def in_turn(items: Items, rows: Sequence[int]) -> Iterator[int]:
+    """The rows one by one; the images of some are fetched together before they are opened."""
+    for start in range(0, len(rows), AHEAD):
+        some = rows[start : start + AHEAD]
+        fetch(items, some)
+        yield from some
 
 
 def kept_rows(manifest: pa.Table, split: str | None = None) -> np.ndarray:
@@ -68,6 +79,8 @@ def put_image(items: Items, row: int, target: Path, how: str) -> None:
             with target.open("wb") as out:
                 shutil.copyfileobj(source, out)
             return
+        if not isinstance(items.root, Path):
+            raise InputError(f'the items lie at {items.root} and cannot be linked; use how = "copy"')
         path = Path(real_name(items.root, items.column("path")[row]))
         try:
             os.link(path.resolve(), target)

@@ -11,6 +11,8 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from curation.data.remote import store
+from curation.data.remote.location import Remote, told
 from curation.data.writing.atomic import refuse_foreign_folder
 from curation.errors import InputError
 
@@ -19,7 +21,7 @@ WRITER = {"written_by": "Winnow"}  # what a summary says of itself
 MAX_SUMMARY = 64 * 1024**2  # bytes
 
 
-def sidecar(path: Path, ending: str) -> Path:
+def sidecar(path: Path | Remote, ending: str) -> Path | Remote:
     """A file that belongs to an export. Its whole name is kept: kept_0.3 and kept_0.5 share nothing.
 
     >>> sidecar(Path("out/kept_0.3"), SUMMARY).as_posix()
@@ -28,11 +30,18 @@ def sidecar(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def refuse_foreign(path: Path, known: Collection[Path] = (), *, folder: bool = False) -> None:
+def refuse_foreign(path: Path | Remote, known: Collection[Path | Remote] = (), *, folder: bool = False) -> None:
     """Raise InputError where an export to `path` would replace a file that Winnow did not write.
 
     known: absolute paths of files that somebody remembers as written by Winnow. folder: the export is a folder.
     """
+    if isinstance(path, Remote):
+        store.check_writable(str(path))
+    with told(path):
+        _refuse_foreign(path, known, folder)
+
+
+def _refuse_foreign(path: Path | Remote, known: Collection[Path | Remote], folder: bool) -> None:
     if folder:
         refuse_foreign_folder(path)
     ours = _is_summary(sidecar(path, SUMMARY))
@@ -45,7 +54,7 @@ def refuse_foreign(path: Path, known: Collection[Path] = (), *, folder: bool = F
             raise InputError(f"{file} is there and Winnow did not write it; move it away, or choose another path")
 
 
-def _is_summary(path: Path) -> bool:
+def _is_summary(path: Path | Remote) -> bool:
     try:
         if path.stat().st_size > MAX_SUMMARY:
             return False

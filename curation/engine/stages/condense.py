@@ -14,6 +14,7 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
+from curation.data.view import View
 from curation.engine import registry, results
 from curation.engine.compute import Call
 from curation.engine.plan import Ask, Step
@@ -25,6 +26,7 @@ from curation.engine.trials import FULL
 from curation.errors import InputError, RecipeError, RunError, nearest
 from curation.training.condensing import Watch
 from curation.training.mosaic import legible
+from curation.training.realism import LEAST, realism
 
 SNAPSHOT_SECONDS = 0.5  # between two snapshots at first; twice as long whenever there are too many
 EQUAL_BYTES = "random_real, as many bytes"
@@ -215,7 +217,10 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     made = call.bound(watch=watch)(view, per_class)
     spent = round(watch.spent, 3)
     watch.close()
-    return {"train_rows": len(rows), "asked": per_class, "spent": spent, **results.save(made, rows, folder)}
+    said = {"train_rows": len(rows), "asked": per_class, "spent": spent, **results.save(made, rows, folder)}
+    if made.space == "pixels" and "baseline" not in step.method.card.tags:
+        said["realism"] = _realism(made, view, call.device)
+    return said
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -253,6 +258,15 @@ def _named(field: str, section: str, names: Sequence[str], known: Sequence[str],
         if name not in known:
             among = nearest(name, known) if known else "there are none"
             raise RecipeError(f"{where}: {field} = {name!r} names no [[{section}]] of this recipe; {among}")
+
+
+def _realism(made: results.Condensed, view: View, device: str) -> dict[str, float] | None:
+    """None where there are too few real images, or too many of them the same, to compare with."""
+    if len(view) < LEAST:
+        return None
+    how_real = realism(made, view, device=device)
+    said = {of: round(getattr(how_real, of), 4) for of in ("residual_ratio", "ratio", "out_of_range")}
+    return said if np.isfinite(list(said.values())).all() else None
 
 
 def _as_many_bytes(step: Step, store: ResultReader, labels: np.ndarray) -> int:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.data.decisions import Decision, EffectiveDecisions
+from curation.data.remote.location import location
 from curation.data.workspace import Workspace, key_of
 from curation.data.writing import manifest
 from curation.data.writing.atomic import atomic
@@ -76,7 +77,7 @@ def steps(section: Export, ask: Ask) -> list[str]:
 
 def preflight(step: Step, workspace: Workspace) -> None:
     """Refuse to replace what Winnow did not write."""
-    written = {Path(path) for card in workspace.cards("export") for path in card["exports"]}
+    written = {location(path) for card in workspace.cards("export") for path in card["exports"]}
     refuse_foreign(step.params["path"], written, folder=step.method.card.ending == "")
 
 

@@ -77,7 +77,8 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
     method, per_class (None: everything), of (what was condensed; "" for all train items), student, seed, key, like (of
     random real items of as many bytes: as which method's); accuracy, and accuracy_8bit where the set was also learnt
     from in whole numbers; items and bytes of the set; seconds of condensing, train_seconds; passes of condensing over
-    real items (forward, backward) and synthetic ones; notes of the condenser.
+    real items (forward, backward) and synthetic ones; notes of the condenser; realism, ratios to real images (see
+    `training.realism`), of images that do not always stand beside.
 
     Of its method, over the seeds, as those of verify: accuracy_mean with its interval; gain over `against`, the best
     real items of the same number, and gain_bytes over `against_bytes`, the best that take no more bytes, with theirs;
@@ -102,6 +103,7 @@ def rows(plan: Plan, store: ResultReader) -> list[dict[str, Any]]:
                 "seconds": about.get("spent", 0.0),
                 "passes": about.get("passes", {}),
                 "notes": about.get("notes", []),
+                "realism": about.get("realism"),
             }
         made.append(row)
     for row in finished(made):

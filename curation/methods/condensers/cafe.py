@@ -20,7 +20,7 @@ from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.training import experts, siamese
-from curation.training.condensing import Watch
+from curation.training.condensing import Watch, effort
 from curation.training.real_images import RealImages
 from curation.training.synthetic import Start, Synthetic, seed_of
 
@@ -127,3 +127,9 @@ def layers(net, images) -> list:
         if isinstance(layer, nn.ReLU):
             found.append(x)
     return found
+
+
+def passes(m: int, per_class: int, classes: int, *, iterations: int, batch: int, inner: int, width: int, **_) -> int:
+    """What `condensing.effort` is of a condensation of m items."""
+    steps = iterations * classes
+    return effort(seen=steps * batch, trained=steps * per_class * (1 + inner), width=width)

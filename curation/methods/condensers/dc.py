@@ -18,7 +18,7 @@ from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.training import gradient_matching
-from curation.training.condensing import Watch
+from curation.training.condensing import Watch, effort
 from curation.training.synthetic import Start
 
 CARD = Card(
@@ -63,11 +63,20 @@ def condense(
     (2, 8, 8, 3)
     """
     if preset == "paper":
-        matches, inner = {1: (1, 1), 10: (10, 50), 50: (50, 10)}.get(per_class, (10, 50))
-        iterations, batch, width = 1000 * matches, 256, 128
+        iterations, matches, inner, batch, width = gradient_matching.published(per_class)
     settings = gradient_matching.Settings(
         iterations, matches, inner, batch, lr, width, start, "none", published=preset == "paper"
     )
     return gradient_matching.condense(
         view, per_class, settings, seed=seed, device=device, watch=watch or Watch(), progress=progress
     )
+
+
+def passes(
+    m: int, per_class: int, classes: int, *, iterations: int, batch: int, inner: int, width: int, preset: str, **rest
+) -> int:
+    """What `condensing.effort` is of a condensation of m items."""
+    if preset == "paper":
+        iterations, _, inner, batch, width = gradient_matching.published(per_class)
+    trained = iterations * classes * (batch + (3 + inner) * per_class)  # second order takes three times as long
+    return effort(seen=0, trained=trained, width=width, published=preset == "paper")

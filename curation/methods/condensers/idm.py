@@ -22,7 +22,7 @@ from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.training import experts, siamese
-from curation.training.condensing import Watch
+from curation.training.condensing import Watch, effort
 from curation.training.mosaic import legible
 from curation.training.real_images import RealImages
 from curation.training.synthetic import Start, Synthetic, seed_of
@@ -38,6 +38,8 @@ CARD = Card(
 )
 
 FRESH = 0.2  # share of the steps with a network nobody has trained
+
+PAPER = (20_000, 256, 100, 20, 128)  # iterations, batch, networks, epochs, width
 
 
 def condense(
@@ -79,7 +81,7 @@ def condense(
     from torch.nn.functional import cross_entropy
 
     if preset == "paper":
-        iterations, batch, networks, epochs, width = 20_000, 256, 100, 20, 128
+        iterations, batch, networks, epochs, width = PAPER
     watch, real = watch or Watch(), RealImages(view, device)
     parts = 2 if mosaic and legible(real.side) else 1
     made = Synthetic(view, per_class, real, np.random.default_rng(seed), start, parts)
@@ -103,3 +105,24 @@ def condense(
         return apart + ce * certain * cross_entropy(net.head(features), made.target)
 
     return made.optimise(loss, iterations=iterations, lr=lr, watch=watch, progress=progress)
+
+
+def passes(
+    m: int,
+    per_class: int,
+    classes: int,
+    *,
+    iterations: int,
+    batch: int,
+    epochs: int,
+    width: int,
+    mosaic: bool,
+    preset: str,
+    **rest,
+) -> int:
+    """What `condensing.effort` is of a condensation of m items."""
+    if preset == "paper":
+        iterations, batch, _, epochs, width = PAPER
+    steps, parts = iterations * classes, 4 if mosaic else 1
+    trained = epochs * m + steps * per_class * parts
+    return effort(seen=steps * batch, trained=trained, width=width, published=preset == "paper")

@@ -19,9 +19,9 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
-from curation.training import siamese
+from curation.training import autoencoder, siamese
 from curation.training.autoencoder import Autoencoder, Depth
-from curation.training.condensing import Watch
+from curation.training.condensing import Watch, effort
 from curation.training.distribution_matching import mean_loss
 from curation.training.real_images import RealImages
 from curation.training.synthetic import Synthetic
@@ -79,3 +79,12 @@ def condense(
         made.behind(code, lambda code: prior.decode(code, depth))
     loss = mean_loss(made, real, seed=seed, width=width, augment=augment, draw=lambda t, rng: real.draw(rng, batch))
     return made.optimise(loss, iterations=iterations, lr=lr, watch=watch, progress=progress)
+
+
+def passes(
+    m: int, per_class: int, classes: int, *, iterations: int, batch: int, width: int, training: int, depth: str, **_
+) -> int:
+    """What `condensing.effort` is of a condensation of m items."""
+    learnt = 0 if depth == "pixels" else training * autoencoder.BATCH
+    steps = iterations * classes
+    return effort(seen=steps * batch, trained=steps * per_class + learnt, width=width)

@@ -19,7 +19,8 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
-from curation.training.experts import Expert, probabilities
+from curation.training.condensing import effort
+from curation.training.experts import EPOCHS, Expert, probabilities
 from curation.training.mosaic import fold, legible, unfold
 from curation.training.real_images import RealImages, quota
 
@@ -73,7 +74,7 @@ def condense(
         rows.append(own[order])
     folded = fold(torch.cat(images), parts)
     soft, note = expert.soft_labels(unfold(folded, parts))
-    learnt = 8 * (len(view) - len(expert.judges))
+    learnt = max(EPOCHS) * (len(view) - len(expert.judges))
     return Condensed(
         real.to_pixels(folded),
         np.repeat(list(quotas), list(quotas.values())).astype(np.int64),
@@ -97,3 +98,8 @@ def _cropped(images, smallest: float, rng: np.random.Generator):
     theta = torch.stack([side, none, move[:, 0], none, side, move[:, 1]], dim=1).view(n, 2, 3).to(images.device)
     grid = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
     return torch.nn.functional.grid_sample(images, grid, align_corners=False)
+
+
+def passes(m: int, per_class: int, classes: int, *, sample: int, crops: int, width: int, **_) -> int:
+    """What `condensing.effort` is of a condensation of m items."""
+    return effort(seen=crops * classes * sample, trained=max(EPOCHS) * m, width=width)

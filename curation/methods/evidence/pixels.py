@@ -52,6 +52,7 @@ def gather(
 
     def fill(start: int) -> int:
         stop = min(start + BLOCK, m)
+        images.fetch(range(start, stop))
         for i in range(start, stop):
             pixels[i] = _small(images, i, size)
         return stop - start

@@ -26,6 +26,7 @@ from curation.card import Card
 from curation.data.chat.rows import is_chat
 from curation.data.chat.writing import write_records
 from curation.data.items import TEST, TRAIN, VAL, Items
+from curation.data.remote.location import Location
 from curation.data.writing.atomic import atomic
 from curation.data.writing.export_helpers import kept_rows
 from curation.data.writing.owned import sidecar
@@ -45,7 +46,7 @@ def write(
     manifest: pa.Table,
     *,
     items: Items,
-    path: Annotated[Path, Field(description="The file to write, such as out/kept.jsonl; .json writes one array.")],
+    path: Annotated[Location, Field(description="The file to write, such as out/kept.jsonl; .json writes one array.")],
     dialect: Annotated[
         Literal["as read", "messages", "sharegpt", "alpaca", "completion"],
         Field(description="As every record was read, or all of them in one dialect."),

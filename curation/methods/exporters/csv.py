@@ -20,6 +20,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.remote.location import Location
 from curation.data.writing.atomic import atomic, inert
 
 CARD = Card(
@@ -33,7 +34,7 @@ CARD = Card(
 
 
 def write(
-    manifest: pa.Table, *, path: Annotated[Path, Field(description="The file to write, such as out/kept.csv.")]
+    manifest: pa.Table, *, path: Annotated[Location, Field(description="The file to write, such as out/kept.csv.")]
 ) -> list[Path]:
     """Write the manifest [n]; returns the file. Raises InputError where it cannot be written.
 

@@ -16,8 +16,9 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
+from curation.data.remote.location import Location
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
-from curation.data.writing.export_helpers import encoded, kept_rows, need_images, put_image
+from curation.data.writing.export_helpers import encoded, in_turn, kept_rows, need_images, put_image
 from curation.errors import InputError
 
 CARD = Card(
@@ -32,7 +33,7 @@ CARD = Card(
 def write(
     manifest: pa.Table,
     *,
-    path: Annotated[Path, Field(description="The folder to write; new, empty, or an earlier export.")],
+    path: Annotated[Location, Field(description="The folder to write; new, empty, or an earlier export.")],
     how: Annotated[
         Literal["copy", "link"],
         Field(description="Copies, or hard links, which need the same disk and share changes with the original."),
@@ -57,7 +58,7 @@ def write(
     label_names: set[str] = set()
     taken: dict[str, set[str]] = {}
     with atomic_folder(path) as top:
-        for row in sorted(kept_rows(manifest)):
+        for row in in_turn(items, sorted(kept_rows(manifest))):
             label = labels[row]
             if label not in folders:
                 folders[label] = free_name(safe_name(label), label_names)

@@ -25,8 +25,9 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import TEST, TRAIN, VAL, Items, encode_labels
+from curation.data.remote.location import Location
 from curation.data.writing.atomic import atomic_folder
-from curation.data.writing.export_helpers import class_list, encoded, kept_rows
+from curation.data.writing.export_helpers import class_list, encoded, in_turn, kept_rows
 from curation.errors import InputError
 
 CARD = Card(
@@ -46,7 +47,7 @@ BATCH = 200  # rows in memory at a time
 def write(
     manifest: pa.Table,
     *,
-    path: Annotated[Path, Field(description="The folder to write; new, empty, or an earlier export.")],
+    path: Annotated[Location, Field(description="The folder to write; new, empty, or an earlier export.")],
     items: Items,
 ) -> list[Path]:
     """Write the kept items; returns the folder. Raises InputError.
@@ -108,7 +109,8 @@ def _table(manifest: pa.Table, items: Items, rows: np.ndarray, classes: Sequence
     }
     if items.has_images:
         names = [items.column("path")[row] or f"{items.column('id')[row]}.png" for row in rows]
-        columns["image"] = [{"bytes": encoded(items, row), "path": n} for row, n in zip(rows, names, strict=True)]
+        pairs = zip(in_turn(items, rows), names, strict=True)
+        columns["image"] = [{"bytes": encoded(items, row), "path": name} for row, name in pairs]
     if items.has_texts:
         columns["text"] = pa.array(items.texts(rows), pa.large_string())
     if items.features is not None:

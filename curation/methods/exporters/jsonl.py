@@ -16,6 +16,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.remote.location import Location
 from curation.data.writing.atomic import atomic
 
 CARD = Card(
@@ -29,7 +30,7 @@ CARD = Card(
 
 
 def write(
-    manifest: pa.Table, *, path: Annotated[Path, Field(description="The file to write, such as out/kept.jsonl.")]
+    manifest: pa.Table, *, path: Annotated[Location, Field(description="The file to write, such as out/kept.jsonl.")]
 ) -> list[Path]:
     """Write the manifest [n]; returns the file. Raises InputError where it cannot be written.
 

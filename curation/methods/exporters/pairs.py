@@ -21,6 +21,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.images import suffix_of
 from curation.data.items import Items
+from curation.data.remote.location import Location
 from curation.data.view import take
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
 from curation.data.writing.export_helpers import encoded, kept_rows, need_images, put_image
@@ -39,7 +40,7 @@ CARD = Card(
 def write(
     manifest: pa.Table,
     *,
-    path: Annotated[Path, Field(description="The folder to write; new, empty, or an earlier export.")],
+    path: Annotated[Location, Field(description="The folder to write; new, empty, or an earlier export.")],
     how: Annotated[
         Literal["copy", "link", "leave"],
         Field(description="Images are copied, hard links on the same disk, or left where they are."),

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import TRAIN, Items, encode_labels
+from curation.data.remote.location import Location
 from curation.data.safe_open import real_name
 from curation.data.writing.atomic import atomic
 from curation.data.writing.export_helpers import class_list, kept_rows
@@ -80,7 +81,7 @@ def kept(dataset):
 def write(
     manifest: pa.Table,
     *,
-    path: Annotated[Path, Field(description="The file to write, such as out/kept.pt.")],
+    path: Annotated[Location, Field(description="The file to write, such as out/kept.pt.")],
     items: Items,
 ) -> list[Path]:
     """Write the index and its snippet; returns both files. Raises InputError where they cannot be written."""
@@ -97,7 +98,7 @@ def write(
         "classes": classes,
         "ids": chosen["id"].to_pylist(),
     }
-    by_path = items.root is not None and items.images is None
+    by_path = isinstance(items.root, Path) and items.images is None
     if by_path:
         index["paths"] = [
             os.path.relpath(real_name(items.root, path), items.root) for path in chosen["path"].to_pylist()

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -28,9 +28,11 @@ from curation.card import Card
 from curation.data.images import suffix_of
 from curation.data.items import SPLITS, Items
 from curation.data.reading.tar_samples import Sample, samples_of
-from curation.data.safe_open import open_part, real_name
+from curation.data.remote.location import Location, Remote
+from curation.data.remote.ranges import ahead
+from curation.data.safe_open import MAX_OBJECT, located, open_part
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
-from curation.data.writing.export_helpers import class_list, encoded, kept_rows, need_images
+from curation.data.writing.export_helpers import AHEAD, class_list, encoded, in_turn, kept_rows, need_images
 from curation.errors import InputError, SourceError
 
 CARD = Card(
@@ -46,7 +48,7 @@ Written = tuple[str, bytes]  # ending and bytes of a member
 def write(
     manifest: pa.Table,
     *,
-    path: Annotated[Path, Field(description="The folder to write; new, empty, or an earlier export.")],
+    path: Annotated[Location, Field(description="The folder to write; new, empty, or an earlier export.")],
     samples: Annotated[int, Field(ge=1, le=1_000_000, description="Samples in a shard, at most.")] = 10_000,
     items: Items,
 ) -> list[Path]:
@@ -71,7 +73,7 @@ def write(
                 chunk = (head, *islice(rows, samples - 1))
                 with closing(_open(top / f"{split}-{number:06d}.tar")) as shard:
                     keys: set[str] = set()
-                    for row in chunk:
+                    for row in parts.ahead(chunk):
                         key, members = _sample(items, row, parts, labels[row], classes)
                         key = free_name(key, keys)
                         for ending, data in members:
@@ -93,12 +95,23 @@ class _Shards:
         name = self.items.column("container")[row]
         try:
             if name != self.name:
-                shard = samples_of(Path(real_name(self.items.root, name)))
+                shard = samples_of(located(self.items.root, name))
                 self.by_offset = {member.offset: s for s in shard.samples for member in s.members}
                 self.name = name
             return self.by_offset[int(self.items.column("offset")[row])]
         except (SourceError, KeyError):
             raise InputError(f"{name} has changed since it was read, or is gone; run the source again") from None
+
+    def ahead(self, rows: Sequence[int]) -> Iterator[int]:
+        """The rows one by one; where they lie elsewhere, some are fetched together before, with all their members."""
+        for name, group in groupby(rows, self.items.column("container").__getitem__):
+            if name is None or not isinstance(self.items.root, Remote):
+                yield from in_turn(self.items, list(group))
+                continue
+            while some := list(islice(group, AHEAD)):
+                places = [(name, m.offset, m.length) for row in some for m in self.sample(row).members]
+                ahead(self.items.root, places, MAX_OBJECT)
+                yield from some
 
     def members(self, row: int) -> Iterator[Written]:
         for member in self.sample(row).members:

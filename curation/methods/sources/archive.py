@@ -1,9 +1,10 @@
 """Archive of images or text files: a zip or tar (.gz, .bz2, .xz) of class folders, unpacked into the workspace.
 
 Members are streamed to disk one by one and then read by the same rules as the source `folder`; a single folder
-around everything is taken off. An archive with a member that would leave its folder is refused as a whole, and so is
-one that unpacks to more than the limits. Links and devices are never unpacked; damaged members of a zip stay items,
-with the reason as their status. The rules in full: `data/reading/archives.py`, `folder_layout.py`.
+around everything is taken off. From a URL they are read by ranges. An archive with a member that would leave its folder
+is refused as a whole, and so is one that unpacks to more than the limits. Links and devices are never unpacked; damaged
+members of a zip stay items, with the reason as their status. The rules in full: `data/reading/archives.py`,
+`folder_layout.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from curation.data.items import Items
 from curation.data.reading.archives import MAX_FILES, MAX_TOTAL, unpack
 from curation.data.reading.folder_layout import is_image_name, items_by_folder
 from curation.data.reading.folder_texts import is_text_name
+from curation.data.remote.location import Location, told
 from curation.errors import SourceError
 
 CARD = Card(
@@ -34,7 +36,7 @@ CARD = Card(
 
 def read(
     *,
-    path: Annotated[Path, Field(description="The archive: .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz.")],
+    path: Annotated[Location, Field(description="The archive or its URL: .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz.")],
     max_files: Annotated[
         int, Field(ge=1, description="Largest number of members; a limit against hostile archives.")
     ] = MAX_FILES,
@@ -60,12 +62,13 @@ def read(
     >>> items.column("id").tolist(), items.classes
     (['cat/1.png'], ('cat',))
     """
-    if not path.exists():
-        raise SourceError(f"the archive {path} does not exist")
-    if path.is_dir():
-        raise SourceError(f"{path} is a folder, not an archive; use the source folder")
-    if not path.is_file():  # reading a pipe would wait for ever
-        raise SourceError(f"{path} is neither a file nor a folder")
+    with told(path):
+        if not path.exists():
+            raise SourceError(f"the archive {path} does not exist")
+        if path.is_dir():
+            raise SourceError(f"{path} is a folder, not an archive; use the source folder")
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise SourceError(f"{path} is neither a file nor a folder")
     target = into / "files"
     target.mkdir()
     texts = content == "texts"

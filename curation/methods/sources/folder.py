@@ -8,7 +8,8 @@ it is in doubt, `layout` has to say it. The full rule: `data/reading/folder_layo
 Hidden files, `__MACOSX`, files that are not images by their extension, and what Winnow wrote (exports, workspaces)
 below the folder are passed over. An image file that cannot be read (empty, truncated, not an image, too large, or a
 link that leads out of the folder) stays an item, with the reason as its status, and is left out of everything after.
-Images are read where they are, never copied or changed.
+Images are read where they are, never copied or changed; below a URL, such as s3://bucket/pets, the objects are
+listed and fetched, and only thumbnails and embeddings are kept.
 
 With `content = "texts"` the items are the files named .txt, .text or .md, or without an ending: one text each, in any
 usual encoding, copied to the workspace. An empty one, or one of over 1 MB, stays an item, with that as its status.
@@ -28,6 +29,7 @@ from curation.data.reading.folder_layout import items_by_folder
 from curation.data.reading.folder_listing import listing
 from curation.data.reading.folder_texts import is_text_name
 from curation.data.reading.watched import ImagesBelow, TextsBelow
+from curation.data.remote.location import Location, Remote, told
 from curation.errors import SourceError
 
 CARD = Card(
@@ -42,7 +44,9 @@ CARD = Card(
 
 def read(
     *,
-    path: Annotated[Path, Field(description="The folder that holds the class folders, or train, val and test.")],
+    path: Annotated[
+        Location, Field(description="The folder or URL that holds the class folders, or train, val and test.")
+    ],
     layout: Annotated[
         str, Field(description='What each level of folders is, such as "split/*/class"; by default it is guessed.')
     ] = "",
@@ -61,12 +65,13 @@ def read(
     >>> read(path=top, progress=lambda *_: None).table.select(["id", "label", "split"]).to_pylist()[0]
     {'id': 'test/cat/2.png', 'label': 'cat', 'split': 'test'}
     """
-    if not path.exists():
-        raise SourceError(f"the folder {path} does not exist")
-    if not path.is_dir():
-        raise SourceError(f"{path} is a file, not a folder; use the source archive, table or arrays for files")
     texts = content == "texts"
-    found = listing(path, is_text_name) if texts else listing(path)
+    with told(path):
+        if not path.exists():
+            raise SourceError(f"the folder {path} does not exist")
+        if not path.is_dir():
+            raise SourceError(f"{path} is a file, not a folder; use the source archive, table or arrays for files")
+        found = listing(path, is_text_name) if texts else listing(path)
     others = len(found.others)
     return items_by_folder(
         path,
@@ -82,6 +87,6 @@ def read(
     )
 
 
-def watches(*, path: Path, content: str = "images", **params: Any) -> list[ImagesBelow | TextsBelow]:
+def watches(*, path: Path | Remote, content: str = "images", **params: Any) -> list[ImagesBelow | TextsBelow]:
     """What the result depends on: the items, and neither other files nor what Winnow wrote among them."""
     return [TextsBelow(path) if content == "texts" else ImagesBelow(path)]

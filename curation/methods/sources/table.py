@@ -35,6 +35,7 @@ from curation.data.reading.table_roles import numbered, roles_of
 from curation.data.reading.table_texts import TableTexts
 from curation.data.reading.tables import class_names, columns_of, is_manifest, notes_on, read_rows
 from curation.data.reading.watched import ImagesNamed
+from curation.data.remote.location import Location, Remote, told
 from curation.errors import SourceError
 
 CARD = Card(
@@ -49,7 +50,7 @@ CARD = Card(
 
 def read(
     *,
-    path: Annotated[Path, Field(description="The table: .csv, .tsv, .jsonl, .txt or .parquet.")],
+    path: Annotated[Location, Field(description="The table or its URL: .csv, .tsv, .jsonl, .txt or .parquet.")],
     image: Annotated[str, Field(description="Column with the image's path or bytes, where items are images.")] = "path",
     text: Annotated[
         str | tuple[str, ...],
@@ -66,7 +67,9 @@ def read(
         str | None, Field(description='Column with unique names; by default `id` if it is one, "" for the paths.')
     ] = None,
     truth: Annotated[str | None, Field(description="Column with the right label, where it is known.")] = None,
-    root: Annotated[Path | None, Field(description="Folder the paths are relative to; by default the table's.")] = None,
+    root: Annotated[
+        Location | None, Field(description="Folder or URL the paths are relative to; by default the table's.")
+    ] = None,
     columns: Annotated[
         tuple[str, ...], Field(description="Names of the columns, where a .csv or .tsv has no line of them.")
     ] = (),
@@ -89,14 +92,15 @@ def read(
     >>> read(path=top / "pets.csv", text="path", into=top, progress=lambda *_: None).texts([1, 0])
     ['2.png', '1.png']
     """
-    if not path.exists():
-        raise SourceError(f"the table {path} does not exist")
-    if path.is_dir():
-        raise SourceError(f"{path} is a folder, not a table; use the source folder")
-    if not path.is_file():  # reading a pipe would wait for ever
-        raise SourceError(f"{path} is neither a file nor a folder")
+    with told(path):
+        if not path.exists():
+            raise SourceError(f"the table {path} does not exist")
+        if path.is_dir():
+            raise SourceError(f"{path} is a folder, not a table; use the source folder")
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise SourceError(f"{path} is neither a file nor a folder")
     root = path.parent if root is None else root
-    if not root.is_dir():
+    if isinstance(root, Path) and not root.is_dir():
         raise SourceError(f"root = {str(root)!r} is not a folder; paths in the table are relative to it")
 
     named, texts, classes = columns_of(path, columns), _names(text), _names(label)
@@ -141,8 +145,8 @@ def read(
 
 
 def watches(
-    *, path: Path, image: str, text: str | tuple[str, ...], root: Path | None, **params: Any
-) -> list[ImagesNamed | Path]:
+    *, path: Path | Remote, image: str, text: str | tuple[str, ...], root: Path | Remote | None, **params: Any
+) -> list[ImagesNamed | Path | Remote]:
     """What the result depends on: the table and the images it names, not all that lies below `root`."""
     return [path] if text else [ImagesNamed(path, image, path.parent if root is None else root)]
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -28,8 +29,10 @@ from curation.data.reading.folder_layout import is_image_name
 from curation.data.reading.image_checks import as_columns, examine
 from curation.data.reading.pair_checks import as_pairs, bars_note
 from curation.data.reading.split_names import split_of
-from curation.data.reading.tar_samples import Member, Sample, expanded, samples_of
+from curation.data.reading.tar_samples import MAX_TEXT, Member, Sample, Shard, expanded, samples_of
 from curation.data.reading.watched import Files
+from curation.data.remote.location import Location, Remote, told
+from curation.data.remote.ranges import POOL
 from curation.data.safe_open import shown
 from curation.errors import SourceError
 
@@ -41,12 +44,14 @@ CARD = Card(
     opens=(".tar", "/"),
 )
 CAPTIONS = ("txt", "caption")
-MAX_TEXT = 4 << 20  # bytes of a member that holds text
+TEXTS = (*CAPTIONS, "json", "cls")
 
 
 def read(
     *,
-    path: Annotated[Path, Field(description="A .tar, a folder of them, or a list such as train-{000000..000123}.tar.")],
+    path: Annotated[
+        Location, Field(description="A .tar, a folder or URL of them, or a list such as train-{000000..000123}.tar.")
+    ],
     caption: Annotated[
         str, Field(description='Key of the `json` member that holds the caption, where no txt does; "" for none.')
     ] = "caption",
@@ -67,12 +72,15 @@ def read(
     >>> items.column("id").tolist(), items.text(0)
     (['00000/7'], 'a grey square')
     """
-    shards = expanded(path)
+    with told(path):
+        shards = expanded(path)
     top = _top(path)
     found = _Found()
-    for done, shard in enumerate(shards):
-        progress(done, len(shards), "looking through the shards")
-        found.add(shard, shard.relative_to(top).as_posix(), caption)
+    with ThreadPoolExecutor(POOL if isinstance(path, Remote) else 1) as threads:  # most of it is waiting for answers
+        looked = threads.map(lambda shard: samples_of(shard, TEXTS), shards)
+        for done, (shard, there) in enumerate(zip(shards, looked, strict=True)):
+            progress(done, len(shards), "looking through the shards")
+            found.add(there, shard.relative_to(top).as_posix(), caption)
     if not found.rows:
         raise SourceError(f"{path} holds no samples; members of a sample are called like 0001.jpg and 0001.txt")
     rows, ids = found.rows, numbered([row.id for row in found.rows])
@@ -95,13 +103,14 @@ def read(
     return replace(items, notes=(*items.notes, *bars_note(items)))
 
 
-def watches(*, path: Path, **params: Any) -> list[Files]:
+def watches(*, path: Path | Remote, **params: Any) -> list[Files]:
     """What the result depends on: the shards, and nothing that lies beside them."""
     shards = expanded(path)
-    return [Files(_top(path) if len(shards) > 1 else path, tuple(shards))]
+    folder = isinstance(path, Path) and len(shards) > 1  # a web server cannot tell whether it has one
+    return [Files(_top(path) if folder else shards[0], tuple(shards))]
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path | Remote) -> bool:
     """Whether a folder holds plain tar files, or a tar samples of an image and what is said of it."""
     if path.is_dir():
         return next(path.glob("*.tar"), None) is not None
@@ -129,12 +138,11 @@ class _Found:
     said: dict[str, list[str]] = field(default_factory=dict)  # sentence -> what it speaks of
     splits: dict[str, str] = field(default_factory=dict)  # shard -> split, where its name says one
 
-    def add(self, file: Path, name: str, caption: str) -> None:
+    def add(self, shard: Shard, name: str, caption: str) -> None:
         """The samples of one shard. name: its path below the top."""
         stem, split = name.removesuffix(".tar"), _split(name)
         if split:
             self.splits[name] = split
-        shard = samples_of(file)
         if shard.cut:
             self.said.setdefault("shards end early; what could be read of them was read", []).append(
                 f"{name}: {shard.cut}"
@@ -142,24 +150,23 @@ class _Found:
         if shard.passed:
             self.said.setdefault("shards hold members that are in no sample", []).append(name)
         if len(self.rows) + len(shard.samples) > MAX_ROWS:
-            raise SourceError(f"{file} and the shards before it hold over {MAX_ROWS:,} samples, the limit")
+            raise SourceError(f"{name} and the shards before it hold over {MAX_ROWS:,} samples, the limit")
         seen: set[str] = set()
-        with file.open("rb") as handle:
-            for sample in shard.samples:
-                id_ = shown(f"{stem}/{sample.key}")
-                if sample.key in seen:
-                    again = "keys come back in a shard after other samples, and were read as samples of their own"
-                    self.said.setdefault(again, []).append(id_)
-                seen.add(sample.key)
-                self.rows.append(self._row(sample, handle, id_, name, caption, split or TRAIN))
+        for sample in shard.samples:
+            id_ = shown(f"{stem}/{sample.key}")
+            if sample.key in seen:
+                again = "keys come back in a shard after other samples, and were read as samples of their own"
+                self.said.setdefault(again, []).append(id_)
+            seen.add(sample.key)
+            self.rows.append(self._row(sample, id_, name, caption, split or TRAIN))
 
-    def _row(self, sample: Sample, handle: BinaryIO, id_: str, shard: str, caption: str, split: str) -> _Row:
+    def _row(self, sample: Sample, id_: str, shard: str, caption: str, split: str) -> _Row:
         images = [member for member in sample.members if _is_image(member)]
         if len(images) > 1:
             several = "samples hold several images, of which the first is shown; a key ends at the first dot of a name"
             self.said.setdefault(several, []).append(id_)
         try:
-            text, label = _caption(sample, handle, caption), _label(sample, handle)
+            text, label = _caption(sample, caption), _label(sample)
         except SourceError as error:
             self.said.setdefault("samples have a member that cannot be read", []).append(f"{id_}: {error}")
             text = label = None
@@ -177,30 +184,29 @@ def _is_image(member: Member) -> bool:
     return is_image_name(f"x.{member.ending}")
 
 
-def _caption(sample: Sample, handle: BinaryIO, key: str) -> str | None:
+def _caption(sample: Sample, key: str) -> str | None:
     if (member := sample.member(*CAPTIONS)) is not None:
-        return _text(member, handle)
+        return _text(member)
     member = sample.member("json") if key else None
     if member is None:
         return None
     try:
-        record = json.loads(_text(member, handle))
+        record = json.loads(_text(member))
     except (ValueError, RecursionError):
         raise SourceError(f"{member.name} is not JSON") from None
     said = record.get(key) if isinstance(record, dict) else None
     return said if isinstance(said, str) else None
 
 
-def _label(sample: Sample, handle: BinaryIO) -> str | None:
-    return None if (member := sample.member("cls")) is None else as_label(_text(member, handle))
+def _label(sample: Sample) -> str | None:
+    return None if (member := sample.member("cls")) is None else as_label(_text(member))
 
 
-def _text(member: Member, handle: BinaryIO) -> str:
+def _text(member: Member) -> str:
     """The text a member holds. Raises SourceError."""
-    if member.length > MAX_TEXT:
+    if member.text is None:
         raise SourceError(f"{member.name} has {member.length:,} bytes, over the limit of {MAX_TEXT:,} for a text")
-    handle.seek(member.offset)
-    return handle.read(member.length).decode("utf-8-sig", "replace")
+    return member.text.decode("utf-8-sig", "replace")
 
 
 def _split(name: str) -> str | None:
@@ -209,9 +215,9 @@ def _split(name: str) -> str | None:
     return next((said[0] for part in reversed(parts) if (said := split_of(part))), None)
 
 
-def _top(path: Path) -> Path:
+def _top(path: Path | Remote) -> Path | Remote:
     """The folder the shards are called from."""
     if path.is_dir():
         return path
     text = str(path.parent)
-    return Path(text[: text.index("{")]).parent if "{" in text else path.parent
+    return type(path)(text[: text.index("{")]).parent if "{" in text else path.parent

@@ -33,7 +33,7 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
     for step in the_plan.of("condense"):
         if not the_plan.done(step):
             seconds += step.extra.get("seconds", 0.0)
-            if (many := condensing(step, classes)) and not step.extra.get("seconds"):
+            if (many := condensing(step, n, classes)) and not step.extra.get("seconds"):
                 passes[MADE_WITH] += many
                 longest = max(longest, (many, step.method.card.title))
     for step in the_plan.of("judge"):
@@ -51,12 +51,11 @@ def show(project: Project, the_plan: Plan, size: int) -> None:
     st.fragment(_told, run_every=2.0 if waiting else None)(futures, passes, seconds, longest, size)
 
 
-def condensing(step: Step, classes: int) -> int:
-    """Single items that pass through networks in one condensation: in every iteration a real batch of each class and
-    the set; 0 for a method without iterations. Blind to what else a method trains, so rather too few."""
-    if not {"iterations", "batch"} <= step.params.keys() or "per_class" not in step.extra:
+def condensing(step: Step, items: int, classes: int) -> int:
+    """Images `convnet` could be trained on while its method condenses so many items; 0 where it is instant."""
+    if step.method.passes is None or "per_class" not in step.extra:
         return 0
-    return step.params["iterations"] * classes * (step.params["batch"] + step.extra["per_class"])
+    return step.method.passes(items, step.extra["per_class"], classes, **step.params)
 
 
 _LENGTH = ("epochs", "steps", "lr")  # parameters on which the time of one image does not depend
@@ -74,7 +73,7 @@ def _told(
         st.caption(theme.plain(f"No estimate of the time: {error}."))
         return
     whole = seconds + sum(pace[name] * passes[name] for name in pace)
-    words = f"About **{in_words(whole)}** or more, by a training step timed on this machine."
+    words = f"Estimate: **{in_words(whole)}**, by a training step timed here; experts of soft labels are not counted."
     st.caption(f":orange[{words}]" if whole > TOO_LONG else words)
     one = longest[0] * pace.get(MADE_WITH, 0.0)
     if one > TOO_LONG:

@@ -71,6 +71,33 @@ def over_bytes(cells: Sequence[Cell], *, dark: bool = False, height: int = 400) 
     return figure
 
 
+def trade_off(cells: Sequence[Cell], *, dark: bool = False, height: int = 400) -> go.Figure:
+    """Accuracy against realism, a point per set: what the principal components of real images leave over, as a ratio to
+    real images. cells: with `realism`."""
+    figure = go.Figure(layout=chart_style.layout(dark, height))
+    ratios = [cell.realism["residual_ratio"] for cell in cells]
+    figure.add_vline(x=1, line={"color": chart_style.ink(dark), "width": 1, "dash": "dot"}, layer="below")
+    figure.add_annotation(
+        text="real images", x=1, y=0, yref="paper", yanchor="bottom", xanchor="left", showarrow=False,
+        font={"size": 12},
+    )  # fmt: skip
+    for place, cell in enumerate(cells):
+        colour, real = CLASS_COLOURS[place % len(CLASS_COLOURS)], cell.realism
+        figure.add_scatter(
+            x=[real["residual_ratio"]], y=[cell.mean], mode="markers", name=charted(cell.name.method),
+            showlegend=True, marker={"size": 10, "symbol": SYMBOLS[place % len(SYMBOLS)], "color": colour},
+            error_y=_whiskers([cell], colour), customdata=[[real["ratio"], real["out_of_range"]]],
+            hovertemplate="%{y:.1%} at %{x:.2f}<br>distance to the nearest real image %{customdata[0]:.2f}, "
+            "out of range %{customdata[1]:.0%}<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    figure.update_xaxes(
+        title="left over by the principal components of real images (ratio)", showgrid=False, zeroline=False,
+        range=[min([0.8, *(x - 0.1 for x in ratios)]), max([1.2, *(x + 0.1 for x in ratios)])],
+    )  # fmt: skip
+    figure.update_yaxes(title="test accuracy", tickformat=".0%", gridcolor=chart_style.faint(dark), zeroline=False)
+    return figure
+
+
 def architectures(on_set: Mapping[str, float], on_all: Mapping[str, float], *, dark: bool = False) -> go.Figure:
     """A point per architecture: its accuracy trained on a set against trained on everything."""
     figure = go.Figure(layout=chart_style.layout(dark, 380))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
 
 import streamlit as st
 
+from curation.engine import registry
 from curation.engine.stage import analysis
 from curation.engine.stages.condense import Condense, side
 from curation.ui.condense.architectures import SIX
@@ -13,6 +15,7 @@ from curation.ui.state.project import Project
 
 SIDES = (8, 64)  # pixels a side that the page offers
 USUAL = 32
+PRIOR = "prior_dm"
 
 
 def condense_also(project: Project, sections: Sequence[Condense]) -> None:
@@ -42,6 +45,19 @@ def with_six(sections: Sequence[Condense]) -> list[Condense]:
         own = section.students or list(known)
         made.append(section.model_copy(update={"students": [*own, *more]}) if known else section)
     return made
+
+
+def with_depths(sections: Sequence[Condense], per_class: int, of: str) -> list[Condense]:
+    """The same, and the prior at each of its depths beside them, on the same items."""
+    method, known = registry.get("condensers", PRIOR), {section.name for section in sections}
+    like = next((section for section in sections if section.of == of), sections[0])
+    made = []
+    for depth in typing.get_args(method.params.model_fields["depth"].annotation):
+        name = f"{PRIOR}, {depth}" + (f" of {of}" if of else "")
+        params = method.validated({"depth": depth}, PRIOR)
+        changed = {"use": PRIOR, "name": name, "params": params, "per_class": [per_class], "path": None}
+        made += [like.model_copy(update=changed)] if name not in known else []
+    return [*sections, *made]
 
 
 def on_all_items_too(section: Condense) -> list[Condense]:

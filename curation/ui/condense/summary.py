@@ -25,14 +25,16 @@ def headline(found: Comparison, student: str) -> Line:
         return Line("Nothing can be compared yet: a condensed set and real items of its size have to be judged.")
     if words := _guessing(found, student):
         return Line(words)
-    if max(cell.seeds for cell in own) < 2:
+    if max(cell.seeds for cell in found.cells) < 2:
         return Line("One seed proves nothing: condense more seeds to compare a set with real items.")
+    if not found.compared:
+        return Line("Nothing can be compared yet: two seeds of a condensed set and of real items have to be judged.")
     level = [cell for cell in own if cell.storage and not cell.storage.better and cell.storage.gain.value < CLOSE]
     best = max(own, key=lambda cell: (_better(cell.number), cell.number.gain.value if cell.number else -1.0))
     if level and (same := max(level, key=lambda cell: cell.mean)) and not any(_better(cell.storage) for cell in own):
         return Line(
-            f"Real items are as good at equal storage: {same.storage.other} against {_name(same)}, "
-            f"{points(same.storage.gain)} points for the condensed set"
+            f"Real items are as good at equal storage, as far as these seeds can tell: {same.storage.other} against "
+            f"{_name(same)}, {points(same.storage.gain)} points for the condensed set"
         )
     if _better(best.number):
         words = f"{_name(best)} is better than the best real subset of its size by {points(best.number.gain)} points"

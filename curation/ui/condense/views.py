@@ -21,9 +21,10 @@ from curation.engine.plan import Plan
 from curation.engine.stages.deliver import about, made_from
 from curation.engine.trials import FULL
 from curation.ui.condense import architectures, figures, made, pictures, summary
-from curation.ui.condense.start import condense_also, with_six
+from curation.ui.condense.start import condense_also, with_depths, with_six
 from curation.ui.parts import charts, theme
 from curation.ui.state.project import Project
+from curation.ui.verify.summary import percent
 
 BESIDE = 2  # sets shown beside the first until somebody chooses
 
@@ -40,6 +41,10 @@ class Shown:
     of: str
 
     @property
+    def space(self) -> str:
+        return self.project.recipe.condense[0].space
+
+    @property
     def here(self) -> list:
         """Cells of the chosen student and items, everything among them, those of as many bytes not."""
         cells = [c for c in self.found.cells if c.name.student == self.student and not c.name.like]
@@ -48,19 +53,22 @@ class Shown:
 
 def images(shown: Shown) -> None:
     """The images of every class side by side, as they came to be."""
+    if shown.space == "embeddings":
+        st.info("These sets hold embeddings, which cannot be shown as images.")
+        return
     steps = made.sets(shown.plan, shown.per_class, shown.of)
     codes = np.unique(shown.project.store.labels[shown.project.store.candidates])
     courses = {name: made.course(shown.plan, step, codes) for name, step in steps.items()}
-    courses = {name: course for name, course in courses.items() if course and course.frames[-1][2].ndim == 4}
+    courses = {name: course for name, course in courses.items() if course}
     if not courses:
-        st.info("No images yet: the first appear a second after a condensation has begun. Embeddings cannot be shown.")
+        st.info("No images yet: the first appear when a condensation has begun.")
         return
-    different = [name for name in courses if not name.endswith(" + soft")]  # the same images as without
+    different = [name for name in steps if not name.endswith(" + soft")]  # the same images as without
     names = st.multiselect(
-        "Side by side", list(courses), default=different[: 1 + BESIDE], key="condense_sets",
+        "Side by side", list(steps), default=different[: 1 + BESIDE], key="condense_sets",
         help="The sets of the first seed.",
     )  # fmt: skip
-    if not names:
+    if not (names := [name for name in names if name in courses]):
         return
     share = st.slider(
         "From the start to the finished set", 0, 100, 100, 5, format="%d %%", key="condense_share",
@@ -92,6 +100,8 @@ def across(shown: Shown) -> None:
     )  # fmt: skip
     st.caption(f"Mean and standard deviation over the seeds, {shown.per_class} items per class.")
     if len(students) < len(architectures.SIX):
+        if shown.space == "embeddings":
+            return
         st.caption("Do students trained on a condensed set rank architectures as students trained on everything do?")
         if st.button("Train six architectures", key="condense_six", disabled=shown.project.jobs.current() is not None):
             condense_also(shown.project, with_six(shown.project.recipe.condense))
@@ -133,7 +143,42 @@ def storage(shown: Shown) -> None:
         "passes to condense": [f"{c.passes:,.0f}" for c in rows],
         "condensing": [f"{c.seconds:.1f} s" for c in rows],
     }
-    st.dataframe(pd.DataFrame(table), hide_index=True, key="condense_costs", width="stretch")
+    kept = {name: column for name, column in table.items() if any(column)}
+    st.dataframe(pd.DataFrame(kept), hide_index=True, key="condense_costs", width="stretch", height="content")
+
+
+def trade_off(shown: Shown) -> None:
+    """Accuracy against realism, the depths of the prior among the sets."""
+    cells = [c for c in shown.here if c.name.per_class == shown.per_class and c.realism]
+    cells.sort(key=lambda c: c.realism["residual_ratio"])
+    if cells:
+        figure = figures.trade_off(cells, dark=theme.is_dark())
+        st.plotly_chart(figure, key="condense_realism", config=charts.picture("realism"))
+        st.caption(
+            "As ratios to real images. Left over: what the principal components of the real images do not explain; "
+            "below 1 a set is smoother than real images, above 1 it shows what they do not. Distance: to the nearest "
+            "real image. Out of range: the share of pixels darker or brighter than almost all real ones at their place."
+        )
+        table = {
+            "set": [theme.literal(c.name.method) for c in cells],
+            "accuracy": [percent(c.accuracy) for c in cells],
+            "left over": [f"{c.realism['residual_ratio']:.2f}" for c in cells],
+            "distance": [f"{c.realism['ratio']:.2f}" for c in cells],
+            "out of range": [f"{c.realism['out_of_range']:.0%}" for c in cells],
+        }
+        st.dataframe(pd.DataFrame(table), hide_index=True, key="condense_realism_table", width="stretch")
+    sections = shown.project.recipe.condense
+    if shown.space == "embeddings":
+        st.info("Realism is a question to images; these sets hold embeddings.")
+    elif len(more := with_depths(sections, shown.per_class, shown.of)) > len(sections):
+        st.caption(
+            "A small autoencoder of your images is a prior: a set is condensed in its latent, in the middle of its "
+            "decoder or in the pixels, from the most real to the freest."
+        )
+        if st.button(
+            "Condense at three depths", key="condense_depths", disabled=shown.project.jobs.current() is not None
+        ):
+            condense_also(shown.project, more)
 
 
 def take_home(shown: Shown) -> None:
@@ -188,5 +233,6 @@ VIEWS = {
     "Images": images,
     "Architectures": across,
     "Storage and passes": storage,
+    "Realism": trade_off,
     "Take home": take_home,
 }

@@ -16,6 +16,7 @@ import pyarrow as pa
 import streamlit as st
 
 from curation.data.items import OK, TRAIN
+from curation.data.remote.location import Remote, location
 from curation.data.workspace import Workspace, key_of
 from curation.data.writing import manifest
 from curation.data.writing.owned import RECIPE, sidecar
@@ -168,9 +169,10 @@ def tally(outcome: manifest.Outcome) -> Tally:
 
 @dataclass(frozen=True)
 class File:
-    """path: where it was written. size: bytes, None for a folder or when it is gone. link: address to load it from."""
+    """path: where it was written. size: bytes, None for a folder, an object or when it is gone. link: address to load
+    it from."""
 
-    path: Path
+    path: Path | Remote
     size: int | None
     link: str
     there: bool
@@ -199,10 +201,13 @@ def written(project: Project) -> list[Written]:
 def _written(project: Project, card: Mapping[str, Any]) -> Written:
     files = []
     for number, text in enumerate(card["exports"]):
-        path = Path(text)
+        path = location(text)
         link = f"{prefix()}/winnow/download/{quote(project.name)}/{card['key']}/{number}"
-        files.append(File(path, path.stat().st_size if path.is_file() else None, link, path.exists()))
-    params = {k: v for k, v in card["params"].items() if k != "prune"} | {"path": Path(card["params"]["path"])}
+        if isinstance(path, Remote):  # a page asks no store; whether it is still there, the next run sees
+            files.append(File(path, None, "", True))
+        else:
+            files.append(File(path, path.stat().st_size if path.is_file() else None, link, path.exists()))
+    params = {k: v for k, v in card["params"].items() if k != "prune"} | {"path": location(card["params"]["path"])}
     prune = card["params"].get("prune", "")
     known = not prune or any(p.name == prune for p in project.recipe.prune)
     fresh = known and requested(project, prune or None, card["use"], params).step.key == card["key"]

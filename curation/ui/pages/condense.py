@@ -5,9 +5,10 @@ import streamlit as st
 
 from curation.engine import registry
 from curation.engine.against_real import Against, Comparison
+from curation.engine.stages import judge
 from curation.engine.stages.condense import Condense, baselines, learners
 from curation.engine.trials import FULL, finished
-from curation.errors import RecipeError
+from curation.errors import InputError, RecipeError
 from curation.ui.condense import estimate, figures, made, start, summary, views
 from curation.ui.parts import charts, theme
 from curation.ui.parts.csv_download import as_csv
@@ -27,10 +28,14 @@ def main() -> None:
         if theme.empty_state("compress", "Nothing to condense yet", text, "Go to the data", key="condense_empty"):
             st.switch_page("pages/data.py")
         return
+    if not project.store.classes:
+        text = "These items have no labels. A set is made class by class, and judged by students that learn labels."
+        theme.empty_state("compress", "Nothing to condense", text, key="condense_unlabelled")
+        return
     theme.header(
         "Condense",
-        "A few items stand for all: made by a method, judged by students from scratch, beside real items of the same "
-        "number and the same bytes.",
+        "A few images or embeddings that teach a student what all items do, judged by students trained from scratch "
+        "and compared with real items of the same number and the same bytes.",
     )
     controls, result = st.columns([1, 2.4], gap="large")
     with controls:
@@ -42,6 +47,7 @@ def main() -> None:
 
 
 # -- what to condense ----------------------------------------------------------------------------------------
+# Keys end in what the recipe says: where a click elsewhere on the page changes that, the choices follow.
 
 
 def _controls(project: Project) -> None:
@@ -54,12 +60,16 @@ def _controls(project: Project) -> None:
     st.caption(theme.plain(method.summary))
     with st.expander("Parameters of the method"):
         params = form(method, given.params if given and given.use == use else {}, key="condense")
-    others = st.multiselect(
-        "Compare with", [name for name in known if name != use], format_func=title, key=f"condense_others_{use}",
-        default=[s.use for s in project.recipe.condense[1:] if s.use in known and s.use != use and not s.of],
-        help="Each with its defaults. Real items, with and without soft labels, medoids and the means of k-means are "
-        "always there.",
-    )  # fmt: skip
+    if not project.items.has_images:
+        st.caption("There are no images here, so embeddings are condensed.")
+    others = []
+    if more := [name for name in known if name != use]:
+        beside = list(dict.fromkeys(s.use for s in project.recipe.condense[1:] if s.use in more))
+        others = st.multiselect(
+            "Compare with", more, format_func=title, default=beside, key=f"condense_others_{use}{','.join(beside)}",
+            help="Each as the recipe has it, or with its defaults. Real items, with and without soft labels, medoids "
+            "and the means of k-means are always there.",
+        )  # fmt: skip
     numbers = st.multiselect(
         "Items per class", sorted({*NUMBERS, *(given.per_class if given else ())}),
         default=given.per_class if given else [1, 10], key="condense_numbers",
@@ -88,16 +98,16 @@ def _controls(project: Project) -> None:
         "per_class": sorted(numbers), "seeds": seeds, "students": students, "prune": prune, "without": without,
         "size": int(size), "seconds": float(seconds), "path": given.path if given and given.use == use else None,
     }  # fmt: skip
-    sections = []
-    for name in (use, *others):
-        own = params if name == use else registry.get("condensers", name).validated({}, name)
-        path = common["path"] if name == use else None
-        section = Condense(use=name, name=name, params=own, **{**common, "path": path})
-        sections += (
-            start.on_all_items_too(section)
-            if name == use
-            else [section.model_copy(update={"prune": "", "without": []})]
+    sections = start.on_all_items_too(Condense(use=use, name=use, params=params, **common))
+    everywhere = {**common, "prune": "", "without": [], "path": None}
+    if given and sorted(numbers) == sorted(given.per_class):
+        del everywhere["per_class"]  # the others keep their own
+    for name in others:
+        kept = [s for s in project.recipe.condense[1:] if s.use == name and not s.of]
+        default = Condense(
+            use=name, name=name, params=registry.get("condensers", name).validated({}, name), per_class=sorted(numbers)
         )
+        sections += [section.model_copy(update=everywhere) for section in kept or [default]]
     _start(project, sections)
 
 
@@ -123,7 +133,7 @@ def _students(given: Condense | None, space: str) -> list[str | dict]:
     names = [*able, *(name for name in kept if name not in able)]
     chosen = st.multiselect(
         "Students that judge", names, default=[name for name in kept if name in names] or [usual],
-        key=f"condense_students_{space}",
+        key=f"condense_students_{space}{','.join(kept)}",
     )  # fmt: skip
     return [kept.get(name, name) for name in chosen]
 
@@ -136,13 +146,14 @@ def _part(project: Project, given: Condense | None) -> tuple[str, list[str]]:
         options = ["", *prunes]
         at = options.index(given.prune) if given and given.prune in options else 0
         prune = st.selectbox(
-            "Condense", options, index=at, format_func=lambda name: name or "All train items", key="condense_prune",
+            "Items to condense", options, index=at, key=f"condense_prune{options[at]}",
+            format_func=lambda name: name or "All train items",
             help="A saved subset is condensed beside all items: prune first, distil after.",
         )  # fmt: skip
     without = []
     if flags:
         without = st.multiselect(
-            "Leave out what these flag", flags, default=[f for f in (given.without if given else []) if f in flags],
+            "Leave out items flagged by", flags, default=[f for f in (given.without if given else []) if f in flags],
             key="condense_without",
         )  # fmt: skip
     return prune, without
@@ -151,8 +162,9 @@ def _part(project: Project, given: Condense | None) -> tuple[str, list[str]]:
 def _start(project: Project, sections: list[Condense]) -> None:
     recipe = project.recipe.model_copy(update={"condense": sections})
     try:
+        judge.check(project.store)
         the_plan = project.showing("judge", recipe=recipe)
-    except RecipeError as error:
+    except (InputError, RecipeError) as error:
         st.error(theme.plain(error), icon=":material/error:")
         return
     sets, trainings = the_plan.of("condense"), the_plan.of("judge")
@@ -180,7 +192,7 @@ def _result(project: Project) -> None:
     runs = made.rows(project, the_plan) if the_plan else []
     going = project.jobs.current() is not None
     if not runs and not (going and sections):
-        text = "The images of every class as they come to be, and what a student learns from them, appear here."
+        text = "The sets, as they come to be, and how well students learn from them appear here."
         theme.empty_state("compress", "Nothing is condensed yet", text, key="condense_none")
         return
     lines = failed(runs)
@@ -241,7 +253,9 @@ def _comparison(shown: views.Shown, runs: list[dict]) -> None:
     st.caption(theme.plain(summary.how_tested(shown.found)))
     lines = [*summary.sentences(shown.found, shown.student), *summary.prune_first(shown.found, shown.student)]
     st.markdown("\n".join(f"- {theme.plain(line)}" for line in lines))
-    st.dataframe(_table(shown.found, shown.student), hide_index=True, key="condense_table", width="stretch")
+    st.dataframe(
+        _table(shown.found, shown.student), hide_index=True, key="condense_table", width="stretch", height="content"
+    )
     left = ("failed", "key", "notes", "passes")
     plain = pd.DataFrame([{k: v for k, v in run.items() if k not in left} for run in runs])
     with st.container(horizontal=True):
@@ -260,8 +274,8 @@ def _prune_first(project: Project) -> None:
     busy = project.jobs.current() is not None
     words = f"Prune first: condense {prunes[0].name} too"
     if st.button(theme.plain(words), key="condense_pruned", icon=":material/content_cut:", disabled=busy):
-        pair = start.on_all_items_too(section.model_copy(update={"prune": prunes[0].name}))
-        start.condense_also(project, [pair[1], pair[0], *project.recipe.condense[1:]])
+        part = section.model_copy(update={"prune": prunes[0].name, "path": None})
+        start.condense_also(project, [start.on_all_items_too(part)[0], *project.recipe.condense])
 
 
 def _table(found: Comparison, student: str) -> pd.DataFrame:
@@ -272,21 +286,22 @@ def _table(found: Comparison, student: str) -> pd.DataFrame:
         "set": [theme.literal(c.name.method + (f" as {c.name.like}" if c.name.like else "")) for c in rows],
         "of": [theme.literal(c.name.of) for c in rows],
         "accuracy": [percent(c.accuracy) for c in rows],
-        "against real items": [_against(c.number) for c in rows],
-        "at equal bytes": [_against(c.storage) for c in rows],
-        "against everything": ["" if c.gap is None else points(c.gap) for c in rows],
-        "bytes": ["" if c.bytes is None else f"{c.bytes:,}" for c in rows],
-        "condensing": [f"{c.seconds:.1f} s" for c in rows],
-        "seeds": [c.seeds for c in rows],
     }
+    table |= _against("", [c.number for c in rows])
+    if any(c.storage and c.number and c.storage.other != c.number.other for c in rows):
+        table |= _against(" of as many bytes", [c.storage for c in rows])
     if not any(table["of"]):
         del table["of"]
     return pd.DataFrame(table)
 
 
-def _against(held: Against | None) -> str:
-    """'+3.1 (+1.2 to +4.9) medoids, better'."""
-    return "" if held is None else f"{points(held.gain)} {held.other}" + ", better" * bool(held.better)
+def _against(which: str, held: list[Against | None]) -> dict[str, list[str]]:
+    """Columns: the gain over the best real items, which those are, and whether it is proven over all of them."""
+    return {
+        f"against real items{which}": [points(one.gain) if one else "" for one in held],
+        f"the best{which}": [theme.literal(one.other) if one else "" for one in held],
+        f"better{which}": ["" if one is None else "yes" if one.better else "not proven" for one in held],
+    }
 
 
 def failed(runs: list[dict]) -> list[str]:

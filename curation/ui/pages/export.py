@@ -6,6 +6,7 @@ import humanize
 import streamlit as st
 
 from curation import packages
+from curation.data.remote.location import Remote
 from curation.engine import registry
 from curation.errors import InputError
 from curation.ui.export import export_files
@@ -62,7 +63,10 @@ def _controls(project: Project) -> export_files.ExportRequest | None:
         return None
     default = export_files.default_path(project, prune, use)
     text = st.text_input(
-        "Write to", str(default), key=f"export_path_{prune}_{use}", help="On the machine the app runs on."
+        "Write to",
+        str(default),
+        key=f"export_path_{prune}_{use}",
+        help="On the machine the app runs on, or in an object store: s3://bucket/folder.",
     )
     try:
         path = target(text)
@@ -158,6 +162,8 @@ def _file(file: export_files.File) -> str:
     where = escaped(str(file.path))
     if not file.there:
         return f"<span>{escaped(file.path.name)}</span><em>gone from {where}</em>"
+    if isinstance(file.path, Remote):
+        return f"<span>{where}</span>"
     if file.size is None:
         return f"<span>{escaped(file.path.name)}/</span><em>a folder at {where}</em>"
     size = humanize.naturalsize(file.size, format="%.3g")

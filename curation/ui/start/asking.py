@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import streamlit as st
@@ -98,4 +98,6 @@ def _at(options: Sequence[str], name: str | None) -> int | None:
 
 
 def given(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: str(value) if isinstance(value, Path) else value for key, value in params.items() if value is not None}
+    return {
+        key: str(value) if isinstance(value, PurePath) else value for key, value in params.items() if value is not None
+    }

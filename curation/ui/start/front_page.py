@@ -115,13 +115,15 @@ def _upload() -> None:
 
 def _path() -> None:
     text = st.text_input(
-        "Folder, archive, table or .npz on the machine the app runs on",
+        "Folder, archive, table or .npz on the machine the app runs on, or its URL",
         str(opening.given_path() or ""),
-        placeholder="/data/flowers or /data/flowers.zip",
+        placeholder="/data/flowers, /data/flowers.zip or s3://bucket/flowers",
         key="own_path",
         help="A folder with one sub-folder of images or text files per class, optionally below train and test folders; "
         "a zip or tar of such a folder; a csv, parquet or jsonl file with a column of texts or of image paths and a "
-        "column of labels; an .npz file with images or features.",
+        "column of labels; an .npz file with images or features. All but .npz may lie elsewhere: folders, tar shards, "
+        "archives and tables at s3://, gs:// or az://, and single files at https://. Credentials come from the "
+        "environment of the app, never from the URL.",
     )
     if not text.strip():
         st.caption("The data is read in place; nothing is copied or changed. Allowed folders: " + _roots())

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from curation.data.reading.preview import Guess, preview
+from curation.data.remote.location import Remote
 from curation.errors import SourceError
 from curation.ui.parts import theme
 
@@ -14,7 +15,7 @@ AS_GUESSED = "As guessed"
 TABLE_ROWS = 3  # shown of a table
 
 
-def guess_panel(path: Path, key: str) -> Guess | None:
+def guess_panel(path: Path | Remote, key: str) -> Guess | None:
     """Show how a folder, archive or .npz would be read; None while a question is open. Raises SourceError."""
     guess = _preview(path, _stamp(path), "")
     answers = {params["layout"]: words for params, words in guess.choices if "layout" in params}
@@ -39,7 +40,7 @@ def guess_panel(path: Path, key: str) -> Guess | None:
     return guess
 
 
-def in_doubt(path: Path) -> bool:
+def in_doubt(path: Path | Remote) -> bool:
     """Whether a person has to say how it is meant. What cannot be read at all is left to the job that reads it."""
     try:
         return bool(_preview(path, _stamp(path), "").question)
@@ -47,7 +48,7 @@ def in_doubt(path: Path) -> bool:
         return False
 
 
-def table_panel(path: Path, key: str) -> Guess:
+def table_panel(path: Path | Remote, key: str) -> Guess:
     """Show the first rows of a table, so that its columns can be told apart. Raises SourceError."""
     guess = _preview(path, _stamp(path), "")
     for note in guess.notes:
@@ -57,10 +58,10 @@ def table_panel(path: Path, key: str) -> Guess:
     return guess
 
 
-@st.cache_data(ttl=60, max_entries=32, show_spinner="Looking at the data")
-def _preview(path: Path, stamp: float, layout: str) -> Guess:
+@st.cache_data(ttl=60, max_entries=32, show_spinner="Looking at the data", hash_funcs={Remote: str})
+def _preview(path: Path | Remote, stamp: float, layout: str) -> Guess:
     return preview(path, {"layout": layout} if layout else {})
 
 
-def _stamp(path: Path) -> float:
-    return path.stat().st_mtime
+def _stamp(path: Path | Remote) -> float:
+    return 0.0 if isinstance(path, Remote) else path.stat().st_mtime

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from curation.data.remote.location import Remote
 from curation.engine import registry
 from curation.engine.registry import Method
 from curation.errors import InputError, SourceError
@@ -14,7 +15,7 @@ def endings(kind: str) -> tuple[str, ...]:
     return registry.get("sources", kind).card.opens
 
 
-def kinds_of(path: Path) -> list[str]:
+def kinds_of(path: Path | Remote) -> list[str]:
     """The sources that can read a path, the likeliest first. Raises SourceError where there is none.
 
     Where several read files of its ending, those that recognise what is in it come first, and others that look for
@@ -35,7 +36,7 @@ def kinds_of(path: Path) -> list[str]:
     raise SourceError(f"{path.name!r} is not a kind of data Winnow reads: expected {known}")
 
 
-def kind_of(path: Path) -> str:
+def kind_of(path: Path | Remote) -> str:
     """The source that reads a path, by its ending and what is in it. Raises SourceError."""
     return kinds_of(path)[0]
 
@@ -47,13 +48,13 @@ def _recognised(source: Method, path: Path) -> bool:
         return False
 
 
-def tables_in(folder: Path) -> list[Path]:
+def tables_in(folder: Path | Remote) -> list[Path | Remote]:
     """Tables that may say what the files beside them are; a .txt there is a note or one of the texts."""
     known = tuple(ending for ending in endings("table") if ending != ".txt")
-    return [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(known)]
+    return [path for path in folder.iterdir() if path.name.lower().endswith(known) and path.is_file()]
 
 
-def title_of(path: Path) -> str:
+def title_of(path: Path | Remote) -> str:
     """A project's title out of a path: its last part, without the ending that told its kind.
 
     >>> title_of(Path("/data/flowers.v2.tar.gz")), title_of(Path("/data/flowers.v2"))

@@ -20,6 +20,8 @@ import streamlit as st
 from curation.data.decisions import Decision, DecisionLog, EffectiveDecisions, fold
 from curation.data.files import update_text
 from curation.data.items import Items
+from curation.data.reading.watched import Watched
+from curation.data.remote.location import Remote
 from curation.data.workspace import Workspace
 from curation.data.writing.manifest import Flagged
 from curation.engine import results
@@ -296,8 +298,8 @@ def _plan(
     return plan(_recipe, Workspace(folder, make=False), targets, _effective, look=_look)
 
 
-@st.cache_resource(ttl=60, max_entries=256, show_spinner=False)
-def _look(path: Path, where: str) -> str:
+@st.cache_resource(ttl=60, max_entries=256, show_spinner=False, hash_funcs={Remote: str})
+def _look(path: Path | Remote | Watched, where: str) -> str:
     """A walk over a large folder; not for every decision and every position of a slider."""
     return fingerprint(path, where)
 

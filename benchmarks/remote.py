@@ -1,0 +1,153 @@
+"""Data where it lies: what a listing of a million keys takes, and how fast images come from a store.
+
+    python -m benchmarks.remote listing      1,000,000 keys, from a fake S3 client that makes up its pages of 1,000
+    python -m benchmarks.remote images       4,000 images of 32 x 32 and a shard of them: S3 on this machine, and local
+
+The S3 server is moto, in Python, in a process of its own: it answers some hundred requests a second on one core, so
+the images show what Winnow asks for and how often, and not what a store can give. Memory is what the process grew by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import multiprocessing
+import os
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from benchmarks.__main__ import machine
+from curation.data.reading.folder_listing import listing
+from curation.data.remote import listings, store
+from curation.data.remote.location import Remote
+from curation.methods.sources import folder, webdataset
+
+KEYS, IMAGES = 1_000_000, 4_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["listing", "images"])
+    asked = parser.parse_args()
+    print(machine())
+    _listing() if asked.what == "listing" else _images()
+
+
+def _listing() -> None:
+    def call_s3(method: str, **query) -> dict:
+        start = int(query.get("ContinuationToken", 0))
+        found = [
+            {"Key": f"pets/{i % 100:03d}/{i:08d}.jpg", "Size": 10_000 + i, "ETag": f'"{i:032x}"'}
+            for i in range(start, start + listings.PAGE)
+        ]
+        after, more = start + listings.PAGE, query["Bucket"] == "bucket"
+        return {"Contents": found, "IsTruncated": more and after < KEYS, "NextContinuationToken": after}
+
+    store.filesystem = lambda url: SimpleNamespace(call_s3=call_s3)
+    listings.listed("s3://warm/up")  # what is imported once
+    listings.forget_listings()
+    for what, ask in (
+        ("listed, as columns", lambda: listings.listed("s3://bucket/pets")),
+        ("names of the images, as texts", lambda: listing(Remote("s3://bucket/pets"))),
+    ):
+        before, start = psutil.Process().memory_info().rss, time.perf_counter()
+        kept = ask()
+        grown = psutil.Process().memory_info().rss - before
+        print(f"{what:32} {time.perf_counter() - start:6.1f} s {grown / 1e6:8.0f} MB more, {KEYS:,} keys", flush=True)
+    del kept
+
+
+def _images() -> None:
+    pictures = [_jpeg(i) for i in range(IMAGES)]
+    tar = _tar(pictures)
+    ready, address = multiprocessing.Event(), multiprocessing.Queue()
+    server = multiprocessing.Process(target=_serve, args=(pictures, tar, ready, address), daemon=True)
+    server.start()
+    ready.wait()
+    os.environ |= {
+        "AWS_ENDPOINT_URL": address.get(),
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    read, counted = store.read, [0, 0]
+
+    def counting(url: str, offset: int, length: int) -> bytes:
+        data = read(url, offset, length)
+        counted[0] += 1
+        counted[1] += len(data)
+        return data
+
+    store.read = counting
+    with tempfile.TemporaryDirectory() as top:
+        for i, data in enumerate(pictures):
+            (Path(top) / "pets" / str(i % 10)).mkdir(parents=True, exist_ok=True)
+            (Path(top) / "pets" / str(i % 10) / f"{i}.jpg").write_bytes(data)
+        (Path(top) / "shards").mkdir()
+        (Path(top) / "shards" / "0.tar").write_bytes(tar)
+        size = sum(map(len, pictures))
+        print(f"{IMAGES:,} images of {size / IMAGES:,.0f} bytes; the shard has {len(tar):,} bytes")
+        for what, source, local, far in (
+            ("folder", folder, Path(top, "pets"), Remote("s3://winnow/pets")),
+            ("webdataset", webdataset, Path(top, "shards"), Remote("s3://winnow/shards")),
+        ):
+            _timed(f"{what}, local", lambda source=source, local=local: _read(source, local))
+            counted[:] = 0, 0
+            _timed(f"{what}, s3 on loopback", lambda source=source, far=far: _read(source, far))
+            print(f"{'':28} {counted[0]:,} requests, {counted[1]:,} bytes")
+    server.terminate()
+
+
+def _read(source, path) -> None:
+    items = source.read(path=path, progress=lambda *_: None)
+    assert len(items) == IMAGES
+    assert items.ok.all()
+
+
+def _timed(what: str, ask: Callable[[], None]) -> None:
+    start = time.perf_counter()
+    ask()
+    seconds = time.perf_counter() - start
+    print(f"{what:28} {seconds:6.1f} s  {IMAGES / seconds:8,.0f} images a second", flush=True)
+
+
+def _serve(pictures, tar, ready, address) -> None:
+    from tests.stores import BUCKET, s3_bucket
+
+    with s3_bucket() as bucket:
+        for i, data in enumerate(pictures):
+            bucket.backend.put_object(BUCKET, f"pets/{i % 10}/{i}.jpg", data)
+        bucket.backend.put_object(BUCKET, "shards/0.tar", tar)
+        address.put(os.environ["AWS_ENDPOINT_URL"])
+        ready.set()
+        time.sleep(3600)
+
+
+def _jpeg(seed: int) -> bytes:
+    out = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+def _tar(pictures) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as shard:
+        for i, data in enumerate(pictures):
+            for ending, content in (("jpg", data), ("cls", str(i % 10).encode())):
+                info = tarfile.TarInfo(f"{i:06d}.{ending}")
+                info.size = len(content)
+                shard.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    main()

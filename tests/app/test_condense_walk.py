@@ -1,0 +1,47 @@
+"""The condense page in a real browser: a condensation is stopped on its way, goes on, is judged and taken home."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curation.engine.recipe import load_recipe, parse_recipe
+from tests.app.browser import SIZES, Visit, app, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+QUICK = {"use": "convnet", "width": 4, "steps": 10}
+SMALL = {"use": "dm", "per_class": [1], "seeds": 1, "size": 8, "width": 4, "seconds": 4.0, "students": [QUICK]}
+PATIENCE = 240_000  # ms; a job starts a process and imports torch
+
+
+def test_a_set_is_stopped_goes_on_and_is_taken_home(project_home):
+    file = project_home / "digits" / "recipe.toml"
+    condense = parse_recipe({"source": {"use": "sample"}, "condense": [{**SMALL, "iterations": 1_000_000}]}).condense
+    file.write_text(load_recipe(file).model_copy(update={"condense": condense}).toml())
+    with app(env={"WINNOW_HOME": str(project_home)}) as url, chromium() as browser:
+        page = Visit(browser, f"{url}/condense?project=digits", size=SIZES["laptop"])
+        tab = page.tab
+        tab.get_by_text("Nothing is condensed yet").wait_for()
+        tab.get_by_role("button", name="Condense", exact=True).click()
+        tab.get_by_text(", going on").wait_for(timeout=PATIENCE)
+        tab.get_by_role("button", name="Stop").click()
+        again = tab.get_by_role("button", name="Condense", exact=True)
+        again.and_(tab.locator(":enabled")).click(timeout=PATIENCE)
+        tab.get_by_text("One seed proves nothing").wait_for(timeout=PATIENCE)
+        tab.get_by_role("button", name="Everything is condensed").wait_for(timeout=PATIENCE)
+        tab.get_by_role("radio", name="Images").click()
+        images = tab.locator(".wn-sets img")
+        images.first.wait_for()
+        assert images.first.evaluate("image => image.complete && image.naturalWidth > 0")
+        tab.get_by_role("radio", name="Take home").click()
+        with tab.expect_download() as wanted:
+            tab.get_by_role("button", name="Download the set").click()
+        packed = zipfile.ZipFile(Path(wanted.value.path()))
+        with np.load(io.BytesIO(packed.read("condensed.npz")), allow_pickle=False) as arrays:
+            assert arrays["images"].shape == (10, 8, 8, 3)
+        page.quiet()

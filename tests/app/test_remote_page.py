@@ -1,0 +1,61 @@
+"""A URL on the page Data: what was listed is shown before it is read, and a secret is shown to nobody."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from curation.data.remote.location import Remote
+from curation.engine.recipe import load_recipe
+from tests.stores import SECRET, s3_bucket
+
+
+@pytest.fixture
+def bucket():
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    with s3_bucket() as bucket:
+        for name in ("train/cat/1.png", "train/dog/1.png", "test/cat/2.png"):
+            bucket.put(f"pets/{name}", out.getvalue())
+        yield bucket
+
+
+@pytest.fixture
+def typed(app, monkeypatch):
+    monkeypatch.delenv("WINNOW_ROOTS", raising=False)
+
+    def typed(text):
+        page = app()
+        page.segmented_control("own_way").set_value("Path on the server").run()
+        page.text_input("own_path").set_value(text).run()
+        assert not page.exception
+        return page
+
+    return typed
+
+
+def test_a_url_is_listed_shown_and_read_by_a_job(empty_home, bucket, typed, monkeypatch):
+    started = []
+    monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda jobs, recipe, title, *_, **__: started.append(title))
+    page = typed("s3://winnow/pets")
+    assert any("train 2, test 1; 2 classes" in caption.value.replace("\\", "") for caption in page.caption)
+    page.button("own_path_read").click().run()
+    assert not page.exception
+    assert started == ["Read pets"]
+    recipe = load_recipe(empty_home / "pets" / "recipe.toml")
+    assert (recipe.source.use, recipe.source.params["path"]) == ("folder", Remote("s3://winnow/pets"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"https://host/a.tar?sig={SECRET}", "carries a query or a password"),
+        ("s3://winnow/nothing", "or a web server was asked for a folder"),
+        ("memory://pets", "expected a URL that starts with"),
+        ("https://localhost/pets.tar", "its address is not public"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_one_sentence(bucket, typed, text, said):
+    page = typed(text)
+    assert [said in error.value.replace("\\", "") for error in page.error] == [True]
+    assert SECRET not in page.error[0].value
