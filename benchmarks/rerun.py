@@ -2,6 +2,10 @@
 
     python -m benchmarks.rerun                 this checkout
     python -m benchmarks.rerun --tree OTHER    another one, such as a worktree of an older commit
+    python -m benchmarks.rerun --project W     a workspace that was run before, such as one of benchmarks.scale
+
+Of a workspace given, it also says what the first visit of every page takes, and the memory of the process at the end;
+of decisions only that one is added and taken back.
 
 A project is made once per tree (a minute or two): an array source, four scores, three flags, a map, a saved subset.
 Then the decisions are made, 2,000 of them relabels the analysis does not know yet, as after an afternoon of review.
@@ -60,19 +64,27 @@ PAGES = ("map", "review", "prune", "verify", "export")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tree", type=Path, default=Path(__file__).parents[1], help="the checkout to measure")
+    parser.add_argument("--project", type=Path, help="a workspace to measure instead of making one")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.inside is not None:
-        print(json.dumps(measured(asked.tree, asked.inside)))
+        print(json.dumps(measured(asked.tree, asked.inside, asked.project is not None)))
         return
-    with tempfile.TemporaryDirectory() as home:
-        tree = asked.tree.resolve()
-        env = {**os.environ, "PYTHONPATH": str(tree), "WINNOW_HOME": home, "WINNOW_ROOTS": home}
-        made(Path(home), tree, env)
-        command = [sys.executable, __file__, "--tree", str(tree), "--inside", home]
+    with tempfile.TemporaryDirectory() as scratch:
+        tree, home = asked.tree.resolve(), Path(scratch)
+        if asked.project is not None:
+            home = asked.project.resolve().parent
+        env = {**os.environ, "PYTHONPATH": str(tree), "WINNOW_HOME": str(home), "WINNOW_ROOTS": str(home)}
+        if asked.project is None:
+            made(home, tree, env)
+        workspace = asked.project.resolve() if asked.project else home / "project"
+        command = [sys.executable, __file__, "--tree", str(tree), "--inside", str(workspace)]
+        command += ["--project", str(workspace)] if asked.project else []
         done = subprocess.run(command, cwd=tree, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    *before, last = done.stdout.splitlines()
+    print(*before, sep="\n")
     print(f"{'':<36} {'clock':>10} {'processor':>10}")
-    for what, (clock, processor) in json.loads(done.stdout.splitlines()[-1]).items():
+    for what, (clock, processor) in json.loads(last).items():
         print(f"{what:<36} {clock:7,.0f} ms {processor:7,.0f} ms")
 
 
@@ -89,19 +101,23 @@ def made(home: Path, tree: Path, env: dict) -> None:
     subprocess.run(command, cwd=tree, env=env, stdout=subprocess.DEVNULL, check=True)
 
 
-def measured(tree: Path, home: Path) -> dict[str, tuple[float, float]]:
-    """{what: milliseconds on the clock and of the processor}, in a process and the folder of the tree."""
+def measured(tree: Path, workspace: Path, given: bool) -> dict[str, tuple[float, float]]:
+    """{what: milliseconds on the clock and of the processor}, in a process and the folder of the tree.
+
+    given: the workspace is somebody's, so the decisions of an afternoon are not written into it.
+    """
+    import psutil
     from streamlit.runtime.pages_manager import PagesManager
     from streamlit.testing.v1 import AppTest
 
     from curation.data.decisions import DecisionLog
 
     rows = np.random.default_rng(1).permutation(np.flatnonzero(np.arange(ITEMS) % 10))
-    for action, count in DECISIONS.items():
+    for action, count in () if given else DECISIONS.items():
         part, rows = rows[:count], rows[count:]
         for some in np.array_split(part, 100):  # clicks touch a few items each
             value = "3" if action == "relabel" else None
-            DecisionLog(home / "project").add([f"item-{row:05d}" for row in some], action, value)
+            DecisionLog(workspace).add([f"item-{row:05d}" for row in some], action, value)
 
     manager = PagesManager.__init__
 
@@ -111,28 +127,33 @@ def measured(tree: Path, home: Path) -> dict[str, tuple[float, float]]:
 
     PagesManager.__init__ = framed
     app = AppTest.from_file(str(tree / "app.py"), default_timeout=600)
-    app.query_params["project"] = "project"
+    app.query_params["project"] = workspace.name
 
     def page(name: str) -> AppTest:
         return app.switch_page(str(tree / "pages" / f"{name}.py"))
 
+    def once(do) -> tuple[float, float]:
+        started, used = time.perf_counter(), time.process_time()
+        do()
+        assert not app.exception, app.exception
+        return 1000 * (time.perf_counter() - started), 1000 * (time.process_time() - used)
+
     def median(do) -> tuple[float, float]:
         do()  # what is read for the first time is not a rerun
-        clock, processor = [], []
-        for _ in range(TIMES):
-            started, used = time.perf_counter(), time.process_time()
-            do()
-            clock.append(1000 * (time.perf_counter() - started))
-            processor.append(1000 * (time.process_time() - used))
-            assert not app.exception, app.exception
+        clock, processor = zip(*(once(do) for _ in range(TIMES)), strict=True)
         return statistics.median(clock), statistics.median(processor)
 
     def choose(method: str) -> None:
         cards = [radio for radio in app.radio if radio.key == "prune_card_a"]  # older trees have a list instead
         (cards[0] if cards else app.selectbox("prune_method_a")).set_value(method).run()
 
-    app.run()
     found: dict[str, tuple[float, float]] = {}
+    if given:
+        found["the first page"] = once(lambda: app.run())
+        for name in PAGES:
+            found[f"first visit: {name.capitalize()}"] = once(lambda name=name: page(name).run())
+    else:
+        app.run()
     page("prune").run()
     choose("ccs")
     found["Prune, ccs: a rerun"] = median(lambda: app.run())
@@ -148,6 +169,18 @@ def measured(tree: Path, home: Path) -> dict[str, tuple[float, float]]:
             app.switch_page(str(tree / "pages" / f"{other}.py"))
 
         found[f"a change to {name.capitalize()}"] = median(change)
+    if given:
+        from curation.ui.state.project import Project
+
+        page("review").run()
+        decide, undo = Project(workspace).decide, Project(workspace).undo
+        found["a decision, on disk"] = once(lambda: decide([0], "keep"))
+        found["Review after it"] = once(lambda: app.run())
+        undo()
+        memory = psutil.Process().memory_info()
+        print(
+            f"memory {memory.rss / 2**20:,.0f} MiB, of it {(memory.rss - memory.shared) / 2**20:,.0f} no pages of files"
+        )
     return found
 
 

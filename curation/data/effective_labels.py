@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import numpy as np
 
@@ -13,18 +13,19 @@ from curation.data.items import Items, natural_order
 def effective_labels(items: Items, effective: EffectiveDecisions) -> tuple[tuple[str, ...], np.ndarray]:
     """(classes, labels): the source's classes, then those a person added, in natural order; int64 [n] codes into them,
     -1 where there is no label. Costs a pass over what was decided, not over the items."""
-    given = {id_: name for id_, name in effective.labels.items() if id_ in items.row_of}
-    new = set(given.values()) - set(items.classes)
-    classes = (*items.classes, *natural_order(new))
+    rows = items.row_of.rows(effective.labels) if effective.labels else np.empty(0, np.int64)
+    names = [name for name, row in zip(effective.labels.values(), rows.tolist(), strict=True) if row >= 0]
+    classes = (*items.classes, *natural_order(set(names) - set(items.classes)))
     code = {name: at for at, name in enumerate(classes)}
     labels = items.codes.copy()
-    for id_, name in given.items():
-        labels[items.row_of[id_]] = code[name]
+    labels[rows[rows >= 0]] = [code[name] for name in names]
     return classes, labels
 
 
-def holds(items: Items, ids: Iterable[str]) -> np.ndarray:
+def holds(items: Items, ids: Collection[str]) -> np.ndarray:
     """bool [n]: items whose id is among `ids`."""
     mask = np.zeros(len(items), bool)
-    mask[[row for id_ in ids if (row := items.row_of.get(id_)) is not None]] = True
+    if ids:
+        rows = items.row_of.rows(ids)
+        mask[rows[rows >= 0]] = True
     return mask

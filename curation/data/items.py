@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from curation.data.greys import Scales
 from curation.data.greys import said as greys_said
 from curation.data.grouping import connected, grouped_note
+from curation.data.ids import RowOf
 from curation.data.images import from_array, open_image
 from curation.data.remote.location import Remote, location
 from curation.data.remote.ranges import Place
@@ -93,9 +94,9 @@ class Items:
         return np.flatnonzero(self.ok & self._holds("split", splits))
 
     @cached_property
-    def row_of(self) -> dict[str, int]:
+    def row_of(self) -> RowOf:
         """id -> row."""
-        return dict(zip(self.column("id").tolist(), range(len(self)), strict=True))
+        return RowOf(self.table["id"])
 
     @cached_property
     def copies(self) -> np.ndarray:

@@ -87,7 +87,7 @@ def compute(step: Step, workspace: Workspace, store: ResultReader | None, call: 
 def derive(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[str, Any]:
     """What evidence, scores, flags and maps share: one View in, one value out; evidence may add notes for its card."""
     rows = store.rows_of(step)
-    value = call(store.view(step, rows, call.student))
+    value = call(store.view(step, rows, call.student), into=folder)
     value, notes = value if isinstance(value, tuple) else (value, {})
     return {"rows": len(rows), **results.save(value, rows, folder), **notes}
 

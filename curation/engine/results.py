@@ -52,8 +52,9 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
     else:
         arrays["value"] = value
     for name, array in arrays.items():
-        if array is not None:
-            np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+        path = folder / f"{name}.npy"
+        if array is not None and getattr(array, "filename", None) != path.resolve():  # what was streamed lies there
+            np.save(path, np.ascontiguousarray(array), allow_pickle=False)
     return about
 
 

@@ -211,7 +211,8 @@ class ResultReader:
                 "there are no captions in the space of the images: the items must be image-text pairs, and the encoder "
                 "one that reads text, such as open_clip"
             )
-        return np.ascontiguousarray(whole[results.positions(own, rows)], dtype=np.float32)
+        cut = whole if np.array_equal(own, rows) else whole[results.positions(own, rows)]  # all of it: never copied
+        return np.ascontiguousarray(cut, dtype=np.float32)
 
     def _class_embeddings(self, key: str) -> np.ndarray:
         found = results.load(self.folder("encode", key), "class_embeddings")

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+_BLOCK = 1 << 22  # numbers worked on at once: 32 MiB of float64
+
+
+def blocks(n: int, c: int) -> list[slice]:
+    """Slices of n rows of c numbers, so that what is computed from a block never fills the memory.
+
+    >>> blocks(5, 1 << 21)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    step = max(1, _BLOCK // max(c, 1))
+    return [slice(i, i + step) for i in range(0, n, step)]
+
 
 def argsort_random_ties(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """int64 [n]: positions from the smallest value to the largest; equal values in an order drawn from rng.
@@ -99,8 +111,12 @@ def given_probability(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     >>> given_probability(np.zeros((1, 2, 4)), np.array([0, 3]))
     array([[0.25, 0.25]])
     """
-    rows = np.arange(len(labels))
-    return np.stack([probabilities(epoch)[rows, labels] for epoch in logits])
+    made = np.empty((len(logits), len(labels)))
+    for part in blocks(*np.shape(logits)[1:]):
+        given = labels[part]
+        for at, epoch in enumerate(logits):
+            made[at, part] = probabilities(epoch[part])[np.arange(len(given)), given]
+    return made
 
 
 def margins(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -109,11 +125,14 @@ def margins(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     >>> margins(np.array([[3.0, 1.0], [3.0, 1.0]]), np.array([0, 1]))
     array([ 2., -2.])
     """
-    rows = np.arange(len(labels))
-    others = np.array(values, dtype=np.float64)  # a copy, wider than the half precision logits are stored in
-    given = others[rows, labels]
-    others[rows, labels] = -np.inf
-    return given - others.max(axis=1)
+    made = np.empty(len(labels))
+    for part in blocks(*np.shape(values)):
+        others = np.array(values[part], dtype=np.float64)  # a copy, wider than the half precision logits are stored in
+        rows, own = np.arange(len(others)), labels[part]
+        given = others[rows, own]
+        others[rows, own] = -np.inf
+        made[part] = given - others.max(axis=1)
+    return made
 
 
 def given_and_best_other(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +142,11 @@ def given_and_best_other(logits: np.ndarray, labels: np.ndarray) -> tuple[np.nda
     >>> own.round(3).tolist(), other.round(3).tolist()
     ([0.7, 0.2], [0.2, 0.7])
     """
-    rows, p = np.arange(len(labels)), probabilities(logits)
-    given = p[rows, labels]
-    p[rows, labels] = 0.0
-    return given, p.max(axis=1)
+    given, other = np.empty(len(labels)), np.empty(len(labels))
+    for part in blocks(*np.shape(logits)):
+        p, own = probabilities(logits[part]), labels[part]
+        rows = np.arange(len(p))
+        given[part] = p[rows, own]
+        p[rows, own] = 0.0
+        other[part] = p.max(axis=1)
+    return given, other

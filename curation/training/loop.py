@@ -141,23 +141,34 @@ def forward(net, inputs, block: int = 2048, rows=None) -> np.ndarray:
     net.eval()
     parts = inputs.split(block) if rows is None else (inputs[part] for part in rows.split(block))
     with torch.inference_mode(), autocast(inputs.device):
-        return np.concatenate([to_numpy(net(part)) for part in parts])
+        made, at = None, 0
+        for part in parts:
+            here = to_numpy(net(part))
+            if made is None:  # the shape of what the net gives is known now; joining blocks would hold them twice
+                made = np.empty((len(inputs if rows is None else rows), *here.shape[1:]), here.dtype)
+            made[at : at + len(here)] = here
+            at += len(here)
+        return made
 
 
-def epochs_for(m: int, batch: int, epochs: int, least_steps: int, steps: int = 0) -> int:
+def epochs_for(m: int, batch: int, epochs: int, least_steps: int, steps: int = 0, most_steps: int | None = None) -> int:
     """How many times m items are seen: `epochs`, or as often as it takes to get `steps` updates where that is not 0.
 
     Epochs make training cheaper with the subset, and ask what a subset saves; a small set still gets `least_steps`
-    updates. Steps give every subset the same compute, and ask what its items are worth; the last epoch is finished,
-    so that a recorded run has every item equally often.
+    updates, and a set so large that `epochs` would make more than `most_steps` is seen as often as gives that many.
+    Steps give every subset the same compute, and ask what its items are worth; the last epoch is finished, so that a
+    recorded run has every item equally often.
 
-    >>> epochs_for(50_000, 500, 10, 300), epochs_for(20, 500, 10, 300)
-    (10, 300)
+    >>> epochs_for(50_000, 500, 10, 300), epochs_for(20, 500, 10, 300), epochs_for(50_000, 500, 10, 300, most_steps=450)
+    (10, 300, 5)
     >>> epochs_for(50_000, 500, 10, 300, steps=1000), epochs_for(5_000, 500, 10, 300, steps=1001)
     (10, 101)
     """
     a_time = max(1, math.ceil(m / batch))
-    return math.ceil(steps / a_time) if steps else max(epochs, math.ceil(least_steps / a_time))
+    if steps:
+        return math.ceil(steps / a_time)
+    most = epochs if most_steps is None else min(epochs, math.ceil(most_steps / a_time))
+    return max(most, math.ceil(least_steps / a_time))
 
 
 def checked_labels(view: View) -> np.ndarray:

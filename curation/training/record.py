@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from curation.data.writing.growing import Growing
 from curation.errors import RunError
 from curation.maths.arrays import margins
 from curation.training.checkpoints import Thinned
@@ -15,12 +17,13 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 class RunRecord:
-    """A `Record` that keeps logits in memory as float16, and the weights after a few of the epochs.
+    """A `Record` that keeps logits as float16, and the weights after a few of the epochs.
 
-    2 * E * m * C bytes, 30 MB for 50,000 items, 10 classes and 30 epochs. Half precision is enough for ranks; what
-    would not fit into it is clipped, never infinite.
+    2 * E * m * C bytes, 30 MB for 50,000 items, 10 classes and 30 epochs: in memory, or in a file, and then one epoch
+    is held at a time. Half precision is enough for ranks; what would not fit into it is clipped, never infinite.
 
     mode: "train" keeps the logits every item had when its batch came up, "eval" a clean pass after each epoch.
+    file: a .npy file to write the epochs to.
 
     >>> run = RunRecord(2, 2, "train")
     >>> run.batch(np.array([1]), np.array([[0.0, 1e9]]))
@@ -30,10 +33,10 @@ class RunRecord:
     [[[2.0, 3.0], [0.0, 65504.0]]]
     """
 
-    def __init__(self, m: int, classes: int, mode: Literal["train", "eval"]):
+    def __init__(self, m: int, classes: int, mode: Literal["train", "eval"], file: Path | None = None):
         self.mode = mode
         self._shape = (m, classes)
-        self._epochs: list[np.ndarray] = []
+        self._epochs = [] if file is None else Growing(file, self._shape, np.float16)
         self._kept = Thinned()
         self._current = self._empty()
 
@@ -61,8 +64,8 @@ class RunRecord:
 
     @property
     def logits(self) -> np.ndarray:
-        """float16 [E, m, C]."""
-        return np.stack(self._epochs)
+        """float16 [E, m, C]; of a file memory-mapped and read-only."""
+        return self._epochs.finished() if isinstance(self._epochs, Growing) else np.stack(self._epochs)
 
     def _empty(self) -> np.ndarray:
         return np.full(self._shape, np.nan, dtype=np.float16)

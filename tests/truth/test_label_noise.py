@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 from curation.maths.label_noise.anchors import SURE, judge
-from curation.maths.label_noise.noise import posterior
+from curation.maths.label_noise.noise import bayes, confusions
 from curation.maths.label_noise.small_classes import too_small
 from curation.maths.label_noise.suspects import suspects
 from curation.maths.label_noise.votes import vote_weights, votes
 
 MIXED = np.array([[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.05, 0.05, 0.9]])
+
+
+def posterior(prior, labels):
+    """(p(true class | item, given label), p(given | true))."""
+    mixed = confusions(prior, labels)
+    return bayes(prior, labels, mixed), mixed
 
 
 def drawn(n: int, mixed: np.ndarray, seed: int = 0):
@@ -187,3 +193,15 @@ def test_no_class_loses_more_than_half_of_its_items():
     wrong = np.array([0.9, 0.8, 0.7, 0.2, 0.9, 0.1])
     labels = np.array([0, 0, 0, 0, 1, 1])
     assert suspects(wrong, labels).tolist() == [True, True, False, False, True, False]
+
+
+def test_a_model_fitted_to_some_of_the_items_judges_all_as_one_fitted_to_all(monkeypatch):
+    from curation.maths.label_noise import anchors
+
+    prior, _, given = drawn(8_000, uniform(4, 0.1))
+    each = np.arange(8_000)
+    whole = judge(too_sure(prior), given, each, each)
+    monkeypatch.setattr(anchors, "_FITTED", 4_000)
+    some = judge(too_sure(prior), given, each, each)
+    assert abs(some.wrong.mean() - whole.wrong.mean()) < 0.02
+    assert np.corrcoef(some.wrong, whole.wrong)[0, 1] > 0.99

@@ -95,3 +95,25 @@ def filled(xy, side=24) -> float:
     """Share of the cells of a grid over the map that hold an item."""
     cells = (xy - xy.min(axis=0)) / np.ptp(xy, axis=0) * side
     return len(np.unique(cells.astype(int).clip(0, side - 1), axis=0)) / side**2
+
+
+def test_items_beyond_the_sample_lie_among_their_neighbours():
+    x = np.repeat(4 * np.eye(3, 8), 500, axis=0) + rng().normal(size=(1500, 8))
+    of = np.repeat(np.arange(3), 500)
+    view = View.of(embeddings=x.astype(np.float32), neighbours=toy.neighbours(x, 14))
+    whole, sampled = umap.place(view, rng=rng()), umap.place(view, rng=rng(), sample=1000)
+
+    def beside(xy):  # share of the ten nearest on the map that are of the same kind
+        near = toy.neighbours(np.column_stack([xy, np.full(len(xy), 40)]), 10).indices
+        return (of[near] == of[:, None]).mean()
+
+    assert sampled.shape == (1500, 2)
+    assert np.abs(sampled).max() <= 10.001
+    assert beside(sampled) > beside(whole) - 0.03
+
+
+def test_an_item_that_no_neighbours_join_to_the_sample_is_placed_by_its_embedding():
+    x = np.array([[1.0, 0.0], [0.0, 1.0], [0.1, 0.9], [0.1, 0.9]])
+    lists = np.array([[1], [0], [3], [2]])
+    found = umap.joined(np.array([[-5.0, 0.0], [5.0, 0.0]]), np.array([0, 1]), lists, np.full((4, 1), 0.1), x)
+    np.testing.assert_allclose(found, [[-5, 0], [5, 0], [5, 0], [5, 0]])

@@ -42,17 +42,32 @@ def test_coverage_is_greedy_by_the_definition(seed):
     assert weighted_facility_location(x, 10, asked, offer, np.array([3, 8])).tolist() == taken[2:]
 
 
-def test_pairs_made_again_give_what_pairs_held_give(monkeypatch):
-    from curation.maths.selection import weighted_facility_location
+def test_a_large_class_is_covered_nearly_as_well_in_shards_and_in_an_order_that_stays_nested(monkeypatch):
+    from curation.maths.selection import weighted_facility_location as module
 
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(300, 8)).astype(np.float32)
+    x = (rng.normal(size=(20, 8))[rng.integers(0, 20, 1500)] + 0.5 * rng.normal(size=(1500, 8))).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    asked, offer = rng.random(300), rng.random(300)
-    held = weighted_facility_location.weighted_facility_location(x, 100, asked, offer)
-    monkeypatch.setattr(weighted_facility_location, "_HELD", 10)
-    monkeypatch.setattr(weighted_facility_location, "_BLOCK", 1 << 12)
-    assert weighted_facility_location.weighted_facility_location(x, 100, asked, offer).tolist() == held.tolist()
+    asked, offer = rng.random(1500), rng.uniform(0.5, 1, 1500)
+    exact = weighted_facility_location(x, 300, asked, offer)
+    monkeypatch.setattr(module, "_WHOLE", 1000)
+    monkeypatch.setattr(module, "_SHARD", 500)
+    monkeypatch.setattr(module, "_BEGIN", 50)
+    whole = weighted_facility_location(x, 1500, asked, offer)
+    assert sorted(whole.tolist()) == list(range(1500))
+    for few in (0, 1, 49, 50, 51, 300, 1401):
+        assert weighted_facility_location(x, few, asked, offer).tolist() == whole[:few].tolist()
+    similar = 0.5 + 0.5 * x @ x.T
+
+    def covered(rows):
+        return asked @ similar[:, rows].max(axis=1)
+
+    drawn = np.mean([covered(rng.choice(1500, 300, replace=False)) for _ in range(5)])
+    assert (covered(whole[:300]) - drawn) / (covered(exact) - drawn) > 0.8
+    # Rows taken before are rows of any shard.
+    more = weighted_facility_location(x, 700, asked, offer, np.sort(whole[:700]))
+    assert not np.intersect1d(more, whole[:700]).size
+    assert len(np.unique(more)) == 700
 
 
 def test_without_feedback_it_is_coverage_weighted_by_what_the_neighbours_say():

@@ -6,7 +6,8 @@ data. What tells the two apart is how the disagreement with the given labels dep
 their own errors are rare where they are sure, wrong labels are not.
 
 1. Two things are fitted to the given labels in turn until they settle: the power that softens the opinions (the
-   temperature) by maximum likelihood, and the confusions of the labels by expectation maximisation (`noise`).
+   temperature) by maximum likelihood, and the confusions of the labels by expectation maximisation (`noise`). Of more
+   than 200,000 items, these are fitted to 200,000 drawn from a fixed seed.
 2. How common mistakes are is read off the *anchors*, the fifth of the items with the surest opinions: the share of
    unexpected labels there, less the errors that the opinions expect of themselves.
 3. Mistakes at the anchors are of two kinds. Slips have nothing to do with what the item looks like: they fall on the
@@ -31,7 +32,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.maths.label_noise.noise import bayes, blocks, posterior
+from curation.maths.arrays import blocks
+from curation.maths.label_noise.noise import bayes, confusions
 from curation.maths.label_noise.small_classes import too_small
 
 SURE = 0.5  # of a label being wrong: the border between leaving an item and taking it out
@@ -39,6 +41,7 @@ _ANCHORS = 0.2  # share of the items with the surest opinions
 _BEYOND = 5.5  # how many times as common mix-ups are as at the anchors
 _ROUNDS, _SETTLED = 30, 3e-3  # of the temperature
 _SOFTEST = 0.05
+_FITTED = 200_000  # items that temperature and confusions are fitted to; the anchors are those of all items
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Judgement:
 def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray, copies: np.ndarray) -> Judgement:
     """opinion: float64 [n, C] p(true class | item), formed without the item's own label, rows sum to 1; n > 0.
     labels: int [n]. groups: int [n], equal numbers = not independent. copies: int [n], equal numbers = equal content;
-    those with one label count once. Time 100 * n * C, memory a few times n * C.
+    those with one label count once. Time n * C, and 3,000 times min(n, 200,000) * C; memory a few times the latter.
 
     >>> opinion = np.array([[0.99, 0.01]] * 20 + [[0.01, 0.99]] * 20)
     >>> labels = np.repeat([0, 1], 20)
@@ -70,14 +73,25 @@ def judge(opinion: np.ndarray, labels: np.ndarray, groups: np.ndarray, copies: n
     ([0], 0)
     """
     temperature, mixing = _anchored(*_each_once(opinion, labels, copies))
-    softened = _softened(opinion, temperature)
-    after = bayes(softened, labels, mixing)
-    calibrated = np.clip(1.0 - after[np.arange(len(labels)), labels], 0.0, 1.0)
-    wrong = _dealt_out(calibrated, _odds(opinion, labels, mixing))
+    calibrated, odds, likely = np.empty(len(labels)), np.empty(len(labels)), np.empty(len(labels), np.int64)
+    for part in blocks(*opinion.shape):
+        given = labels[part]
+        after = bayes(_softened(opinion[part], temperature), given, mixing)
+        calibrated[part] = np.clip(1.0 - after[np.arange(len(given)), given], 0.0, 1.0)
+        odds[part], likely[part] = _odds(opinion[part], given, mixing), after.argmax(axis=1)
+    wrong = _dealt_out(calibrated, odds)
     unjudged = too_small(opinion, labels, groups)
     out = np.isin(labels, unjudged)
     wrong[out] = min(wrong[~out].mean(), SURE) if not out.all() else 0.0
-    return Judgement(wrong, after.argmax(axis=1), unjudged, temperature, mixing)
+    return Judgement(wrong, likely, unjudged, temperature, mixing)
+
+
+def _some(opinion: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As many of the items as the model is fitted to."""
+    if len(labels) <= _FITTED:
+        return opinion, labels
+    chosen = np.sort(np.random.default_rng(0).choice(len(labels), _FITTED, replace=False))
+    return opinion[chosen], labels[chosen]
 
 
 def _each_once(opinion: np.ndarray, labels: np.ndarray, copies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,20 +106,20 @@ def _each_once(opinion: np.ndarray, labels: np.ndarray, copies: np.ndarray) -> t
 
 def _anchored(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     """(temperature in (0, 1], float64 [C, C] p(given | true)), scaled to the rate of mistakes at the anchors."""
-    as_they_are = posterior(opinion, labels)[1]
-    temperature, mixing = _fitted(opinion, labels, as_they_are)
-    softened = _softened(opinion, temperature)
-    surest = softened.max(axis=1)
+    some, given = _some(opinion, labels)
+    as_they_are = confusions(some, given)
+    temperature, mixing = _fitted(some, given, as_they_are)
+    surest = np.concatenate([_softened(opinion[part], temperature).max(axis=1) for part in blocks(*opinion.shape)])
     anchors = surest >= np.quantile(surest, 1 - _ANCHORS, method="lower")
-    seen, slips = _mistakes(softened[anchors], labels[anchors])
+    seen, slips = _mistakes(_softened(opinion[anchors], temperature), labels[anchors])
     # Half a mistake is the least that can be seen; with none at all nothing could be ranked.
     rate = max(slips + _BEYOND * (seen - slips), 0.5 / anchors.sum())
-    rate = min(rate, max(seen, _rate(as_they_are, opinion)))
+    rate = min(rate, max(seen, _rate(as_they_are, some)))
     off = mixing * (1 - np.eye(len(mixing)))
     most = 0.5 / np.maximum(off.sum(axis=1), 1e-12)  # labels of a class stay right in the majority
-    off *= np.minimum(rate / max(_rate(mixing, softened), 1e-12), np.maximum(most, 1))[:, None]
+    off *= np.minimum(rate / max(_rate(mixing, _softened(some, temperature)), 1e-12), np.maximum(most, 1))[:, None]
     mixing = off + np.diag(1 - off.sum(axis=1))
-    return (_temperature(opinion, labels, mixing) if temperature < 1 else 1.0), mixing
+    return (_temperature(some, given, mixing) if temperature < 1 else 1.0), mixing
 
 
 def _fitted(opinion: np.ndarray, labels: np.ndarray, as_they_are: np.ndarray) -> tuple[float, np.ndarray]:
@@ -114,7 +128,7 @@ def _fitted(opinion: np.ndarray, labels: np.ndarray, as_they_are: np.ndarray) ->
     temperature, mixing = 1.0, as_they_are
     for _ in range(_ROUNDS):
         before, temperature = temperature, _temperature(opinion, labels, mixing)
-        mixing = posterior(_softened(opinion, temperature), labels)[1]
+        mixing = confusions(_softened(opinion, temperature), labels)
         if abs(temperature - before) < _SETTLED:
             break
     gain = _surprise(opinion, labels, as_they_are, 1.0) - _surprise(opinion, labels, mixing, temperature)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from curation.maths.arrays import blocks
+
 _FLOOR = 1e-6  # none of the experts may rule a class out
 
 
@@ -18,6 +20,9 @@ def product_of_experts(*opinions: np.ndarray) -> np.ndarray:
     >>> product_of_experts(np.array([[0.8, 0.2]]), np.array([[0.8, 0.2]])).round(2).tolist()
     [[0.94, 0.06]]
     """
-    log = sum(np.log(opinion + _FLOOR) for opinion in opinions)
-    made = np.exp(log - log.max(axis=1, keepdims=True))
-    return made / made.sum(axis=1, keepdims=True)
+    made = np.empty(opinions[0].shape)
+    for part in blocks(*made.shape):
+        log = sum(np.log(opinion[part].astype(np.float64) + _FLOOR) for opinion in opinions)
+        log = np.exp(log - log.max(axis=1, keepdims=True))
+        made[part] = log / log.sum(axis=1, keepdims=True)
+    return made

@@ -13,26 +13,27 @@ from __future__ import annotations
 
 import numpy as np
 
-_BLOCK = 1 << 22  # probabilities held at once
+from curation.maths.arrays import blocks
+
 _STEPS, _ENOUGH = 100, 1e-6
 
 
-def posterior(prior: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(float64 [n, C] p(true class | item, given label), float64 [C, C] p(given | true), rows sum to 1).
+def confusions(prior: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """float64 [C, C], p(given | true), rows sum to 1.
 
     prior: [n, C] p(true class | item), formed without the item's own label. labels: int [n].
     One pseudo-item per kind of confusion, scaled to the share of wrong labels, keeps rare classes from extremes.
 
     >>> prior = np.array([[0.9, 0.1]] * 8 + [[0.1, 0.9]] * 8)
     >>> labels = np.array([0] * 8 + [1] * 6 + [0] * 2)
-    >>> after, mixed = posterior(prior, labels)
-    >>> after[-1].round(1).tolist(), bool(mixed[1, 0] > mixed[0, 1])
+    >>> mixed = confusions(prior, labels)
+    >>> bayes(prior, labels, mixed)[-1].round(1).tolist(), bool(mixed[1, 0] > mixed[0, 1])
     ([0.4, 0.6], True)
     """
     n, c = prior.shape
     mixed = _mixing(np.full((c, c), 0.1 / max(c - 1, 1)) + np.eye(c) * 0.9, np.zeros(c), 0.1)
     if c == 1:
-        return np.ones((n, 1)), np.ones((1, 1))
+        return np.ones((1, 1))
     for _ in range(_STEPS):
         joint = np.zeros((c, c))  # expected number of items, [true, given]
         for part in blocks(n, c):
@@ -43,7 +44,7 @@ def posterior(prior: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nda
         before, mixed = mixed, _mixing(joint, joint.sum(axis=1), wrong)
         if np.abs(mixed - before).max() < _ENOUGH:
             break
-    return np.concatenate([bayes(prior[part], labels[part], mixed) for part in blocks(n, c)]), mixed
+    return mixed
 
 
 def _mixing(joint: np.ndarray, of_class: np.ndarray, wrong: float) -> np.ndarray:
@@ -62,9 +63,3 @@ def bayes(prior: np.ndarray, labels: np.ndarray, mixed: np.ndarray) -> np.ndarra
     after = prior * mixed[:, labels].T
     total = after.sum(axis=1, keepdims=True)
     return np.divide(after, total, out=np.full_like(after, 1 / after.shape[1]), where=total > 0)
-
-
-def blocks(n: int, c: int) -> list[slice]:
-    """Slices of n rows of C numbers, so that no more than `_BLOCK` numbers are worked on at once."""
-    step = max(1, _BLOCK // c)
-    return [slice(i, i + step) for i in range(0, n, step)]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from curation.maths.arrays import blocks
+
 
 def vote_weights(indices: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """float64 [m, k]: what the vote of each neighbour weighs; 0 for one that is not asked.
@@ -20,11 +22,7 @@ def vote_weights(indices: np.ndarray, labels: np.ndarray, groups: np.ndarray) ->
     >>> vote_weights(near, np.array([0, 0, 1, 1]), np.array([7, 8, 9, 9])).tolist()
     [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    group = np.where(indices >= 0, groups[indices], -1)
-    asked = (indices >= 0) & (group != groups[:, None])
-    shared, again = _shared(group, asked)
-    asked &= np.cumsum(asked & ~again, axis=1) <= (class_sizes(labels, groups)[labels] - 1)[:, None]
-    return asked / shared
+    return _weights(indices, groups, groups, class_sizes(labels, groups)[labels] - 1)
 
 
 def votes(indices: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: int) -> np.ndarray:
@@ -35,8 +33,13 @@ def votes(indices: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: 
     [[0.75, 0.25], [0.75, 0.25], [0.75, 0.25], [0.5, 0.5]]
     """
     counted = np.full((len(indices), classes), 0.5)
-    np.add.at(counted, (np.arange(len(indices))[:, None], labels[indices]), vote_weights(indices, labels, groups))
-    return counted / counted.sum(axis=1, keepdims=True)
+    others = class_sizes(labels, groups)[labels] - 1
+    for part in blocks(*counted.shape):
+        asked, here = indices[part], counted[part]
+        weights = _weights(asked, groups, groups[part], others[part])
+        np.add.at(here, (np.arange(len(here))[:, None], labels[asked]), weights)
+        here /= here.sum(axis=1, keepdims=True)
+    return counted
 
 
 def distinct(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -55,6 +58,15 @@ def class_sizes(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     [1, 1]
     """
     return np.bincount(labels[distinct(labels, groups)])
+
+
+def _weights(indices: np.ndarray, groups: np.ndarray, own: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """float64 [b, k] of the lists of b items. own: int [b], their groups; others: int [b], groups of their classes."""
+    group = np.where(indices >= 0, groups[indices], -1)
+    asked = (indices >= 0) & (group != own[:, None])
+    shared, again = _shared(group, asked)
+    asked &= np.cumsum(asked & ~again, axis=1) <= others[:, None]
+    return asked / shared
 
 
 def _shared(group: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ Neural Network Learning, ICLR 2019. Swayamdipta et al., Dataset Cartography, EMN
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from curation.training.record import RunRecord
 
 CARD = Card(
     title="Training dynamics",
-    cost="the student's training time, E * n * C memory",
+    cost="the student's training time, n * C memory, 2 * E * n * C bytes on disk",
     blind_to="the luck of a single run",
     needs=("labels",),
     paper="https://arxiv.org/abs/1812.05159",
@@ -37,6 +38,7 @@ def gather(
     view: View,
     *,
     rng: np.random.Generator,
+    into: Path | None = None,
     progress=None,
     student: Annotated[str, Ref("students"), Field(description="Student to train and record.")] = "head",
     mode: Annotated[
@@ -50,7 +52,8 @@ def gather(
     ] = 0,
 ) -> tuple[Dynamics, dict]:
     """Dynamics with logits float16 [E, m, C] in the view's order, the student's weights after a few of the epochs,
-    and notes: mode, epochs, share learned.
+    and notes: mode, epochs, share learned. into: the folder of the result, into which the logits are written as they
+    come; None keeps them in memory.
 
     >>> from functools import partial
     >>> from curation.methods.students import head
@@ -64,7 +67,7 @@ def gather(
     if len(np.unique(labels)) < 2:
         raise InputError("a recorded run needs items of at least two classes; found one")
     train = view.student(student, epochs=epochs) if epochs else view.student(student)
-    run = RunRecord(len(view), len(view.classes), mode)
+    run = RunRecord(len(view), len(view.classes), mode, into and into / "logits.npy")
     finished = train(view, seed=int(rng.integers(2**31)), record=run, progress=progress)
     logits, (weights, kept) = run.logits, run.checkpoints
     accuracy = float((logits[-1].argmax(axis=1) == labels).mean())

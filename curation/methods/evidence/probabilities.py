@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.results import Probabilities
+from curation.data.results import Probabilities, width
 from curation.data.view import View
 from curation.errors import InputError
 from curation.training.folds import assign_all
@@ -36,6 +36,9 @@ CARD = Card(
 )
 
 
+_BLOCK = 1 << 17  # rows asked about at once
+
+
 def gather(
     view: View,
     *,
@@ -48,7 +51,7 @@ def gather(
         int, Field(ge=2, le=50, description="Number of folds; each is predicted by a student trained on the others.")
     ] = 5,
 ) -> tuple[Probabilities, dict]:
-    """values float64 [m, C] out of fold, in_fold [m, C] of the students that saw the item (NaN where none did), and
+    """values float [m, C] out of fold, in_fold [m, C] of the students that saw the item (NaN where none did), and
     notes: folds used, share of the train rows predicted as labelled.
 
     >>> from functools import partial
@@ -68,7 +71,8 @@ def gather(
     fold = assign_all(labels, view.groups, teachers, folds, rng)
     used = int(fold[teachers].max()) + 1
     train = view.student(student)
-    probabilities = np.empty((len(view), len(view.classes)))
+    shape = len(view), len(view.classes)
+    probabilities = np.empty(shape, width(*shape))
     seen = np.full_like(probabilities, np.nan)
     seen[teachers] = 0
     for k in range(used):
@@ -76,8 +80,10 @@ def gather(
             progress(k, used, f"student {k + 1} of {used}")
         held, taught = np.flatnonzero(fold == k), teachers[fold[teachers] != k]
         fitted = train(view.subset(taught), seed=int(rng.integers(2**31)))
-        probabilities[held] = _softmax(fitted.logits(view.subset(held)))
-        seen[taught] += _softmax(fitted.logits(view.subset(taught))) / (used - 1)
+        for part in np.array_split(held, len(held) // _BLOCK + 1):
+            probabilities[part] = _softmax(fitted.logits(view.subset(part)))
+        for part in np.array_split(taught, len(taught) // _BLOCK + 1):
+            seen[part] += _softmax(fitted.logits(view.subset(part))) / (used - 1)
     accuracy = float((probabilities[teachers].argmax(axis=1) == labels[teachers]).mean())
     return Probabilities(probabilities, in_fold=seen), {"folds": used, "accuracy": round(accuracy, 4)}
 

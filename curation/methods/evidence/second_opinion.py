@@ -24,9 +24,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
-from curation.data.results import Probabilities
+from curation.data.results import Probabilities, width
 from curation.data.view import View
-from curation.maths.arrays import probabilities
+from curation.maths.arrays import blocks, probabilities
 from curation.maths.label_noise.anchors import judge
 from curation.maths.label_noise.expert_product import product_of_experts
 from curation.maths.label_noise.suspects import suspects
@@ -36,6 +36,8 @@ from curation.training.folds import assign_all
 
 # A hidden layer and a strong penalty: with mistakes taken out, a freer student than the evidence's has the better eye.
 _STUDENT = {"head": {"hidden": 256, "l2": 30.0, "lr": 0.003}}
+
+_BLOCK = 1 << 17  # rows asked about at once
 
 CARD = Card(
     title="Second opinion",
@@ -61,7 +63,7 @@ def gather(
     ] = 5,
     k: Annotated[int, Field(ge=1, le=200, description="Number of neighbours that vote.")] = 20,
 ) -> tuple[Probabilities, dict]:
-    """values float64 [m, C] out of fold, and notes: folds used, suspects that were left out of training.
+    """values float [m, C] out of fold, and notes: folds used, suspects that were left out of training.
 
     >>> from functools import partial
     >>> from curation.data.results import Dynamics
@@ -82,7 +84,9 @@ def gather(
     near = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
     by_heart = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
     opinion = product_of_experts(view.probabilities, near, by_heart)
+    del near, by_heart  # n * C numbers each
     found = judge(opinion, labels, view.groups, view.copies)
+    del opinion
     out = suspects(found.wrong, labels)
     fold = assign_all(whole.labels, whole.groups, teachers, folds, rng)
     taught = distinct(labels, view.copies)
@@ -97,7 +101,10 @@ def early(logits: np.ndarray, labels: np.ndarray, agreement: float) -> np.ndarra
     agrees = np.array([(epoch.argmax(axis=1) == labels).mean() for epoch in logits])
     last = int(np.flatnonzero(agrees <= agreement).max(initial=0))
     chosen = logits[last // 2 : last + 1]
-    return sum(probabilities(epoch) for epoch in chosen) / len(chosen)
+    made = np.empty(logits.shape[1:])
+    for part in blocks(*made.shape):
+        made[part] = sum(probabilities(epoch[part]) for epoch in chosen) / len(chosen)
+    return made
 
 
 def _out_of_fold(
@@ -109,17 +116,19 @@ def _out_of_fold(
     rng: np.random.Generator,
     progress: Callable,
 ) -> np.ndarray:
-    """float64 [m, C]: what students trained on other folds think of every item.
+    """float [m, C]: what students trained on other folds think of every item.
 
     taught: positions they may be trained on. out: bool, which of these are left out, unless nobody else is left.
     """
     from scipy.special import softmax
 
-    parts, found = int(fold.max()) + 1, np.empty((len(view), len(view.classes)))
+    parts, shape = int(fold.max()) + 1, (len(view), len(view.classes))
+    found = np.empty(shape, width(*shape))
     for part in range(parts):
         progress(part, parts, f"student {part + 1} of {parts}")
         held, others = np.flatnonzero(fold == part), fold[taught] != part
         clean = taught[others & ~out]
         fitted = train(view.subset(clean if len(clean) else taught[others]), seed=int(rng.integers(2**31)))
-        found[held] = softmax(fitted.logits(view.subset(held)).astype(np.float64), axis=1)
+        for some in np.array_split(held, len(held) // _BLOCK + 1):
+            found[some] = softmax(fitted.logits(view.subset(some)).astype(np.float64), axis=1)
     return found

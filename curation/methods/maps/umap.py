@@ -8,9 +8,12 @@ gap between two of them mean nothing. Fewer than three items are placed by their
 digits then fill 31 % of a 24 x 24 grid over the map (`patches`; 29 % with `pixels`), at 0.1 13 % (11 %), and
 trustworthiness at 15 neighbours falls by 0.003 (0.002).
 
+Above `sample` items a seeded sample is placed so, on a graph of its own. Every other item goes to the mean of those of
+its neighbours that are in the sample, nearer ones counting more, or where none is, of those placed that way; then once
+to the mean of all its neighbours. No search is needed for that. docs/million.md lists what else works on a part.
+
 Above 10,000 items threads race, so two runs differ in detail; coordinates are stored, so the map in a workspace never
-moves, and `reproducible` keeps to one thread. Below, one thread is as fast and always used. Time
-epochs * n * n_neighbors, memory n * n_neighbors.
+moves, and `reproducible` keeps to one thread. Below, one thread is as fast and always used.
 
 McInnes, Healy & Melville, UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction, 2018
 (arXiv:1802.03426), by the umap-learn package. The start: Kobak & Linderman, Initialization is critical for preserving
@@ -27,16 +30,17 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.maths.arrays import pca
-from curation.maths.similarity.exact import first, unit
+from curation.maths.similarity.exact import first, nearest, nearest_other, unit
 
 CARD = Card(
     title="UMAP",
-    cost="epochs * n * n_neighbors time (500 epochs up to 10,000 rows, 200 above), n * n_neighbors memory",
+    cost="s^2 * d + epochs * s * n_neighbors time for the s rows of the sample (500 epochs up to 10,000, 200 above), "
+    "n * n_neighbors for the others, n * n_neighbors memory",
     blind_to="distance and density: cluster sizes and the gaps between clusters mean nothing",
     needs=("neighbours", "embeddings"),
     paper="https://arxiv.org/abs/1802.03426",
     tags=("label-free",),
-    version=3,
+    version=4,
     requires=("umap",),
     rows="all",
 )
@@ -65,6 +69,10 @@ def place(
     reproducible: Annotated[
         bool, Field(description="Same seed, same map above 10,000 items too, with one thread instead of all.")
     ] = False,
+    sample: Annotated[
+        int,
+        Field(ge=1000, le=100_000_000, description="Above this many items, a sample is placed and the others join it."),
+    ] = 100_000,
 ) -> np.ndarray:
     """float32 [m, 2]: coordinates, centred, within [-10, 10].
 
@@ -74,8 +82,25 @@ def place(
     >>> place(view, rng=np.random.default_rng(0), n_neighbors=2).round().tolist()
     [[10.0, 0.0], [-10.0, 0.0]]
     """
-    start = _fit(pca(unit(view.embeddings)))
-    indices, distances = first(view.neighbours, n_neighbors - 1, "n_neighbors - 1")
+    x, (indices, distances) = view.embeddings, first(view.neighbours, n_neighbors - 1, "n_neighbors - 1")
+    if len(x) <= sample:
+        return _fit(_placed(x, indices, distances, min_dist, reproducible, rng))
+    chosen = np.sort(rng.choice(len(x), sample, replace=False))
+    among = nearest(x[chosen], n_neighbors - 1)
+    placed = _placed(x[chosen], among.indices, among.distances, min_dist, reproducible, rng)
+    return _fit(joined(placed, chosen, indices, distances, x))
+
+
+def _placed(
+    x: np.ndarray,
+    indices: np.ndarray,
+    distances: np.ndarray,
+    min_dist: float,
+    reproducible: bool,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """float32 [m, 2]: UMAP's coordinates of x [m, d], given the lists of neighbours among them."""
+    start = _fit(pca(unit(x)))
     if len(start) < 3 or not (indices >= 0).any():
         return start
     from umap.umap_ import find_ab_params, simplicial_set_embedding
@@ -104,7 +129,49 @@ def place(
         output_dens=False,
         parallel=threads,
     )
-    return _fit(placed)
+    return placed
+
+
+def joined(
+    placed: np.ndarray, chosen: np.ndarray, indices: np.ndarray, distances: np.ndarray, x: np.ndarray
+) -> np.ndarray:
+    """float32 [m, 2]: coordinates of all rows, from those of the rows `chosen` [s, 2], which keep theirs.
+
+    indices, distances [m, k]: lists of neighbours, as of `Neighbours`. x: [m, d], for rows that no path along the
+    neighbours joins to the chosen ones: they are placed where the most alike of these is.
+
+    >>> lists, apart = np.array([[1], [2], [1]]), np.ones((3, 1))
+    >>> joined(np.array([[0, 0], [4, 0]]), np.array([0, 2]), lists, apart, np.zeros((3, 2)))
+    array([[0., 0.],
+           [4., 0.],
+           [4., 0.]], dtype=float32)
+    """
+    from scipy.sparse import csr_array
+
+    m, k = indices.shape
+    there = indices >= 0
+    near = np.where(there, distances, 1)
+    weight = (there / (near + 0.1 * near.mean(axis=1, keepdims=True) + 1e-9)).astype(np.float32)
+    start = np.arange(0, m * k + 1, k)
+    ties = csr_array((weight.ravel(), np.where(there, indices, 0).ravel(), start), shape=(m, m))
+    made, known = np.zeros((m, 2), np.float32), np.zeros(m, bool)
+    made[chosen], known[chosen] = placed, True
+    rest = np.flatnonzero(~known)
+    while len(rest):
+        part = ties[rest]
+        heard = part @ known.astype(np.float32)
+        new = heard > 0
+        if not new.any():
+            break
+        made[rest[new]] = (part @ (made * known[:, None]))[new] / heard[new, None]
+        known[rest[new]] = True
+        rest = rest[~new]
+    if len(rest):
+        made[rest] = placed[nearest_other(x[rest], x[chosen])[0]]
+    others = np.setdiff1d(np.arange(m), np.concatenate([chosen, rest]))
+    part = ties[others]
+    made[others] = (part @ made) / part.sum(axis=1)[:, None]
+    return made
 
 
 def fuzzy_graph(indices: np.ndarray, distances: np.ndarray):

@@ -14,7 +14,9 @@ whatever `balance` says, and none is lost: the first item of every class is take
 neighbours' alone; "none" no student at all. A recipe gathers no more evidence than that needs. Blind to mistakes that
 students and neighbours share, and to whatever the embeddings leave out; the subset suits the student that was asked.
 The seed decides nothing: students are drawn the same way every time. Time n^2 * d / C, and the student's for less than
-twice the budget; memory 4 n^2 / C^2 bytes.
+twice the budget; memory 4 n^2 / C^2 bytes. A class of more than 6,000 items is covered in shards of 2,000, so that time
+is 2,000 n * d there and memory 16 MB; `python -m benchmarks.scale --shards 6100` says
+what that costs in coverage.
 
 Facility location: Mirzasoleiman, Bilmes & Leskovec, Coresets for Data-efficient Training of Machine Learning Models,
 ICML 2020. What is learnable and not yet known: Mindermann et al., Prioritized Training on Points that are Learnable,
@@ -46,7 +48,8 @@ _SHARPER = 4
 
 CARD = Card(
     title="Trusted coverage (hybrid)",
-    cost="n^2 * d / C time, and the student's for twice the budget; half a minute at 50,000 items",
+    cost="n^2 * d / C time up to 6,000 items a class, 2,000 n * d above, and the student's for twice the budget; "
+    "half a minute at 50,000 items",
     blind_to="mistakes that students and neighbours share; suits the student that was asked",
     suits="almost everything, wrong labels too: the first choice",
     seconds=(0.88, 2.8),
@@ -55,7 +58,7 @@ CARD = Card(
     paper="https://arxiv.org/abs/2206.07137",
     tags=("hybrid", "student", "geometry", "coverage"),
     requires=("torch",),
-    version=3,
+    version=4,
     listed=("labels",),
     rank=6,
     nested=True,
@@ -105,7 +108,7 @@ def select(
     several = len(np.unique(labels)) > 1 and len(np.unique(view.groups)) > 1  # else there is nothing to teach
     trust, learnable = _credit(view, feedback, k)
     unknown = np.ones(len(view))
-    x = exact.unit(view.embeddings - view.embeddings.mean(axis=0))
+    mean = view.embeddings.mean(axis=0)
     pool = np.flatnonzero(~suspects(1 - trust, labels))
     turn = _turn(labels[pool], np.bincount(labels))
     wanted = min(budget, len(pool))
@@ -117,9 +120,8 @@ def select(
             if count:
                 own, before = pool[labels[pool] == code], taken[code]
                 asked = (trust * learnable * unknown)[own]
-                more = weighted_facility_location(
-                    x[own], count - len(before), asked, trust[own], np.searchsorted(own, before)
-                )
+                x, there = exact.unit(view.embeddings[own] - mean), np.searchsorted(own, before)
+                more = weighted_facility_location(x, count - len(before), asked, trust[own], there)
                 taken[code] = np.concatenate([before, own[more]])
         if size < wanted and several and feedback != "none":
             unknown = 1 - _knows(view, np.sort(np.concatenate(list(taken.values()))), student)

@@ -19,7 +19,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.arrays import probabilities
+from curation.maths.arrays import blocks, probabilities
 
 CARD = Card(
     title="EL2N",
@@ -59,8 +59,10 @@ def score(
     if reduce == "last":
         chosen = chosen[-1:]
     total = np.zeros(len(labels))
-    for epoch in chosen:
-        error = probabilities(epoch)
-        error[np.arange(len(labels)), labels] -= 1
-        total += np.linalg.norm(error, axis=1)
+    for part in blocks(*chosen.shape[1:]):
+        own = labels[part]
+        for epoch in chosen:
+            error = probabilities(epoch[part])
+            error[np.arange(len(own)), own] -= 1
+            total[part] += np.linalg.norm(error, axis=1)
     return total if reduce == "sum" else total / len(chosen)

@@ -3,7 +3,8 @@
 The quick student: seconds where a network on pixels takes minutes, and with good embeddings often the better one.
 Trained with minibatch Adam and a cosine schedule to (nearly) the optimum of mean cross-entropy + l2 ||W||^2 / (2 m),
 scikit-learn's logistic regression with C = 1 / l2. Blind to everything the embeddings leave out: it cannot learn a
-new feature, so items that are hard for the encoder stay hard. Passes: epochs * m, more only for tiny sets.
+new feature, so items that are hard for the encoder stay hard. Passes: epochs * m, more for tiny sets, and fewer where
+that would be more than 10,000 updates: the weights of a linear layer have settled long before. `steps` overrules it.
 
 Alain & Bengio, Understanding Intermediate Layers Using Linear Classifier Probes, ICLR 2017 workshop.
 Kingma & Ba, Adam: A Method for Stochastic Optimization, ICLR 2015.
@@ -33,10 +34,12 @@ CARD = Card(
     tags=("linear", "fast"),
     requires=("torch",),
     weights=True,
+    version=2,
 )
 
 BATCH = 512
 LEAST_STEPS = 300  # a set of 20 items gets this many updates, whatever `epochs` says
+MOST_STEPS = 10_000  # and one of more than 256,000 no more than this many, unless `steps` says so
 
 
 def train(
@@ -52,7 +55,12 @@ def train(
         int, Field(ge=0, le=8192, description="Units of the hidden layer; 0 is softmax regression without one.")
     ] = 0,
     epochs: Annotated[
-        int, Field(ge=1, le=1000, description="Passes over the training items; sets of only a few batches get more.")
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="Passes over the training items; more for sets of a few batches, fewer above 10,000 updates.",
+        ),
     ] = 20,
     steps: Annotated[
         int,
@@ -82,7 +90,7 @@ def train(
     net = nets.mlp(*nets.statistics(inputs), hidden, len(view.classes), seed).to(device)
     weights, biases = ([p for p in net.parameters() if (p.ndim > 1) == matrix] for matrix in (True, False))
     groups = [{"params": weights, "weight_decay": l2 / m}, {"params": biases}]
-    epochs = loop.epochs_for(m, BATCH, epochs, LEAST_STEPS, steps)
+    epochs = loop.epochs_for(m, BATCH, epochs, LEAST_STEPS, steps, MOST_STEPS)
     student = loop.predictor(
         net, lambda other: _load(other, device), sampler.planned if sampler is not None else epochs * m
     )
