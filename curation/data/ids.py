@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,8 @@ class RowOf(Mapping[str, int]):
     >>> row_of = RowOf(pa.chunked_array([["b", "c", "a"]]))
     >>> row_of["a"], row_of.get("d"), "c" in row_of, list(row_of), row_of.rows(["c", "d"]).tolist()
     (2, None, True, ['b', 'c', 'a'], [1, -1])
+    >>> row_of.among(["d", "c"])
+    {'c': 1}
     """
 
     def __init__(self, ids: pa.ChunkedArray):
@@ -36,6 +38,10 @@ class RowOf(Mapping[str, int]):
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def among(self, ids: Collection[str]) -> dict[str, int]:
+        """The same as a dictionary, of those of these ids that are there."""
+        return {id_: row for id_, row in zip(ids, self.rows(ids).tolist(), strict=True) if row >= 0}
 
     def rows(self, ids: Iterable[str]) -> np.ndarray:
         """int64, the row of each of these; -1 where there is none."""

@@ -110,12 +110,10 @@ def _label_source(outcome: Outcome) -> np.ndarray:
     """object [n]: who says the label: "source"; "source, confirmed"; "hand", given or changed; None without a label."""
     items, force = outcome.items, outcome.effective
     source = np.where(np.equal(outcome.labels, None), None, "source").astype(object)
-    for id_ in force.confirmed:
-        if (row := items.row_of.get(id_)) is not None and source[row]:
+    for row in items.row_of.among(force.confirmed).values():
+        if source[row]:
             source[row] = "source, confirmed"
-    for id_ in force.labels:
-        if (row := items.row_of.get(id_)) is not None:
-            source[row] = "hand"
+    source[[*items.row_of.among(force.labels).values()]] = "hand"
     return source
 
 
@@ -155,7 +153,7 @@ def verdicts(outcome: Outcome) -> Verdicts:
         fate[split == name], reason[split == name] = "kept", f"kept: {name} split, never pruned"
     fate[split == UNLABELED], reason[split == UNLABELED] = "unlabelled", "left out: no label"
 
-    row_of = items.row_of
+    row_of = items.row_of.among({*force.pinned, *force.labels, *force.dropped})
     for id_, why in force.pinned.items():
         if id_ in row_of:
             fate[row_of[id_]], reason[row_of[id_]] = "kept", _said("kept by hand", why)

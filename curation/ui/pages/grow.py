@@ -14,7 +14,7 @@ from curation.ui.state.project import Project, create_project, open_project
 
 VIEWS = {"label": "Label", "map": "Map", "curve": "Curve", "find": "Find"}
 UNLABELLED = (
-    "Unlabelled items are those of a split named “unlabeled”, rows of a table or array with an empty label, and images "
+    "Unlabelled items are those of a split named “unlabeled”, rows of a table or array with an empty label, and files "
     "in a folder without class folders."
 )
 
