@@ -24,6 +24,9 @@ class Rows:
     def __init__(self, real: RealImages, rows: np.ndarray):
         self.real, self.rows = real, rows
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def __getitem__(self, positions):
         return self.real.batch(self.rows[positions.cpu().numpy()])
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from curation.data.view import View
 from curation.engine import registry
 from curation.errors import InputError
-from curation.methods.students import cnn, head, logistic, module, module_embeddings
+from curation.methods.students import cnn, convnet, head, logistic, mlp, module, module_embeddings
 from curation.training import loop
 
 TWICE = np.arange(0, 200, 3)
@@ -66,6 +66,8 @@ CONFUSED = {
     "head": lambda view: head.train(view, seed=0, device="cpu", steps=60),
     "logistic": logistic.train,
     "cnn": lambda view: cnn.train(view, seed=0, device="cpu", width=4, steps=60),
+    "convnet": lambda view: convnet.train(view, seed=0, device="cpu", width=8, steps=60, augment="none"),
+    "mlp": lambda view: mlp.train(view, seed=0, device="cpu", steps=60),
     "module": lambda view: module.train(view, seed=0, device="cpu", path="tests.truth.test_weights:OnPixels", steps=60),
     "module_embeddings": lambda view: module_embeddings.train(
         view, seed=0, device="cpu", path="tests.truth.test_weights:OnEmbeddings", steps=60
