@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from curation.data.reading import decoders
+
 KEY, SECRET = "AKIAWINNOW", "s3cr3t-of-the-test"
 BUCKET = "winnow"
 
@@ -57,12 +59,19 @@ class Bucket:
         return parts
 
 
+def _forgotten() -> None:
+    """Clients and decoders started before know another environment."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+    decoders.end_idle()
+
+
 @contextlib.contextmanager
 def s3_bucket() -> Iterator[Bucket]:
     """A bucket, and the environment in which s3:// leads to it."""
     from moto.s3.models import s3_backends
     from moto.server import DomainDispatcherApplication, create_backend_app
-    from s3fs import S3FileSystem
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -77,9 +86,9 @@ def s3_bucket() -> Iterator[Bucket]:
         environment.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-        S3FileSystem.clear_instance_cache()
+        _forgotten()
         yield bucket
-        S3FileSystem.clear_instance_cache()
+    _forgotten()
     server.shutdown()
     backend.reset()
 

@@ -32,7 +32,7 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
     tab.locator(".st-key-map_tiles [role=option]").nth(0).click()
     tab.locator(".st-key-map_drop button", has_text="Drop 1").first.wait_for()
     page.settle()
-    assert sum(page.received[before:]) < 5000
+    assert sum(page.received[before:]) < 6000  # of which the list of pages is 1,500
 
     tab.locator(".st-key-map_label input").fill("zebra")
     tab.keyboard.press("Enter")

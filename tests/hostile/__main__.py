@@ -116,7 +116,7 @@ def main() -> int:
     peak = own_peak()
     from curation.data.reading import decoders
 
-    decoders._end_all()
+    decoders.end_idle()
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     maker.stdin.close()
     maker.wait()

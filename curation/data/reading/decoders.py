@@ -116,7 +116,8 @@ def _take(module: str) -> _Decoder:
 
 
 @atexit.register
-def _end_all() -> None:
+def end_idle() -> None:
+    """End the decoders that wait for work; those started from now on have the environment of now."""
     with _lock:
         for idle in _idle.values():
             while idle:

@@ -1,6 +1,7 @@
 """Data where it lies: object stores and web servers, read by range through fsspec.
 
 location.py    what a recipe may name, as a path or as a `Remote`
+parameter.py   the same as the type of a parameter
 listings.py    what lies below a URL, in pages
 store.py       one request after another: sizes, ranges, uploads; retried, and with errors in words
 ranges.py      many ranges at once, in a bounded pool

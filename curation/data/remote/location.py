@@ -12,10 +12,8 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 from urllib.parse import unquote
-
-from pydantic import PlainValidator, WithJsonSchema
 
 from curation.data.remote import listings, store
 from curation.errors import InputError, SourceError
@@ -115,9 +113,6 @@ def location(value: Any) -> Path | Remote:
     if "::" in value or leads_up(value):
         raise ValueError("a URL may hold neither '::' nor '..'")
     return url
-
-
-Location = Annotated[Path | Remote, PlainValidator(location), WithJsonSchema({"type": "string", "format": "path"})]
 
 
 def leads_up(text: str) -> bool:

@@ -26,7 +26,7 @@ from curation.card import Card
 from curation.data.chat.rows import is_chat
 from curation.data.chat.writing import write_records
 from curation.data.items import TEST, TRAIN, VAL, Items
-from curation.data.remote.location import Location
+from curation.data.remote.parameter import Location
 from curation.data.writing.atomic import atomic
 from curation.data.writing.export_helpers import kept_rows
 from curation.data.writing.owned import sidecar

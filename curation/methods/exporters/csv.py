@@ -20,7 +20,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.remote.location import Location
+from curation.data.remote.parameter import Location
 from curation.data.writing.atomic import atomic, inert
 
 CARD = Card(

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
-from curation.data.remote.location import Location
+from curation.data.remote.parameter import Location
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
 from curation.data.writing.export_helpers import encoded, in_turn, kept_rows, need_images, put_image
 from curation.errors import InputError

@@ -25,7 +25,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import TEST, TRAIN, VAL, Items, encode_labels
-from curation.data.remote.location import Location
+from curation.data.remote.parameter import Location
 from curation.data.writing.atomic import atomic_folder
 from curation.data.writing.export_helpers import class_list, encoded, in_turn, kept_rows
 from curation.errors import InputError

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import TRAIN, Items, encode_labels
-from curation.data.remote.location import Location
+from curation.data.remote.parameter import Location
 from curation.data.safe_open import real_name
 from curation.data.writing.atomic import atomic
 from curation.data.writing.export_helpers import class_list, kept_rows

@@ -28,7 +28,8 @@ from curation.card import Card
 from curation.data.images import suffix_of
 from curation.data.items import SPLITS, Items
 from curation.data.reading.tar_samples import Sample, samples_of
-from curation.data.remote.location import Location, Remote
+from curation.data.remote.location import Remote
+from curation.data.remote.parameter import Location
 from curation.data.remote.ranges import ahead
 from curation.data.safe_open import MAX_OBJECT, located, open_part
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name

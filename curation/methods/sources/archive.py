@@ -21,7 +21,8 @@ from curation.data.items import Items
 from curation.data.reading.archives import MAX_FILES, MAX_TOTAL, unpack
 from curation.data.reading.folder_layout import is_image_name, items_by_folder
 from curation.data.reading.folder_texts import is_text_name
-from curation.data.remote.location import Location, told
+from curation.data.remote.location import told
+from curation.data.remote.parameter import Location
 from curation.errors import SourceError
 
 CARD = Card(

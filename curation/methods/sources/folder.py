@@ -29,7 +29,8 @@ from curation.data.reading.folder_layout import items_by_folder
 from curation.data.reading.folder_listing import listing
 from curation.data.reading.folder_texts import is_text_name
 from curation.data.reading.watched import ImagesBelow, TextsBelow
-from curation.data.remote.location import Location, Remote, told
+from curation.data.remote.location import Remote, told
+from curation.data.remote.parameter import Location
 from curation.errors import SourceError
 
 CARD = Card(

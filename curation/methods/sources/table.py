@@ -41,7 +41,8 @@ from curation.data.reading.table_roles import UNLABELLED, Roles, numbered, roles
 from curation.data.reading.table_texts import TableTexts
 from curation.data.reading.tables import class_names, columns_of, is_manifest, notes_on, read_rows
 from curation.data.reading.watched import Files, ImagesNamed
-from curation.data.remote.location import Location, Remote, told
+from curation.data.remote.location import Remote, told
+from curation.data.remote.parameter import Location
 from curation.errors import SourceError
 
 CARD = Card(

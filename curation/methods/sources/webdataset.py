@@ -31,7 +31,8 @@ from curation.data.reading.pair_checks import as_pairs, bars_note
 from curation.data.reading.split_names import split_of
 from curation.data.reading.tar_samples import MAX_TEXT, Member, Sample, Shard, expanded, samples_of
 from curation.data.reading.watched import Files
-from curation.data.remote.location import Location, Remote, told
+from curation.data.remote.location import Remote, told
+from curation.data.remote.parameter import Location
 from curation.data.remote.ranges import POOL
 from curation.data.safe_open import shown
 from curation.errors import SourceError

@@ -155,14 +155,11 @@ def _lines(kind: type, start: Any, optional: bool, about: dict) -> list | None:
 def _unwrapped(annotation: Any) -> tuple[Any, bool]:
     """`X | None` to (X, True), `X` to (X, False). Of several types the first stands for all."""
     optional = False
-    if typing.get_origin(annotation) is typing.Annotated:
-        annotation = typing.get_args(annotation)[0]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        options = [option for option in typing.get_args(annotation) if option is not type(None)]
-        optional = len(options) < len(typing.get_args(annotation))
-        annotation = options[0]
-        if typing.get_origin(annotation) is typing.Annotated:
-            annotation = typing.get_args(annotation)[0]
+    while (origin := typing.get_origin(annotation)) in (typing.Annotated, typing.Union, types.UnionType):
+        options = typing.get_args(annotation)
+        if origin is not typing.Annotated:
+            optional |= type(None) in options
+        annotation = next(option for option in options if option is not type(None))
     return annotation, optional
 
 
