@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from curation.data.decisions import EffectiveDecisions
+from curation.data.ids import FEW
 from curation.data.items import Items, natural_order
 
 
@@ -24,8 +25,8 @@ def effective_labels(items: Items, effective: EffectiveDecisions) -> tuple[tuple
 
 def holds(items: Items, ids: Collection[str]) -> np.ndarray:
     """bool [n]: items whose id is among `ids`."""
-    mask = np.zeros(len(items), bool)
-    if ids:
-        rows = items.row_of.rows(ids)
-        mask[rows[rows >= 0]] = True
-    return mask
+    if len(ids) < FEW:  # none, most of the time
+        mask = np.zeros(len(items), bool)
+        mask[[*items.row_of.among(ids).values()]] = True
+        return mask
+    return items.row_of.mask(ids)

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+FEW = 200  # ids that are quicker looked up one by one, among hundreds of thousands
+
 
 class RowOf(Mapping[str, int]):
     """id -> row. One look-up takes 20 microseconds among a million; `rows` looks up many at once.
@@ -46,7 +48,12 @@ class RowOf(Mapping[str, int]):
     def rows(self, ids: Iterable[str]) -> np.ndarray:
         """int64, the row of each of these; -1 where there is none."""
         ids = list(ids)
-        if len(ids) < 1000:
+        if len(ids) < FEW:
             return np.array([self.get(id_, -1) for id_ in ids], np.int64)
-        found = pc.index_in(pa.array(ids, self._ids.type), value_set=self._ids)
-        return pc.fill_null(found, -1).to_numpy().astype(np.int64)
+        there = np.flatnonzero(self.mask(ids))
+        found = dict(zip(self._ids.take(pa.array(there)).to_pylist(), there.tolist(), strict=True))
+        return np.array([found.get(id_, -1) for id_ in ids], np.int64)
+
+    def mask(self, ids: Iterable[str]) -> np.ndarray:
+        """bool [n]: the rows whose id is one of these. One pass over all ids: 15 milliseconds for a million."""
+        return pc.is_in(self._ids, value_set=pa.array(ids, self._ids.type)).to_numpy(zero_copy_only=False)

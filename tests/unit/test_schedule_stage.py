@@ -113,7 +113,10 @@ def test_a_student_of_ones_own_is_part_of_the_keys(recipe, tmp_path, monkeypatch
     [
         ({"use": "rs3"}, "rs3"),
         ({"others": ["infobach"]}, "[schedule] others: "),
-        ({"student": "logistic"}, "[schedule] student = 'logistic' has no epochs to schedule; use one of: cnn, convnet, head"),
+        (
+            {"student": "logistic"},
+            "[schedule] student = 'logistic' has no epochs to schedule; use one of: cnn, convnet, head",
+        ),
         ({"student": "hed", "network": {}}, "[schedule] student: "),
         ({"network": {"hiden": 3}}, "[schedule.network]: head has no parameter 'hiden'"),
         ({"network": {"epochs": 3}}, "[schedule.network] epochs: `epochs` and `keeps` in [schedule] say how long"),
