@@ -265,13 +265,12 @@ def make_items(
         raise SourceError(f"none of the {n} items can be used{first}")
     # A row without any label is an unlabelled row, wherever it was found.
     if labelled:
-        known = [label is not None or bool(more) for label, more in zip(labels, several or [()] * n, strict=True)]
-        splits = [split if told else UNLABELED for split, told in zip(splits, known, strict=True)]
+        each = zip(splits, labels, several or [()] * n, strict=True)
+        splits = [split if label is not None or more else UNLABELED for split, label, more in each]
     used = {label for label, s in zip(labels, status, strict=True) if label is not None and s == OK}
-    if classes is None:
-        classes = natural_order(used)
+    classes = natural_order(used) if classes is None else classes
     notes = list(where.pop("notes", ()))
-    if bad := sum(s != OK for s in status):
+    if bad := n - status.count(OK):
         notes.append(f"{bad:,} of {n:,} items cannot be used; they stay in the table, each with its reason.")
     if len(used) == 1:
         notes.append(f"Every labelled item has the label {min(used)!r}: nothing can be trained on a single class.")

@@ -8,7 +8,6 @@ in `needs` is an error: it keeps plans honest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,8 @@ import numpy as np
 
 from curation.data.chat.rows import Conversations, Responses
 from curation.data.contents import Images, TextRows
-from curation.data.results import Dynamics, Factors, Neighbours, cut_neighbours
+from curation.data.provided import check, float_rows, take
+from curation.data.results import Dynamics, Factors, Neighbours
 from curation.errors import InputError
 
 WHOLE = ("class_embeddings", "text_encoder")  # needs that have no row for each item
@@ -193,7 +193,7 @@ class View:
             raise LookupError(f"this method reads {name!r}, which its card does not name in `needs`")
         if name not in self._cache:
             value = self._provide[name](self.rows)
-            _check(name, value, self._label_free)
+            check(name, value, self._label_free)
             self._cache[name] = value
         return self._cache[name]
 
@@ -346,31 +346,3 @@ class View:
         It comes with its own parameters; `params` override some.
         """
         return self._students(name, **params)
-
-
-def _check(name: str, value: Any, label_free: bool) -> None:
-    """What no method can answer is said once, here, in words."""
-    if name in ("embeddings", "features") and not (finite := np.isfinite(value).all(axis=1)).all():
-        bad = np.flatnonzero(~finite)
-        raise InputError(
-            f"{len(bad):,} of {len(value):,} rows of the {name} hold NaN or infinity, the first is row {bad[0]}; "
-            "repair them, or encode again"
-        )
-    if name == "labels" and not label_free and (missing := int((value < 0).sum())):
-        raise InputError(f"{missing:,} of {len(value):,} items have no label; label them, or mark them as unlabeled")
-
-
-def float_rows(values) -> np.ndarray:
-    return np.asarray(values, dtype=np.float64)
-
-
-def take(value: Any, rows: np.ndarray) -> Any:
-    """Cut a provided value to rows of its first axis; neighbours outside the cut become padding."""
-    if isinstance(value, Neighbours):
-        return cut_neighbours(value, rows)
-    if isinstance(value, Dynamics):
-        features = None if value.features is None else value.features[rows]
-        return replace(value, logits=value.logits[:, rows], features=features)
-    if hasattr(value, "take") and not isinstance(value, np.ndarray):
-        return value.take(rows)
-    return [value[row] for row in rows] if isinstance(value, list) else value[rows]

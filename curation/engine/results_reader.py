@@ -18,8 +18,9 @@ from curation.data.contents import Images, TextRows
 from curation.data.decisions import EffectiveDecisions
 from curation.data.effective_labels import effective_labels, holds
 from curation.data.items import TRAIN, UNLABELED, Items
+from curation.data.provided import take
 from curation.data.results import Neighbours
-from curation.data.view import View, take
+from curation.data.view import View
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.plan import Step

@@ -16,8 +16,8 @@ from itertools import islice
 
 import numpy as np
 
+from curation.data.provided import take
 from curation.data.reading.text_checks import normalised
-from curation.data.view import take
 
 PIECE = 5  # letters
 NUMBERS = 128  # of a signature: the estimate's standard error is at most 0.045

@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from curation.data.view import take
+from curation.data.provided import take
 
 MOST = 20_000  # texts it learns from
 TERMS = 20_000  # the most frequent words

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from curation.data.provided import take
 from curation.data.results import Dynamics
-from curation.data.view import View, take
+from curation.data.view import View
 from curation.maths.similarity.exact import nearest
 from curation.methods.evidence import dynamics, probabilities, second_opinion
 from curation.methods.flags import confident_learning, consensus, knn_vote, simifeat

@@ -21,8 +21,8 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.images import suffix_of
 from curation.data.items import Items
+from curation.data.provided import take
 from curation.data.remote.parameter import Location
-from curation.data.view import take
 from curation.data.writing.atomic import atomic_folder, free_name, safe_name
 from curation.data.writing.export_helpers import encoded, kept_rows, need_images, put_image
 from curation.data.writing.pair_records import write_records

@@ -29,9 +29,10 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.chat.checks import SINGLE, unfinished
 from curation.data.chat.conversation import Conversation
+from curation.data.provided import take
 from curation.data.reading.text_checks import normalised
 from curation.data.results import Flags
-from curation.data.view import View, take
+from curation.data.view import View
 
 CARD = Card(
     title="Chat quality",
