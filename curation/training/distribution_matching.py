@@ -12,10 +12,20 @@ from collections.abc import Callable
 import numpy as np
 
 from curation.training import experts, siamese
+from curation.training.condensing import effort
 from curation.training.real_images import RealImages
 from curation.training.synthetic import Synthetic, seed_of
 
 USES = 5  # iterations with one network: a new one for each is no better and costs its making
+PUBLISHED = (20_000, 256, 128)  # iterations, batch and width of the papers' runs
+
+
+def passes(m: int, per_class: int, classes: int, *, iterations: int, batch: int, width: int, preset: str, **_) -> int:
+    """What `condensing.effort` is of a condensation of m items."""
+    if preset == "paper":
+        iterations, batch, width = PUBLISHED
+    steps = iterations * classes
+    return effort(seen=steps * batch, trained=steps * per_class, width=width, published=preset == "paper")
 
 
 def mean_loss(

@@ -17,7 +17,7 @@ import numpy as np
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.training import experts, siamese
-from curation.training.condensing import Watch
+from curation.training.condensing import Watch, effort
 from curation.training.real_images import RealImages
 from curation.training.synthetic import Start, Synthetic, seed_of
 
@@ -95,6 +95,16 @@ def published(per_class: int) -> tuple[int, int, int, int, int]:
     """The papers' iterations, matches, inner, batch and width."""
     matches, inner = {1: (1, 1), 10: (10, 50), 50: (50, 10)}.get(per_class, (10, 50))
     return 1000 * matches, matches, inner, 256, 128
+
+
+def passes(
+    m: int, per_class: int, classes: int, *, iterations: int, batch: int, inner: int, width: int, preset: str, **rest
+) -> int:
+    """What `condensing.effort` is of a condensation of m items."""
+    if preset == "paper":
+        iterations, _, inner, batch, width = published(per_class)
+    trained = iterations * classes * (batch + (3 + inner) * per_class)  # second order takes three times as long
+    return effort(seen=0, trained=trained, width=width, published=preset == "paper")
 
 
 def distance(found, wanted):

@@ -18,7 +18,7 @@ from curation.card import Card
 from curation.data.results import Condensed
 from curation.data.view import View
 from curation.training import gradient_matching
-from curation.training.condensing import Watch, effort
+from curation.training.condensing import Watch
 from curation.training.synthetic import Start
 
 CARD = Card(
@@ -72,11 +72,4 @@ def condense(
     )
 
 
-def passes(
-    m: int, per_class: int, classes: int, *, iterations: int, batch: int, inner: int, width: int, preset: str, **rest
-) -> int:
-    """What `condensing.effort` is of a condensation of m items."""
-    if preset == "paper":
-        iterations, _, inner, batch, width = gradient_matching.published(per_class)
-    trained = iterations * classes * (batch + (3 + inner) * per_class)  # second order takes three times as long
-    return effort(seen=0, trained=trained, width=width, published=preset == "paper")
+passes = gradient_matching.passes

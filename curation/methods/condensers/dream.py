@@ -22,8 +22,8 @@ from curation.data.results import Condensed
 from curation.data.view import View
 from curation.maths.clusters import means
 from curation.training import siamese
-from curation.training.condensing import Watch, effort
-from curation.training.distribution_matching import mean_loss
+from curation.training.condensing import Watch
+from curation.training.distribution_matching import PUBLISHED, mean_loss, passes  # noqa: F401 - passes: the estimate
 from curation.training.real_images import RealImages
 from curation.training.synthetic import Start, Synthetic
 
@@ -36,8 +36,6 @@ CARD = Card(
     tags=("network",),
     requires=("torch",),
 )
-
-PAPER = (20_000, 256, 128)  # iterations, batch, width
 
 
 def condense(
@@ -72,7 +70,7 @@ def condense(
     (2, 8, 8, 3)
     """
     if preset == "paper":
-        iterations, batch, width = PAPER
+        iterations, batch, width = PUBLISHED
     watch, real = watch or Watch(), RealImages(view, device)
     made = Synthetic(view, per_class, real, np.random.default_rng(seed), start)
 
@@ -97,11 +95,3 @@ def condense(
         published=preset == "paper",
     )
     return made.optimise(loss, iterations=iterations, lr=lr, watch=watch, progress=progress)
-
-
-def passes(m: int, per_class: int, classes: int, *, iterations: int, batch: int, width: int, preset: str, **_) -> int:
-    """What `condensing.effort` is of a condensation of m items."""
-    if preset == "paper":
-        iterations, batch, width = PAPER
-    steps = iterations * classes
-    return effort(seen=steps * batch, trained=steps * per_class, width=width, published=preset == "paper")
