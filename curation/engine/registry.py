@@ -29,7 +29,7 @@ from curation.errors import InputError, RecipeError, UnavailableError, nearest
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
 INJECTED = frozenset(
-    {"rng", "seed", "device", "progress", "record", "into", "items", "held_out", "group", "sampler", "watch"}
+    {"rng", "seed", "device", "progress", "record", "into", "items", "held_out", "group", "sampler", "watch", "spread"}
 )
 
 

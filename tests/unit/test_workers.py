@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 import pytest
 
+from curation.data.parts import here
 from curation.engine.compute import Call, compute
 from curation.engine.plan import plan
 from curation.engine.recipe import Engine, parse_recipe
@@ -34,6 +35,7 @@ from curation.engine.workers import cluster as ray_workers
 from curation.engine.workers.base import in_order
 from curation.engine.workers.cluster import Cluster
 from curation.engine.workers.processes import Processes
+from curation.engine.workers.spread import ByWorkers
 from curation.errors import InputError, RecipeError, RunError, SourceError
 from curation.training.embedding_store import EmbeddingStore
 from tests import away
@@ -190,7 +192,8 @@ def test_what_workers_encode_are_the_bytes_that_are_encoded_here(processes, tmp_
         made = plan(recipe, tmp_path / name)
         step, source = made.find("encode"), made.find("source")
         store = ResultReader(made.workspace, source.key, made.effective)
-        compute(step, made.workspace, store, Call(step, "cpu", workers=workers))
+        spread = here if workers is None else ByWorkers(workers, tmp_path / "parts", "cpu", keep=False)
+        compute(step, made.workspace, store, Call(step, "cpu", spread=spread))
         folder = made.workspace.path("encode", step.key)
         files.append({path.name: path.read_bytes() for path in folder.iterdir() if path.name != "card.json"})
     assert len(files[0]) >= 2
