@@ -23,6 +23,7 @@ from curation.card import Card
 from curation.data.chat.dialects import dialect_of
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
+from curation.data.parts import Spread, here
 from curation.data.reading.cells import as_label
 from curation.data.reading.hub_sets import load, roots_of
 from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
@@ -65,6 +66,7 @@ def read(
     group: str = "",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order train, validation, test and of the rows; ids "train/0000000", ... Raises SourceError.
 
@@ -84,7 +86,9 @@ def read(
         raise SourceError(f"{name} has no split of a known name; it has: {', '.join(left_out)}")
     said = {"image": image, "text": text} | ({} if label is None else {"label": label})
     roles = _roles(next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))]), name, said)
-    found = TableTexts(roles.texts, into) if roles.texts else _Images(roles.image, into / "files", roots_of(name))
+    found = (
+        TableTexts(roles.texts, into) if roles.texts else _Images(roles.image, into / "files", roots_of(name), spread)
+    )
     ids: list[str] = []
     splits: list[str] = []
     labels: list[list[str] | None] = []
@@ -145,8 +149,8 @@ class _Roles:
 class _Images:
     """The images on their way to the items: written to `files`, and examined there at last."""
 
-    def __init__(self, column: str, files: Path, roots: Sequence[str]):
-        self.column, self.files, self.roots = column, files, roots
+    def __init__(self, column: str, files: Path, roots: Sequence[str], spread: Spread):
+        self.column, self.files, self.roots, self.spread = column, files, roots, spread
         self._paths: list[str | None] = []
         self._problems: dict[int, str] = {}  # row -> why its image cannot be read, known before it is examined
 
@@ -165,7 +169,7 @@ class _Images:
 
     def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
         """What `make_items` takes of them."""
-        facts = examine(self.files, self._paths, progress)
+        facts = examine(self.files, self._paths, progress, spread=self.spread)
         for row, problem in self._problems.items():
             facts[row] = Facts(status=problem)
         return {**as_columns(facts), "paths": self._paths, "root": self.files}

@@ -32,6 +32,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.grouping import column_named
 from curation.data.items import OK, TRAIN, Items, make_items
+from curation.data.parts import Spread, here
 from curation.data.reading.cells import as_class, as_label, as_split
 from curation.data.reading.label_cells import by_column, in_cell, is_on, labels_of
 from curation.data.reading.split_tables import TableFile, files_of, split_tables
@@ -92,6 +93,7 @@ def read(
     group: str = "",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order of the rows; `group` of [source] may name a column. Raises SourceError.
 
@@ -118,7 +120,7 @@ def read(
     texts, classes = _names(text), _names(label)
     contents = numbered("text", texts) if texts else {"image": image}
     given = {"split": split, "id": id, "truth": truth, "group": column_named(group)}
-    found = TableTexts(texts, into) if texts else TableImages(files[0].path, image, root, into / "files")
+    found = TableTexts(texts, into) if texts else TableImages(files[0].path, image, root, into / "files", spread)
     parts: list[_Part] = []
     try:
         for file in files:
