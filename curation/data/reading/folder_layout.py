@@ -105,8 +105,8 @@ def items_by_folder(
 
     where: the source in words, for errors. problems: path -> why it cannot be used; such files are not opened.
     ignored: a few names of other files, shown when there is no item at all. passed: notes on folders that were not
-    entered, shown then too. texts_to: the folder texts are copied to, where the files are texts. spread: as `examine` takes
-    it. Raises SourceError when nothing is usable, or where it is in doubt what the folders mean.
+    entered, shown then too. texts_to: the folder texts are copied to, where the files are texts. spread: as `examine`
+    takes it. Raises SourceError when nothing is usable, or where it is in doubt what the folders mean.
     """
     problems, what = problems or {}, "images" if texts_to is None else "texts"
     paths = sorted(paths)
