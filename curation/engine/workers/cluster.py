@@ -35,8 +35,8 @@ ASKS, SILENT = 2.0, 20.0  # seconds between questions how the cluster is, and wi
 LOOKS = 120  # seconds within which every machine has looked at the folders
 STORE = 200 * 10**6  # bytes of the object store of a cluster of our own; nothing large goes through it
 NOBODY = (
-    "[engine] address = {!r}: no Ray cluster answers there; start one with `ray start --head`, and where it has a "
-    "token, put that into RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
+    "[engine] address = {!r}: no Ray cluster answers there, or it refuses your token; start one with "
+    "`ray start --head`, and where it has a token, put that into RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
 )
 
 
