@@ -190,7 +190,7 @@ def test_what_was_decided_does_not_travel_with_every_step(tmp_path):
         }
     )
     run(recipe, tmp_path / "w", targets=["source"])
-    DecisionLog(tmp_path / "w").add("drop", [str(number) for number in range(3)], "blurred")
+    DecisionLog(tmp_path / "w").add([str(number) for number in range(3)], "drop", why="blurred")
     made = plan(recipe, tmp_path / "w")
     step, source = made.find("score"), made.find("source")
     text = elsewhere.packed(step, elsewhere.sent(made.workspace, source.key, made.effective), "cpu")
