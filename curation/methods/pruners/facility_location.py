@@ -22,6 +22,7 @@ gradients.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -29,8 +30,9 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.selection import rounds
 from curation.maths.selection.facility_location import Lists, cover_lists, facility_location
-from curation.maths.similarity.exact import nearest, unit
+from curation.maths.similarity.exact import nearest, nearest_other, unit
 
 CARD = Card(
     title="Facility location",
@@ -75,10 +77,27 @@ def select(
     [0, 3]
     """
     x, shift = view.embeddings, 0.5 * (similarity == "shifted")
-    if len(x) > dense_up_to:
+    if dense_up_to < len(x) <= rounds.WHOLE:
         lists = _nearest(x, neighbours, shift, device, progress)
         return np.array(cover_lists(lists, budget, progress=progress).picks, np.int64)
 
+    def coverage(rows: np.ndarray) -> float:
+        cosine = 1 - nearest_other(x[rounds.fair_sample(len(x))], x[rows], device=device)[1]
+        return float(np.maximum((1 - shift) * cosine + shift, 0).sum())
+
+    return rounds.in_rounds(partial(_cover, shift=shift, device=device), x, budget, coverage, progress=progress)
+
+
+def _cover(
+    x: np.ndarray,
+    budget: int,
+    taken: np.ndarray,
+    *,
+    shift: float,
+    device: str,
+    progress: Callable[..., None] = lambda done, total, message="": None,
+) -> np.ndarray:
+    """Positions int64 [budget] of rows of x, after those taken, by all pairs."""
     import torch
 
     everything = torch.from_numpy(unit(x)).to(device)
@@ -87,7 +106,9 @@ def select(
         torch.mm(everything[rows], everything[columns].T, out=out)
         return (out.mul_(0.5).add_(0.5) if shift else out).clamp_(min=0)
 
-    return np.array(facility_location(similar, len(x), budget, device=device, progress=progress).picks, np.int64)
+    wanted = len(taken) + budget
+    cover = facility_location(similar, len(x), wanted, taken=taken.tolist(), device=device, progress=progress)
+    return np.array(cover.picks[len(taken) :], np.int64)
 
 
 def _nearest(x: np.ndarray, k: int, shift: float, device: str, progress: Callable[..., None]) -> Lists:

@@ -16,6 +16,8 @@ Differs: DeepCore compares last-layer gradients, here it is the embeddings; and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -23,7 +25,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.selection.rank_one import rank_one_greedy
+from curation.maths.selection.rounds import in_rounds
 from curation.maths.similarity.exact import unit
 
 CARD = Card(
@@ -45,6 +47,7 @@ def select(
     view: View,
     budget: int,
     *,
+    progress: Callable[..., None] = lambda done, total, message="": None,
     likeness: Annotated[
         float,
         Field(
@@ -59,7 +62,35 @@ def select(
     [1, 2, 3]
     """
     x = unit(view.embeddings)
-    toward_all = x @ x.sum(axis=0, dtype=np.float64).astype(np.float32)
-    gain = likeness * toward_all.astype(np.float64) - np.einsum("ij,ij->i", x, x)
-    picks = rank_one_greedy(x, gain, budget, lambda row: 2 * x[row], squared=False, rise=2.0)
-    return np.array(picks, np.int64)
+    of_all = x.sum(axis=0, dtype=np.float64)
+
+    def worth(rows: np.ndarray) -> float:
+        own = x[rows].sum(axis=0, dtype=np.float64)
+        return float(likeness * of_all @ own - own @ own)
+
+    order = partial(_greedy, likeness=likeness)
+    return in_rounds(order, x, budget, worth, compete=partial(order, of_all=of_all), progress=progress)
+
+
+def _greedy(
+    x: np.ndarray,
+    budget: int,
+    taken: np.ndarray,
+    *,
+    likeness: float,
+    of_all: np.ndarray | None = None,
+    progress: Callable[..., None] = lambda done, total, message="": None,
+) -> np.ndarray:
+    """Positions int64 [budget] of rows of x [n, d], after those taken. of_all: float64 [d], where x is not all rows."""
+    of_all = x.sum(axis=0, dtype=np.float64) if of_all is None else of_all
+    gain = likeness * (x @ of_all.astype(np.float32)).astype(np.float64) - np.einsum("ij,ij->i", x, x)
+    gain -= 2 * (x @ x[taken].sum(axis=0, dtype=np.float64).astype(np.float32))
+    gain[taken] = -np.inf
+    picks = np.empty(budget, np.int64)
+    for t in range(budget):
+        picks[t] = best = int(gain.argmax())
+        gain -= x @ (2 * x[best])
+        gain[best] = -np.inf
+        if t % 500 == 499:
+            progress(t + 1, budget)
+    return picks

@@ -16,6 +16,7 @@ Welling, Herding Dynamical Weights to Learn, ICML 2009.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.maths.selection.herding import herd
+from curation.maths.selection.rounds import in_rounds
 from curation.maths.similarity.exact import unit
 
 CARD = Card(
@@ -60,4 +62,9 @@ def select(
     [2, 1]
     """
     phi = unit(view.embeddings) if normalise else np.asarray(view.embeddings, np.float32)
-    return herd(phi, budget, rule, progress)
+    mean = phi.mean(axis=0, dtype=np.float64)
+
+    def near(rows: np.ndarray) -> float:
+        return -float(np.linalg.norm(phi[rows].mean(axis=0, dtype=np.float64) - mean))
+
+    return in_rounds(partial(herd, rule=rule, mean=mean), phi, budget, near, progress=progress)
