@@ -23,7 +23,6 @@ import numpy as np
 
 WHOLE = 50_000  # rows up to which all are one shard: exact
 SHARD = 5_000  # rows of a shard, about
-_SAMPLE = 10_000  # rows by which a choice is judged, where all of them would take long
 _COMPETE = 3  # shards' worth of rows that compete in round 2, for one shard's worth of places
 
 
@@ -79,11 +78,6 @@ def deal(n: int, size: int) -> list[np.ndarray]:
     """
     parts = np.array_split(np.random.default_rng(0).permutation(n), max(1, round(n / size)))
     return [np.sort(part) for part in parts]
-
-
-def fair_sample(n: int) -> np.ndarray:
-    """Rows of 0 to n - 1, int64, ascending: about 10,000 at random, always the same; all where there are no more."""
-    return deal(n, min(n, _SAMPLE))[0]
 
 
 def in_turn(parts: Sequence[np.ndarray], begin: Sequence[int] | None = None) -> np.ndarray:

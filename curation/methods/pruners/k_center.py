@@ -12,7 +12,6 @@ bound: Gonzalez, Clustering to Minimize the Maximum Intercluster Distance, Theor
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -21,7 +20,6 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.maths.selection.greedy import farthest_first
-from curation.maths.selection.rounds import fair_sample, in_rounds
 from curation.maths.similarity.exact import mean_knn_distance
 
 CARD = Card(
@@ -66,29 +64,9 @@ def select(
         by_isolation = np.argsort(mean_knn_distance(x, _CROWD, device=device), kind="stable")
         open_, last = np.sort(by_isolation[:-held]), by_isolation[-held:]
     pool = x[open_] if held else x
-    first = int(rng.integers(len(pool))) if start == "random" else None
-
-    def gap(rows: np.ndarray) -> float:
-        from sklearn.metrics import pairwise_distances_argmin_min
-
-        return -float(pairwise_distances_argmin_min(pool[fair_sample(len(pool))], pool[rows])[1].max())
-
-    picks = in_rounds(partial(_walk, first=first), pool, min(budget, len(pool)), gap, progress=progress)
+    first = int(rng.integers(len(pool))) if start == "random" else _centre(pool)
+    picks = farthest_first(pool, min(budget, len(pool)), first, progress)
     return np.concatenate([open_[picks], last])[:budget]
-
-
-def _walk(
-    x: np.ndarray,
-    budget: int,
-    taken: np.ndarray,
-    *,
-    first: int | None,
-    progress: Callable[..., None] = lambda done, total, message="": None,
-) -> np.ndarray:
-    """Positions int64 [budget] of rows of x, after those taken. first: a row drawn at random; None: the centre."""
-    if not len(taken):
-        return farthest_first(x, budget, _centre(x) if first is None else first % len(x), progress)
-    return farthest_first(x, len(taken) + budget, taken, progress)[len(taken) :]
 
 
 def _centre(x: np.ndarray) -> int:
