@@ -17,7 +17,8 @@ class Spread(Protocol):
         """function(*part, **shared) of every part, in the order of the parts.
 
         function: stands in a module, as workers find it by its name; it changes nothing, and answers with a tuple of
-        arrays, or with what JSON holds. Parts are plain JSON as well, and so is what all of them share, but for arrays.
+        arrays, or with what JSON holds. Parts are plain JSON as well; what all of them share may be arrays too, and
+        other functions of modules.
         """
 
 

@@ -25,8 +25,12 @@ from curation.engine.workers.base import in_order
 from curation.engine.workers.processes import Processes
 from curation.engine.workers.spread import ByWorkers
 from curation.errors import RunError, SourceError
+from curation.maths.selection import rounds
+from curation.maths.selection.weighted_facility_location import weighted_facility_location
+from curation.maths.similarity.exact import unit
 from curation.maths.threads import one_torch_thread
 from curation.methods.evidence import neighbours
+from curation.methods.pruners import herding
 from curation.training import embed, embed_texts
 from curation.training.embedding_store import EmbeddingStore
 from tests import away
@@ -168,6 +172,19 @@ def test_neighbours_that_workers_look_for_are_the_same_bytes(processes, tmp_path
     assert (
         len(list((tmp_path / "parts").iterdir())) == 2 + 2 + 1 + 3
     )  # x, its row numbers; parts; the inverted file; parts
+
+
+def test_what_workers_choose_of_shards_is_the_same_order(processes, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rounds.WHOLE + 200, 3)).astype(np.float32)
+    view, orders, covered = View.of(embeddings=x), [], []
+    for spread in (here, ByWorkers(processes, tmp_path / "parts", "cpu", keep=True)):
+        orders.append(herding.select(view, 5500, spread=spread))
+        covered.append(weighted_facility_location(unit(x[:6100]), 230, x[:6100, 0] ** 2, np.ones(6100), spread=spread))
+    assert np.array_equal(*orders)
+    assert np.array_equal(*covered)
+    assert len(np.unique(orders[0])) == 5500
+    assert len(list((tmp_path / "parts").glob("?" * 20))) == 10 + 10 + 3  # two rounds, and three shards
 
 
 def noting(handed):

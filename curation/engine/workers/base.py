@@ -71,11 +71,15 @@ def name_of(function: Callable) -> str:
     return f"{function.__module__}:{function.__name__}"
 
 
+def named(name: str) -> Callable:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
 def carried_out(name: str, arguments: str) -> str:
     """What a worker does with what it was sent: call the function, and put its answer or its error into JSON."""
     try:
-        module, _, function = name.partition(":")
-        value = getattr(importlib.import_module(module), function)(*json.loads(arguments))
+        value = named(name)(*json.loads(arguments))
         return json.dumps({"value": value})
     except Exception as error:
         kind = type(error).__name__ if isinstance(error, WinnowError) else ""

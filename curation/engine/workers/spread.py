@@ -7,7 +7,6 @@ are files as well, which workers map into memory.
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 from collections import deque
@@ -22,7 +21,7 @@ from curation.data.files import make_folder, replacing
 from curation.data.reading.image_checks import content_hash
 from curation.data.workspace import key_of
 from curation.engine.compute import versions
-from curation.engine.workers.base import Workers, in_order, name_of, wait_for
+from curation.engine.workers.base import Workers, in_order, name_of, named, wait_for
 
 
 class ByWorkers:
@@ -57,6 +56,8 @@ class ByWorkers:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _sent(self, value: Any) -> dict[str, Any]:
+        if callable(value):
+            return {"function": name_of(value)}
         if not isinstance(value, np.ndarray):
             return {"value": value}
         value = np.ascontiguousarray(value)
@@ -74,13 +75,15 @@ def make_part(name: str, part: list, sent: dict[str, dict[str, Any]], path: str)
     """Make one part, unless it is there."""
     if Path(path).exists():
         return
-    module, _, function = name.partition(":")
-    shared = {key: _mapped(given["file"]) if "file" in given else given["value"] for key, given in sent.items()}
-    made = getattr(importlib.import_module(module), function)(*part, **shared)
+    made = named(name)(*part, **{key: _received(**given) for key, given in sent.items()})
     if isinstance(made, tuple):
         _write(Path(path), lambda file: np.savez(file, *made))
     else:
         _write(Path(path), lambda file: file.write(json.dumps(made).encode()))
+
+
+def _received(*, file: str = "", function: str = "", value: Any = None) -> Any:
+    return _mapped(file) if file else named(function) if function else value
 
 
 @lru_cache(maxsize=8)
