@@ -23,7 +23,7 @@ from curation.ui.state.project import Project
 @dataclass(frozen=True)
 class Course:
     """How one set came to be. frames: (iteration, seconds, values [M, s, s, 3] uint8 or [M, d]), oldest first; one, the
-    set itself, where it was made in one go. labels: int64 [M]. parts: of a mosaic a side. partial: it is not finished."""
+    set itself, where it was made in one go. labels: int64 [M]. parts: of a mosaic a side. partial: not finished."""
 
     frames: Sequence[tuple[int, float, np.ndarray]]
     labels: np.ndarray
