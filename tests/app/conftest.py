@@ -1,11 +1,13 @@
 """One small analysed project for all tests of the app: digits with planted mistakes, computed once, copied per test."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from browser import app as serving
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 from text_project import build
@@ -52,9 +54,13 @@ def empty_home(tmp_path, monkeypatch) -> Iterator[Path]:
     st.cache_resource.clear()
     yield folder
     for store in folder.glob("*/jobs.sqlite"):
-        jobs = Jobs(store.parent)
-        if job := jobs.current():
-            jobs.cancel(job.number)
+        end_job(store.parent)
+
+
+def end_job(project: Path) -> None:
+    jobs = Jobs(project)
+    if job := jobs.current():
+        jobs.cancel(job.number)
 
 
 @pytest.fixture
@@ -69,6 +75,43 @@ def project_home(built, empty_home) -> Path:
     """A home folder with the project "digits", free to be written to."""
     shutil.copytree(built, empty_home / "digits")
     return empty_home
+
+
+@dataclass(frozen=True)
+class Served:
+    """A project a running server knows. url: of the server."""
+
+    url: str
+    folder: Path
+
+    def page(self, name: str) -> str:
+        """The address of a page of the app with this project open; "" is the front page."""
+        return f"{self.url}/{name}?project={self.folder.name}"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """One server of the app and its home folder, for all tests that only look at projects of their own."""
+    home = tmp_path_factory.mktemp("server")
+    env = {"WINNOW_HOME": str(home), "WINNOW_ROOTS": str(tmp_path_factory.getbasetemp()), "OMP_NUM_THREADS": "1"}
+    with serving(env=env) as url:
+        yield url, home
+
+
+@pytest.fixture
+def served(server) -> Iterator[Callable[[Path], Served]]:
+    """`served(built)`: a copy of a project, on the server and free to be written to. Its jobs end with the test."""
+    url, home = server
+    made = []
+
+    def copied(project: Path) -> Served:
+        made.append(Served(url, home / f"{project.name}-{len(list(home.iterdir()))}"))
+        shutil.copytree(project, made[-1].folder)
+        return made[-1]
+
+    yield copied
+    for one in made:
+        end_job(one.folder)
 
 
 class Framed(PagesManager):

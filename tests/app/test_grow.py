@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import Visit, chromium
-from browser import app as served
 from streamlit.testing.v1 import AppTest
 
 from curation.data.decisions import DecisionLog, fold
@@ -456,10 +455,10 @@ def test_number_keys_stand_for_all_classes_the_models_best_or_the_concept_first(
 # -- in a browser ----------------------------------------------------------------------------------------------
 
 
-def test_keys_label_the_grid_follows_and_the_next_batch_comes(home):
-    environment = {"WINNOW_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    with served(env=environment) as url, chromium() as browser:
-        page = Visit(browser, f"{url}/grow?project=pool")
+def test_keys_label_the_grid_follows_and_the_next_batch_comes(served, built_pool):
+    project = served(built_pool)
+    with chromium() as browser:
+        page = Visit(browser, project.page("grow"))
         tab = page.tab
         tiles = tab.locator(".st-key-grow_tiles [role=option]")
         tiles.first.wait_for()
@@ -469,7 +468,7 @@ def test_keys_label_the_grid_follows_and_the_next_batch_comes(home):
             tab.keyboard.press(key)
             tab.get_by_text(f"{count} of 12 labelled").wait_for()
             page.settle()
-        assert sorted(decided(home).labels.values())[:2] == ["1", "7"]
+        assert sorted(fold(DecisionLog(project.folder).all()).labels.values())[:2] == ["1", "7"]
         assert tiles.nth(0).get_attribute("aria-label").startswith("1")
         assert "current" in tiles.nth(2).get_attribute("class")
         tab.keyboard.press("ArrowRight")
@@ -490,5 +489,5 @@ def test_keys_label_the_grid_follows_and_the_next_batch_comes(home):
         page.settle()
         assert "current" in tiles.nth(0).get_attribute("class")
         assert first is not None
-        assert len(decided(home).labels) == 2
+        assert len(fold(DecisionLog(project.folder).all()).labels) == 2
         page.quiet()
