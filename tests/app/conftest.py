@@ -1,4 +1,4 @@
-"""One small analysed project for all tests of the app: digits with planted mistakes, computed once, copied per test."""
+"""Small analysed projects for all tests of the app, computed once and copied per test; a server for the browser."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from text_project import build
 from curation.engine.jobs import Jobs
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
+from curation.engine.stage import analysis
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = {
@@ -26,12 +27,27 @@ RECIPE = {
     "prune": [{"use": "random", "name": "half", "keep": 0.5}],
 }
 
+GROWN = {
+    "source": {"use": "sample", "labelled": 5},
+    "encode": {"use": "pixels"},
+    "map": {"use": "pca"},
+    "grow": {"use": "margin", "batch": 12},
+}
+
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Path:
     """The project as it was computed; nobody writes here."""
     folder = tmp_path_factory.mktemp("built") / "digits"
     run(parse_recipe(RECIPE), folder, device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built_pool(tmp_path_factory) -> Path:
+    """Digits of which 50 have a label, with a first batch of 12 and a map of the pool; nobody writes here."""
+    folder = tmp_path_factory.mktemp("pool") / "pool"
+    run(parse_recipe(GROWN), folder, device="cpu", targets=["query", *analysis()])
     return folder
 
 
@@ -67,6 +83,13 @@ def end_job(project: Path) -> None:
 def text_home(built_texts, empty_home) -> Path:
     """A home folder with the project "texts", free to be written to."""
     shutil.copytree(built_texts / "texts", empty_home / "texts")
+    return empty_home
+
+
+@pytest.fixture
+def pool_home(built_pool, empty_home) -> Path:
+    """A home folder with the project "pool", free to be written to."""
+    shutil.copytree(built_pool, empty_home / "pool")
     return empty_home
 
 
