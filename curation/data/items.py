@@ -24,6 +24,7 @@ from curation.data.greys import said as greys_said
 from curation.data.grouping import alone, connected, grouped_note
 from curation.data.ids import RowOf
 from curation.data.images import from_array, open_image
+from curation.data.remote.kept import is_remembered, kept
 from curation.data.remote.location import Remote, location
 from curation.data.remote.ranges import Place
 from curation.data.safe_open import open_place
@@ -198,7 +199,7 @@ class Items:
         arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
         said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", {})}
         root = about["root"] and location(about["root"])
-        said["root"] = folder / root if isinstance(root, Path) else root
+        said["root"] = folder / root if isinstance(root, Path) else kept(root, is_remembered(folder))
         return cls(table, tuple(about["classes"]), greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------

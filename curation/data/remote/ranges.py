@@ -17,7 +17,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from curation.data.parquet_cells import cells
-from curation.data.remote import store
 from curation.data.remote.location import Remote
 from curation.errors import SourceError
 
@@ -116,8 +115,8 @@ def _read(root: Remote, group: list[Place]) -> bytes | list[bytes] | OSError:
         if not isinstance(first, str) and isinstance(first[1], str):
             return _cells(root, group)
         if isinstance(first, str):
-            return store.read(str(root / first), 0, PIECE)
-        return store.read(str(root / first[0]), first[1], last[1] + last[2] - first[1])
+            return (root / first).read_range(0, PIECE)
+        return (root / first[0]).read_range(first[1], last[1] + last[2] - first[1])
     except OSError as error:
         return error
 
@@ -157,7 +156,7 @@ def _whole(root: Remote, path: str, data: bytes, most: int) -> bytes | OSError:
     pieces, size = [data], len(data)
     try:
         while len(pieces[-1]) == PIECE and size <= most:
-            pieces.append(store.read(str(root / path), size, PIECE))
+            pieces.append((root / path).read_range(size, PIECE))
             size += len(pieces[-1])
     except OSError as error:
         return error

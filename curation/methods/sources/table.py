@@ -5,8 +5,9 @@ a Hugging Face repository. They are one data set; a table of another split than 
 
 Of images, a column holds paths, image bytes, or `{bytes, path}` as Hugging Face parquet files do. Paths are relative to
 the table's folder or to `root`, and must stay under it; a row whose path leads elsewhere, or whose image cannot be
-read, stays an item with the reason as its status. Blanks around a path and a missing ending do no harm. Image bytes
-are written to the workspace once. A path that stands on several rows gives ids "path", "path#2", ...
+read, stays an item with the reason as its status. Blanks around a path and a missing ending do no harm. A path that
+stands on several rows gives ids "path", "path#2", ... Image bytes are read where they stand in a parquet file; of row
+groups that hold over 128 MB of them, they are written to the workspace once.
 
 Of texts, `text` names the column, or several that are joined with a line end between them; a list of words is joined
 with blanks. An empty text, or one of over 1 MB, stays an item with the reason as its status. A .txt file has one text
