@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from curation.maths.selection.rounds import deal, in_turn
+
 _WHOLE, _SHARD = 6_000, 2_000  # rows up to which every pair is compared; above, rows per shard
 _BEGIN = 200  # rows taken from one shard before all take turns: shards that know nothing of each other begin alike
 _BLOCK = 1 << 24  # similarities made at once: 64 MiB of float32
@@ -51,8 +53,7 @@ def weighted_facility_location(
 
 def _in_turn(x: np.ndarray, budget: int, demand: np.ndarray, offer: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """As above, shard by shard."""
-    shards = np.array_split(np.random.default_rng(0).permutation(len(x)), round(len(x) / _SHARD))
-    shards = [np.sort(shard) for shard in shards]
+    shards = deal(len(x), _SHARD)
 
     def more(shard: np.ndarray, count: int, before: np.ndarray) -> np.ndarray:
         own = np.isin(before, shard)
@@ -69,8 +70,7 @@ def _in_turn(x: np.ndarray, budget: int, demand: np.ndarray, offer: np.ndarray, 
     left = np.array([len(shard) - int(np.isin(before, shard).sum()) for shard in shards])
     each = next(size for size in range(wanted + 1) if np.minimum(left, size).sum() >= wanted)
     parts = [more(shard, each, before) for shard in shards]
-    turn = np.concatenate([np.arange(len(part)) for part in parts])
-    return np.concatenate([first, np.concatenate(parts)[np.argsort(turn, kind="stable")][:wanted]])
+    return np.concatenate([first, in_turn(parts)[:wanted]])
 
 
 def _greedy(

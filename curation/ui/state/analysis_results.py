@@ -6,7 +6,7 @@ Gathered once per state of the analysis and shared by the map and the review; no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,6 +43,7 @@ class AnalysisResults:
     known: Mapping[str, str]
     xy: np.ndarray | None = None
     drawing: bool = False  # xy is the first map, until the recipe's own is drawn
+    map_notes: Mapping[str, Any] = field(default_factory=dict)  # the card of the recipe's own
     predictions: np.ndarray | None = None
     probabilities: tuple[np.ndarray, Any] | None = None
     neighbours: tuple[np.ndarray, Any] | None = None
@@ -147,6 +148,7 @@ def _gather(folder: str, keys: tuple, labels: str | None, _project: Project) -> 
         known=project.shown[0].labels,
         xy=first_map(project) if xy is None else xy,
         drawing=xy is None,
+        map_notes=project.map_notes(),
         predictions=predictions,
         probabilities=project.evidence("probabilities"),
         neighbours=project.evidence("neighbours"),
