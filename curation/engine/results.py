@@ -64,6 +64,11 @@ def load(folder: Path, name: str = "value") -> np.ndarray | None:
     return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
 
 
+def reopened(array: np.ndarray) -> np.ndarray:
+    """The same array, mapped anew where it lies in a file: the pages read of it leave the memory together with it."""
+    return np.load(array.filename, mmap_mode="r", allow_pickle=False) if isinstance(array, np.memmap) else array
+
+
 def load_evidence(folder: Path) -> Any:
     """An evidence result as the type it had when it was gathered."""
     if (indices := load(folder, "indices")) is not None:

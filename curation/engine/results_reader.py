@@ -63,8 +63,8 @@ class ResultReader:
     @cached_property
     def train(self) -> np.ndarray:
         """Usable train rows, ascending: the source's, and rows without a label that a person gave one."""
-        waiting = self.items.rows(UNLABELED)
-        return np.union1d(self.items.rows(TRAIN), waiting[self.labels[waiting] >= 0])
+        labelled_by_hand = self.items.has("split", UNLABELED) & (self.labels >= 0)
+        return np.flatnonzero(self.items.ok & (self.items.has("split", TRAIN) | labelled_by_hand))
 
     @cached_property
     def pool(self) -> np.ndarray:

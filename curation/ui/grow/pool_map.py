@@ -120,7 +120,7 @@ def _side(project: Project, batch: Batch | None) -> None:
 
 
 def _tiles(project: Project, state: ItemState, batch: Batch | None, rows: np.ndarray) -> list[Tile]:
-    ids, made = project.items.column("id"), []
+    made = []
     asked = set(batch.rows.tolist()) if batch else set()
     for row, content in zip(rows.tolist(), brief(project.items, rows, 112), strict=True):
         guess = batch.guess(row) if row in asked and state.labels[row] < 0 else None
@@ -128,7 +128,7 @@ def _tiles(project: Project, state: ItemState, batch: Batch | None, rows: np.nda
         name = f"{guess[0]}?" if guess else "skipped" if state.queued[row] else state.label(row)
         badge = "kept" if state.labels[row] >= 0 and state.relabelled[row] else None
         note = percent(guess[1]) if guess else ""
-        made.append(tile(row, ids[row], content, name, note, badge))
+        made.append(tile(row, project.items.cell("id", row), content, name, note, badge))
     return made
 
 

@@ -282,10 +282,11 @@ def _others(project: Project, state: ItemState) -> None:
 
 
 def _tiles(project: Project, rows: np.ndarray, alike: np.ndarray) -> list[Tile]:
-    ids, made = project.items.column("id"), []
+    made = []
     for row, score, content in zip(rows.tolist(), alike, brief(project.items, rows, 112), strict=True):
         note = "" if np.isnan(score) else f"similarity {score:.2f}"
-        made.append(tile(row, ids[row], content, ids[row], note))
+        name = project.items.cell("id", row)
+        made.append(tile(row, name, content, name, note))
     return made
 
 

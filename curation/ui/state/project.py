@@ -195,14 +195,6 @@ class Project:
             return None
         return np.asarray(results.load(self._path(step), "rows")), results.load(self._path(step), "embeddings")
 
-    def predictions(self) -> np.ndarray | None:
-        """Out-of-fold guess as int codes [n], -1 where there is none."""
-        if (found := self.evidence("probabilities")) is None:
-            return None
-        guess = np.full(len(self.items), -1, np.int64)
-        guess[found[0]] = np.asarray(found[1]).argmax(axis=1)
-        return guess
-
     def subset(self, cell: Step) -> np.ndarray:
         """Item rows a verification cell was trained on."""
         return np.asarray(results.load(self.workspace.path("prune", cell.inputs["prune"]), "rows"))
@@ -225,7 +217,7 @@ class Project:
 
         value: the new label, or one for each item.
         """
-        ids = [str(self.items.column("id")[row]) for row in rows]
+        ids = [self.items.cell("id", row) for row in rows]
         if ids:
             self.workspace.check()  # a decision in a folder that was removed would be lost without a word
             self.log.add(ids, action, value, why)

@@ -33,7 +33,7 @@ def nearest_of_class(analysis: AnalysisResults, state: ItemState, row: int, name
     if (at := position(rows, row)) is None:
         return np.empty(0, np.int64)
     of_class = (state.labels[rows] == state.classes.index(name)) & ~state.dropped[rows] & (rows != row)
-    candidates = np.flatnonzero(of_class & (analysis.items.column("split")[rows] == TRAIN))
+    candidates = np.flatnonzero(of_class & analysis.items.has("split", TRAIN)[rows])
     return rows[most_similar(x, x[at], evenly(candidates), k)[0]]
 
 
