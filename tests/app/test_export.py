@@ -98,7 +98,7 @@ def test_the_preview_is_what_is_written_and_the_list_knows_when_it_is_out_of_dat
     )
     asked = write(project, "half")
     rows = asked.path.read_text().splitlines()
-    assert len(rows) == made.table.num_rows + 1
+    assert len(rows) == made.rows + 1
     assert sum(",true," in row for row in rows[1:]) >= made.tally.kept
     (done,) = export_files.written(project)
     assert done.fresh

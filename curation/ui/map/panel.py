@@ -123,9 +123,8 @@ def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: i
         item_card.why(analysis, state, row)
         if len(same := twins(analysis, row)):
             st.caption("Copies")
-            item_card.strip(
-                tiles(analysis, state, same[:8], note=lambda twin: items.cell("id", twin)), columns=4, of_words=2
-            )
+            named = tiles(analysis, state, same[:8], note=lambda twin: items.cell("id", twin))
+            item_card.strip(named, columns=4, of_words=2)
         if not len(near):
             return [row]
         st.caption("Nearest neighbours")

@@ -21,11 +21,8 @@ from curation.ui.state.reasons import reasons
 def facts(analysis: AnalysisResults, state: ItemState, row: int) -> None:
     """What is known of an item, as a list."""
     items, label, suggestion = analysis.items, state.label(row), analysis.suggestion(row, state)
-    lines = (
-        [("label", label + (f" (given: {items.cell('label', row)})" if state.relabelled[row] else ""))]
-        if state.classes
-        else []
-    )
+    given = f" (given: {items.cell('label', row)})" if state.relabelled[row] else ""
+    lines = [("label", label + given)] if state.classes else []
     lines += [("suggested", suggestion)] if suggestion else []
     lines += [("decision", DECISIONS[state.decision[row]])] if state.decided[row] or state.queued[row] else []
     lines += [("split", items.cell("split", row))]
