@@ -202,14 +202,13 @@ def _larger(step: Step, store: ResultReader) -> str | None:
 def left_out_of(step: Step, store: ResultReader) -> dict[int, str]:
     """Rows the flags named in `without` speak against, with the reason the manifest will give."""
     reasons: dict[int, str] = {}
-    ids = store.items.column("id")
     for name in step.extra["without"]:
         folder = store.folder("flag", step.inputs[f"flag:{name}"])
         rows, flagged = np.asarray(results.load(folder, "rows")), results.load(folder, "flagged")
         twins = results.load(folder, "duplicate_of")
         if twins is not None:
             copies = np.flatnonzero(twins >= 0)
-            kept = ids[rows[twins[copies]]]
+            kept = store.items.table["id"].take(rows[twins[copies]]).to_pylist()
             reasons |= {row: f"duplicate of {id_}" for row, id_ in zip(rows[copies].tolist(), kept, strict=True)}
         else:
             reasons |= dict.fromkeys(rows[flagged].tolist(), f"left out: flagged by {name}")

@@ -99,7 +99,7 @@ FIRST = 200  # rows of the manifest that are shown
 
 def first_rows(table: pa.Table) -> pa.Table:
     """The first rows of a manifest, with every text shown letter for letter."""
-    part = table.take(range(min(FIRST, len(table))))  # a slice would hold the whole table
+    part = table.take(np.arange(min(FIRST, len(table))))  # a slice would hold the whole table
     for at, field in enumerate(part.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
             shown = [None if text is None else literal(text) for text in part.column(at).to_pylist()]

@@ -64,10 +64,10 @@ def _chart(project: Project, xy: np.ndarray, batch: Batch | None, dark: bool) ->
     """The map; a label that is given reruns it for its colours, a gesture does not."""
     state, items = item_state(project.items, project.effective), project.items
     asked = batch.rows if batch else np.empty(0, np.int64)
-    drawn = scene(xy, state, items.rows(TRAIN, UNLABELED), asked, np.array(project.selected, np.int64))
+    drawn = scene(xy, state, items.rows(TRAIN, UNLABELED), asked, project.selected)
 
     def heard(gesture: Gesture) -> None:
-        project.selected = gesture.rows.tolist()
+        project.selected = gesture.rows
         st.session_state[f"grow:picked:{project.name}"] = frozenset()
         st.rerun("grow_map_side")
 
@@ -86,7 +86,7 @@ def _side(project: Project, batch: Batch | None) -> None:
         item_state(project.items, project.effective),
         f"grow:picked:{project.name}",
     )
-    selected = np.array(project.selected, np.int64)
+    selected = project.selected
 
     def clear() -> None:
         project.selected = []

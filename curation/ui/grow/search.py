@@ -170,7 +170,7 @@ def _by_items(project: Project, state: ItemState, vectors: tuple[np.ndarray, np.
         if concept in state.classes
         else ()
     )
-    selected = np.array(project.selected, np.int64)
+    selected = project.selected
     options = {"selected": f"The {len(selected):,} selected on the map"} if len(selected) else {}
     if len(examples):
         options["examples"] = f"The {len(examples):,} labelled {concept}"

@@ -48,7 +48,7 @@ def _many(
 ) -> Sequence[int]:
     """The gallery. Returns the items the actions apply to."""
     session = st.session_state
-    selected = np.array(project.selected, np.int64)
+    selected = project.selected
     rows = selected if len(selected) else shown
     found = session.get(f"map:found:{project.name}")
     orders = selection.ORDERS

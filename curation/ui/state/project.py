@@ -217,7 +217,7 @@ class Project:
 
         value: the new label, or one for each item.
         """
-        ids = [self.items.cell("id", row) for row in rows]
+        ids = self.items.table["id"].take(np.fromiter(rows, np.int64)).to_pylist()
         if ids:
             self.workspace.check()  # a decision in a folder that was removed would be lost without a word
             self.log.add(ids, action, value, why)
@@ -239,12 +239,13 @@ class Project:
     # -- the selection: one set of item rows, shared by map, gallery and tables -----------------------------
 
     @property
-    def selected(self) -> list[int]:
-        return st.session_state.get(f"selected:{self.name}", [])
+    def selected(self) -> np.ndarray:
+        """int64, ascending."""
+        return st.session_state.get(f"selected:{self.name}", np.empty(0, np.int64))
 
     @selected.setter
-    def selected(self, rows: Iterable[int]) -> None:
-        st.session_state[f"selected:{self.name}"] = sorted({int(r) for r in rows})
+    def selected(self, rows: Sequence[int] | np.ndarray) -> None:
+        st.session_state[f"selected:{self.name}"] = np.unique(np.asarray(rows, np.int64))
 
 
 # -- opening -------------------------------------------------------------------------------------------------
