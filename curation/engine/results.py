@@ -32,6 +32,7 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
         about |= {"factors": value.m, "r2": value.r2}
     elif isinstance(value, Probabilities):
         known = np.isfinite(value.values).all(axis=1)  # a file says nothing of some rows
+        known = slice(None) if known.all() else known  # all of it: never copied
         arrays |= {"rows": arrays["rows"][known], "value": value.values[known]}
         arrays["in_fold"] = None if value.in_fold is None else value.in_fold[known]
         about["mode"] = value.mode
