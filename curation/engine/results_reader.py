@@ -203,7 +203,8 @@ class ResultReader:
     def _features(self, rows: np.ndarray) -> np.ndarray:
         if self.items.features is None:
             raise InputError("this source has no features of its own: choose an encoder that computes them")
-        return np.asarray(self.items.features[rows])
+        whole = results.reopened(self.items.features)
+        return np.asarray(whole if np.array_equal(rows, np.arange(len(whole))) else whole[rows])  # all: never copied
 
     def _embeddings(self, key: str, rows: np.ndarray, name: str = "embeddings") -> np.ndarray:
         own, whole = self._load("encode", key)
