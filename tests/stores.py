@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from curation.data.reading import decoders
+from curation.data.remote import listings
 
 KEY, SECRET = "AKIAWINNOW", "s3cr3t-of-the-test"
 BUCKET = "winnow"
@@ -60,10 +61,11 @@ class Bucket:
 
 
 def _forgotten() -> None:
-    """Clients and decoders started before know another environment."""
+    """Clients, decoders and listings of before know another environment."""
     from s3fs import S3FileSystem
 
     S3FileSystem.clear_instance_cache()
+    listings.forget_listings()
     decoders.end_idle()
 
 

@@ -1,6 +1,7 @@
 """One small analysed project for all tests of the app: digits with planted mistakes, computed once, copied per test."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 from text_project import build
 
+from curation.engine.jobs import Jobs
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
 
@@ -40,15 +42,19 @@ def built_texts(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def empty_home(tmp_path, monkeypatch) -> Path:
-    """A home folder without projects; paths under the test's own folder are allowed."""
+def empty_home(tmp_path, monkeypatch) -> Iterator[Path]:
+    """A home folder without projects; paths under the test's own folder are allowed. Jobs end with the test."""
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("WINNOW_HOME", str(folder))
     monkeypatch.setenv("WINNOW_ROOTS", str(tmp_path))
     st.cache_data.clear()
     st.cache_resource.clear()
-    return folder
+    yield folder
+    for store in folder.glob("*/jobs.sqlite"):
+        jobs = Jobs(store.parent)
+        if job := jobs.current():
+            jobs.cancel(job.number)
 
 
 @pytest.fixture

@@ -46,6 +46,31 @@ def test_a_url_is_listed_shown_and_read_by_a_job(empty_home, bucket, typed, monk
     assert (recipe.source.use, recipe.source.params["path"]) == ("folder", Remote("s3://winnow/pets"))
 
 
+def test_a_typed_url_is_asked_for_once_and_anew_when_it_is_read(empty_home, bucket, typed, monkeypatch):
+    monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda *_, **__: None)
+    page = typed("s3://winnow/pets")
+    assert 0 < (first := bucket.requests.total()) <= 12
+    page.segmented_control("own_way").set_value("Upload").run()
+    page.segmented_control("own_way").set_value("Path on the server").run()
+    page.text_input("own_path").set_value("s3://winnow/pets").run()
+    page.run()
+    assert bucket.requests.total() == first
+    page.button("own_path_read").click().run()
+    assert not page.exception
+    assert bucket.requests.total() > first  # the project looks for itself
+
+
+def test_of_a_bucket_of_many_objects_some_are_shown_and_it_says_so(bucket, typed):
+    png = bucket.get("pets/train/cat/1.png")
+    for i in range(1200):
+        bucket.put(f"many/{('test', 'train')[i % 2]}/{('cat', 'dog')[i // 2 % 2]}/{i:04d}.png", png)
+    page = typed("s3://winnow/many")
+    said = [caption.value.replace("\\", "") for caption in page.caption]
+    assert any("1,000 files from all over the folders were looked at" in caption for caption in said), said
+    assert any("train 500, test 500; 2 classes: cat, dog" in caption for caption in said), said
+    assert bucket.requests.total() < 25
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -202,6 +202,30 @@ def test_tables_and_archives_are_read_where_they_lie(bucket, tmp_path):
     assert found["csv"].image(0).size == (8, 8)
 
 
+def test_of_a_bucket_only_the_pages_are_asked_for_on_which_the_rows_of_a_table_stand(bucket, tmp_path):
+    for i in range(2500):
+        bucket.put(f"other/{i:05d}.png", b"")
+    pets(bucket, 150)
+    rows = [f"pets/{('cat', 'dog')[i % 2]}/{i:04d}.png,{i % 2}" for i in range(0, 150, 10)]
+    bucket.put("pets.csv", "\n".join(["path,label", *rows, "pets/none.png,1", "zebra.png,0"]).encode())
+    outcome = ran(tmp_path, {"use": "table", "path": "s3://winnow/pets.csv", "root": "s3://winnow"})
+    assert read_items(tmp_path).ok.tolist() == [True] * 15 + [False] * 2
+    assert outcome.steps[0]["cached"] is False
+    looks = 3  # for the key, and before and after the images are read; each two pages, and each missing object one
+    assert sum(n for asked, n in bucket.requests.items() if asked == "GET ") <= 4 * looks
+
+
+def test_named_objects_are_found_wherever_they_stand_in_the_listing(bucket, monkeypatch):
+    keys = sorted({f"{a}/{b}{c}" for a in ("x", "x y", "é") for b in range(12) for c in (".png", "", "/z.png")})
+    for key in keys:
+        bucket.put(f"pets/{key}", key.encode())
+    monkeypatch.setattr(listings, "PAGE", 5)
+    for wanted in (keys[::7], keys, keys[40:42], ["a", "zz", *keys[:3]], [], ["x/", "x//1", "../x"]):
+        found = listings.named("s3://winnow/pets", wanted)
+        assert found["path"].to_pylist() == sorted({*wanted} & {*keys})
+        assert [len(path.encode()) for path in found["path"].to_pylist()] == found["size"].to_pylist()
+
+
 def test_every_kind_of_export_goes_to_a_url_and_never_over_what_somebody_else_put_there(bucket, tmp_path):
     pets(bucket, 8)
     source = {"use": "folder", "path": "s3://winnow/pets", "holdout": 0.25}

@@ -29,7 +29,7 @@ class Listing:
     """Posix paths below a folder, as text. items: the files that were looked for, images or texts by their name.
 
     problems: their path -> why it cannot be used, known without opening it. others: all other files. linked, closed,
-    ours: folders that were not entered.
+    ours: folders that were not entered. part: whether there may be more, since it was made at a glance.
     """
 
     items: list[str] = field(default_factory=list)
@@ -38,6 +38,7 @@ class Listing:
     closed: list[str] = field(default_factory=list)
     ours: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    part: bool = False
 
     def notes(self) -> list[str]:
         """What a person should know of the folders that were not entered."""
@@ -109,7 +110,8 @@ def _files(top: Path, found: Listing) -> Iterator[tuple[str, os.DirEntry]]:
 
 
 def _listing_of_objects(top: Remote, wanted: Callable[[str], bool]) -> Listing:
-    found, table = Listing(), listings.listed(str(top))
+    table = listings.listed(str(top))
+    found = Listing(part=listings.is_part(table))
     folders = {path.rpartition("/")[0] for path in _texts(table["path"]) if path.rpartition("/")[2] in OURS} - {""}
     found.ours = sorted(folders)
     inside = tuple(folder + "/" for folder in folders)

@@ -85,7 +85,9 @@ def _examined_elsewhere(root: Remote, paths: Sequence[Place | None], progress: C
             return [examine_file(root, None) if place is None else next(said) for place in chunk]
 
     found: list[Facts] = []
-    before, chunks = Listed(str(root)), [paths[at : at + FETCHED] for at in range(0, len(paths), FETCHED)]
+    objects = [place if isinstance(place, str) else place and place[0] for place in paths]
+    before = Listed(str(root), [name for name in objects if name is not None])
+    chunks = [paths[at : at + FETCHED] for at in range(0, len(paths), FETCHED)]
     with ThreadPoolExecutor(max(cores(), 2)) as threads:
         try:
             for facts in threads.map(facts_of, chunks):
@@ -95,8 +97,8 @@ def _examined_elsewhere(root: Remote, paths: Sequence[Place | None], progress: C
             threads.shutdown(wait=False, cancel_futures=True)
             raise
     others = before.changed()
-    for at, place in enumerate(paths):
-        if (place if isinstance(place, str) else place and place[0]) in others and found[at].status == "ok":
+    for at, name in enumerate(objects):
+        if name in others and found[at].status == "ok":
             found[at] = Facts(status="it changed while it was read; run the source again")
     return found
 

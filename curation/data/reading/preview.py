@@ -71,7 +71,8 @@ def _of_folder(path: Path, params: Mapping[str, Any]) -> Guess:
     found = listing(path, _wanted(params))
     if not found.items and "content" not in params and any(map(is_text_file, found.others)):
         return _of_folder(path, {**params, "content": "texts"})
-    return _of_names("folder", found.items, params, found.notes())
+    glanced = f"{len(found.items):,} files from all over the folders were looked at; reading lists all that are there."
+    return _of_names("folder", found.items, params, [*([glanced] * found.part), *found.notes()], not found.part)
 
 
 def _of_archive(path: Path, params: Mapping[str, Any]) -> Guess:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from curation.data.reading.folder_listing import fingerprint
 from curation.data.reading.folder_texts import is_text_name
+from curation.data.reading.image_paths import ObjectPaths
 from curation.data.reading.tables import holds_text, read_rows, stamp_of
 from curation.data.remote import listings
 from curation.data.remote.location import Remote
@@ -54,7 +55,8 @@ class ImagesNamed:
         stamp = stamp_of(self.path)
         digest = hashlib.sha256(repr(stamp).encode())
         if isinstance(self.root, Remote):
-            for mark in listings.marks(str(self.root), _names(self.path, self.column, stamp)):
+            found = map(ObjectPaths(self.root).find, _names(self.path, self.column, stamp))
+            for mark in listings.marks(str(self.root), (place.path for place in found if not place.problem)):
                 digest.update(mark.encode())
             return digest.hexdigest()
         for name in _names(self.path, self.column, stamp):

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TextIO
 from urllib.parse import unquote
 
-from curation.data.remote import listings, store
+from curation.data.remote import glance, listings, store
 from curation.errors import InputError, SourceError
 
 BUFFER = 256 * 1024  # bytes a file is read ahead
@@ -50,10 +50,14 @@ class Remote(PurePosixPath):
 
     def stat(self) -> store.About:
         """Size, time and mark of an object. Raises OSError."""
-        return store.about(str(self))
+        return glance.remembered("about", str(self), lambda: store.about(str(self)))
 
     def is_file(self) -> bool:
-        return len(self.parts) > 2 and store.is_object(str(self))
+        """Raises OSError where that cannot be told, because access was refused or nobody answers."""
+        try:
+            return len(self.parts) > 2 and bool(self.stat())
+        except FileNotFoundError:
+            return False
 
     def is_dir(self) -> bool:
         """Whether objects lie below it, where the store can tell; a web server cannot."""

@@ -60,14 +60,6 @@ def about(url: str) -> About:
     return About(int(found["size"]), _time_of(found), mark_of(found))
 
 
-def is_object(url: str) -> bool:
-    """Raises OSError where that cannot be told, because access was refused or nobody answers."""
-    try:
-        return bool(about(url))
-    except FileNotFoundError:
-        return False
-
-
 def read(url: str, offset: int, length: int) -> bytes:
     """Bytes of an object, fewer where it ends before. Raises OSError."""
     if length <= 0:

@@ -23,12 +23,12 @@ from curation.ui.state.project import Project
 @dataclass(frozen=True)
 class Course:
     """How one set came to be. frames: (iteration, seconds, values [M, s, s, 3] uint8 or [M, d]), oldest first; one, the
-    set itself, where it was made in one go. labels: int64 [M]. parts: of a mosaic a side. running: it goes on."""
+    set itself, where it was made in one go. labels: int64 [M]. parts: of a mosaic a side. partial: not finished."""
 
     frames: Sequence[tuple[int, float, np.ndarray]]
     labels: np.ndarray
     parts: int = 1
-    running: bool = False
+    partial: bool = False
 
     def at(self, share: float) -> tuple[int, float, np.ndarray]:
         """The frame at a share of the way, 0 to 1."""
@@ -76,7 +76,7 @@ def course(the_plan: Plan, step: Step, codes: np.ndarray) -> Course | None:
     if not frames:
         return None
     many, rest = divmod(len(frames[-1][2]), len(codes))  # which is of which class is known where all have equally many
-    return None if rest else Course(frames, np.repeat(codes, many), running=True)
+    return None if rest else Course(frames, np.repeat(codes, many), partial=True)
 
 
 def _shown(values: np.ndarray) -> np.ndarray:

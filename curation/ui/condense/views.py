@@ -78,7 +78,7 @@ def images(shown: Shown) -> None:
     for name in names:
         iteration, seconds, values = courses[name].at(share / 100)
         moving = f" · iteration {iteration:,}, {seconds:.1f} s" if len(courses[name].frames) > 1 else ""
-        columns.append((name + moving + ", going on" * courses[name].running, values, courses[name].labels))
+        columns.append((name + moving + ", not finished" * courses[name].partial, values, courses[name].labels))
     st.html(pictures.side_by_side(columns, shown.project.store.classes))
     if any(len(values) > pictures.MOST * len(codes) for _, values, _ in columns):
         st.caption(f"The first {pictures.MOST} images of every class.")

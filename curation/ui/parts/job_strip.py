@@ -53,9 +53,11 @@ def _running(project: Project, number: int, live: bool) -> None:
         eta = f" · about {_duration(job.eta)} left in this step" if job.eta is not None else ""
         where = f"step {job.step} of {job.steps}: " if job.steps else ""
         text.progress(job.share, text=theme.plain(f"{job.title} · {where}{step}{count}{more}{eta}"))
-        if stop.button("Stop", key="job_stop", icon=":material/stop_circle:", width="stretch"):
-            project.jobs.cancel(number)
-            st.rerun()
+        # A callback is called before anything is drawn: a click elsewhere right after it cannot get in between.
+        stop.button(
+            "Stop", key="job_stop", icon=":material/stop_circle:", width="stretch",
+            on_click=project.jobs.cancel, args=(number,),
+        )  # fmt: skip
 
 
 def _show_what_is_new(folder: Path, number: int) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import humanize
 import streamlit as st
 
 from curation import packages
+from curation.data.remote.glance import at_a_glance
+from curation.data.remote.location import Remote
 from curation.engine import registry
 from curation.engine.stage import analysis
 from curation.errors import InputError, SourceError
@@ -128,6 +131,14 @@ def _path() -> None:
     if not text.strip():
         st.caption("The data is read in place; nothing is copied or changed. Allowed folders: " + _roots())
         return
+    with at_a_glance():  # the job that reads it asks a store for more
+        path, source = _looked_at(text)
+    if source:
+        begin(source_kind.title_of(path), source)
+
+
+def _looked_at(text: str) -> tuple[Path | Remote, dict[str, Any] | None]:
+    """Show how a typed path is understood; the path, or that of a table in it, and the source once it may be read."""
     path = allowed_paths.allowed(text)
     tables = source_kind.tables_in(path) if path.is_dir() else []
     if len(tables) == 1:
@@ -141,8 +152,7 @@ def _path() -> None:
             key="own_labels",
         )
         path = tables[0] if said == "table" else path
-    if source := asked(path, "own_path"):
-        begin(source_kind.title_of(path), source)
+    return path, asked(path, "own_path")
 
 
 def _named() -> None:
