@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold
-from curation.data.items import unlabelled_ids
 from curation.data.reading.watched import Watched
 from curation.data.remote.location import Remote
+from curation.data.unlabelled import unlabelled_ids
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
 from curation.engine.fingerprint import fingerprint

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold, unknown
-from curation.data.items import unlabelled_ids
 from curation.data.remote import kept
 from curation.data.remote.listings import forget_listings
+from curation.data.unlabelled import unlabelled_ids
 from curation.data.workspace import Workspace, write_text
 from curation.engine.beside import Beside
 from curation.engine.compute import Call, compute
