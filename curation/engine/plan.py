@@ -57,11 +57,11 @@ class Step:
             stage=self.stage,
             use=self.method.id,
             version=self.method.card.version,
-            params=self.params,
+            params=self.method.in_key(self.params),
             seed=self.seed if self.method.card.stochastic else None,
             inputs=self.inputs,
             extra=self.extra,
-            students={name: [registry.get("students", name).card.version, p] for name, p in self.students.items()},
+            students={name: _of_student(name, params) for name, params in self.students.items()},
             files=self.files,
         )
 
@@ -79,6 +79,12 @@ class Step:
     def label(self) -> str:
         """As a person would name it: 'score aum'."""
         return f"{self.stage} {self.name}"
+
+
+def _of_student(name: str, params: Mapping[str, Any]) -> list[Any]:
+    """What a key holds of a student."""
+    student = registry.get("students", name)
+    return [student.card.version, student.in_key(params)]
 
 
 @dataclass

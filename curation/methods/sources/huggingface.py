@@ -24,6 +24,7 @@ from curation.card import Card
 from curation.data.chat.dialects import dialect_of
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
+from curation.data.parts import Spread, here
 from curation.data.reading.arrow_places import Places, image_places
 from curation.data.reading.cells import as_label
 from curation.data.reading.hub_sets import load, roots_of
@@ -67,6 +68,7 @@ def read(
     group: str = "",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order train, validation, test and of the rows; ids "train/0000000", ... Raises SourceError.
 
@@ -87,7 +89,9 @@ def read(
     said = {"image": image, "text": text} | ({} if label is None else {"label": label})
     roles = _roles(next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))]), name, said)
     found = (
-        TableTexts(roles.texts, into) if roles.texts else _images(roles.image, [parts[p] for p in known], into, name)
+        TableTexts(roles.texts, into)
+        if roles.texts
+        else _images(roles.image, [parts[p] for p in known], into, name, spread)
     )
     columns = [*([] if isinstance(found, _ImagesInPlace) else roles.content), *roles.labels]
     ids: list[str] = []
@@ -152,8 +156,8 @@ class _Roles:
 class _ImagesInPlace:
     """The images where they lie, in .arrow files."""
 
-    def __init__(self, column: str, places: Places):
-        self.column, self.places = column, places
+    def __init__(self, column: str, places: Places, spread: Spread):
+        self.column, self.places, self.spread = column, places, spread
 
     def add(self, batch: Batch) -> None:
         """Nothing: all places are known."""
@@ -166,15 +170,15 @@ class _ImagesInPlace:
 
     def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
         """What `make_items` takes of them."""
-        facts = as_columns(examine(self.places.root, self.places.parts, progress))
+        facts = as_columns(examine(self.places.root, self.places.parts, progress, spread=self.spread))
         return {**facts, **self.places._asdict(), "column": self.column}
 
 
 class _Images:
     """The images on their way to the items: written to `files`, and examined there at last."""
 
-    def __init__(self, column: str, files: Path, roots: Sequence[str]):
-        self.column, self.files, self.roots = column, files, roots
+    def __init__(self, column: str, files: Path, roots: Sequence[str], spread: Spread):
+        self.column, self.files, self.roots, self.spread = column, files, roots, spread
         self._paths: list[str | None] = []
         self._problems: dict[int, str] = {}  # row -> why its image cannot be read, known before it is examined
 
@@ -193,15 +197,17 @@ class _Images:
 
     def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
         """What `make_items` takes of them."""
-        facts = examine(self.files, self._paths, progress)
+        facts = examine(self.files, self._paths, progress, spread=self.spread)
         for row, problem in self._problems.items():
             facts[row] = Facts(status=problem)
         return {**as_columns(facts), "paths": self._paths, "root": self.files}
 
 
-def _images(column: str, sets: list[Any], into: Path, name: str) -> _ImagesInPlace | _Images:
+def _images(column: str, sets: list[Any], into: Path, name: str, spread: Spread) -> _ImagesInPlace | _Images:
     places = image_places(sets, column)
-    return _ImagesInPlace(column, places) if places else _Images(column, into / "files", roots_of(name))
+    if places:
+        return _ImagesInPlace(column, places, spread)
+    return _Images(column, into / "files", roots_of(name), spread)
 
 
 def _roles(rows: Any, name: str, said: Mapping[str, Any]) -> _Roles:
