@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold
-from curation.data.items import unlabelled_ids
 from curation.data.reading.watched import Watched
 from curation.data.remote.location import Remote
+from curation.data.unlabelled import unlabelled_ids
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
 from curation.engine.fingerprint import fingerprint
@@ -61,7 +61,10 @@ class Step:
             seed=self.seed if self.method.card.stochastic else None,
             inputs=self.inputs,
             extra=self.extra,
-            students={name: _of_student(name, params) for name, params in self.students.items()},
+            students={
+                name: [(student := registry.get("students", name)).card.version, student.in_key(params)]
+                for name, params in self.students.items()
+            },
             files=self.files,
         )
 
@@ -79,12 +82,6 @@ class Step:
     def label(self) -> str:
         """As a person would name it: 'score aum'."""
         return f"{self.stage} {self.name}"
-
-
-def _of_student(name: str, params: Mapping[str, Any]) -> list[Any]:
-    """What a key holds of a student."""
-    student = registry.get("students", name)
-    return [student.card.version, student.in_key(params)]
 
 
 @dataclass

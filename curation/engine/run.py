@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold, unknown
-from curation.data.items import unlabelled_ids
 from curation.data.parts import here
+from curation.data.remote import kept
 from curation.data.remote.listings import forget_listings
+from curation.data.unlabelled import unlabelled_ids
 from curation.data.workspace import Workspace, write_text
 from curation.engine.beside import Beside
 from curation.engine.compute import Call, compute
@@ -140,6 +141,7 @@ class _Runner:
         try:
             source = self.plan.find("source")
             self._tell(1, source)
+            kept.remember(self.workspace.path("source", source.key), self.plan.recipe.source.cache)
             cached = [self._finished(source)]
             if not cached[0]:
                 self._step_or_trial(source, partial(self._step, 1, source))

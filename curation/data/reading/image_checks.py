@@ -7,6 +7,7 @@ words and never stop the rest, and large sets are shared out to several decoders
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,11 +19,12 @@ from curation.data.greys import Held, scales_of
 from curation.data.images import measure, suffix_of
 from curation.data.parts import Spread, here
 from curation.data.reading.decoders import cores, guarded
-from curation.data.safe_open import open_inside, open_part
+from curation.data.safe_open import open_place
 from curation.errors import SourceError
 
 if TYPE_CHECKING:
     from curation.data.remote.location import Remote
+    from curation.data.remote.ranges import Place
 
 MAX_BYTES = 512 * 1024**2  # of one image file; larger ones are listed as problems, not read
 IN_MEMORY = 16 * 1024**2  # bytes; larger files are read in pieces, twice
@@ -31,9 +33,6 @@ FETCHED = 64  # objects that are fetched and handed to a decoder at a time
 PART = 4096  # files that make a part
 SEVERAL_FROM = 2000  # fewer files are left to one decoder: starting more would cost more
 TASK = "curation.data.reading.image_checks:examine_file"
-
-
-Place = str | tuple[str, int, int]  # a path below a root, or what lies in one: its path, offset and length
 
 
 class Facts(NamedTuple):
@@ -125,6 +124,15 @@ def _examined_elsewhere(root: Remote, paths: Sequence[Place | None], progress: C
     return found
 
 
+def examine_data(images: Sequence[bytes]) -> list[Facts]:
+    """Facts of encoded images in memory, some at a time; they are handed to a decoder in a folder beside."""
+    with tempfile.TemporaryDirectory(prefix="winnow-") as folder:
+        names = [str(number) for number in range(len(images))]
+        for name, data in zip(names, images, strict=True):
+            (Path(folder) / name).write_bytes(data)
+        return list(map(_facts, guarded(TASK, folder, names)))
+
+
 def _facts(said: list[Any] | str) -> Facts:
     """What a decoder answered, or why it did not."""
     return Facts(status=said) if isinstance(said, str) else Facts(*said)
@@ -165,7 +173,7 @@ def examine_file(root: Path, path: Place | None) -> Facts:
     try:
         if not isinstance(path, str) and path[2] > MAX_BYTES:
             return Facts(size=path[2], status=f"{path[2]:,} bytes, over the limit of {MAX_BYTES:,}")
-        with open_inside(root, path) if isinstance(path, str) else open_part(root, *path) as handle:
+        with open_place(root, path) as handle:
             size = handle.seek(0, 2)
             handle.seek(0)
             if size > MAX_BYTES:
@@ -196,9 +204,18 @@ def examine_bytes(data: bytes) -> Facts:
     return Facts(found.width, found.height, len(data), content_hash(data), held=found.held)
 
 
+def image_name(number: int, data: bytes) -> str:
+    """What an encoded image that came without a file is called.
+
+    >>> image_name(1234, b"GIF89a")
+    '0001/0001234.gif'
+    """
+    return f"{number // 1000:04d}/{number:07d}{suffix_of(data)}"
+
+
 def store_image(folder: Path, number: int, data: bytes) -> str:
     """Write an encoded image that came without a file; returns its posix path below `folder`."""
-    name = f"{number // 1000:04d}/{number:07d}{suffix_of(data)}"
+    name = image_name(number, data)
     if number % 1000 == 0 or not (folder / name).parent.exists():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(data)
