@@ -27,11 +27,12 @@ SHOWN = [name.replace("\u202e", "⟨202E⟩") for name in NAMES]
 EACH = 8
 RECIPE = {
     "encode": {"use": "pixels"},
+    "evidence": {"dynamics": {"epochs": 5}, "probabilities": {"student": "logistic", "folds": 2}},
     "score": [{"use": "aum"}],
     "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
     "map": {"use": "pca"},
     "prune": [{"use": "random", "name": "half", "keep": 0.5}],
-    "verify": {"use": "head", "seeds": 1},
+    "verify": {"use": "logistic", "seeds": 1},
     "grow": {"use": "margin", "batch": 8},
 }
 
