@@ -27,7 +27,6 @@ SHOWN = [name.replace("\u202e", "⟨202E⟩") for name in NAMES]
 EACH = 8
 RECIPE = {
     "encode": {"use": "pixels"},
-    "evidence": {"dynamics": {"epochs": 5}, "probabilities": {"student": "logistic", "folds": 2}},
     "score": [{"use": "aum"}],
     "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
     "map": {"use": "pca"},
