@@ -21,7 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPE = {
     "source": {"use": "sample", "mistakes": 0.05},
     "encode": {"use": "pixels", "size": 8, "colour": "grey"},
-    "evidence": {"dynamics": {"epochs": 10}, "probabilities": {"folds": 2}},  # enough to find most mistakes
     "score": [{"use": "aum"}],
     "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
     "map": {"use": "pca"},
