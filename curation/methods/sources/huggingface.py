@@ -206,8 +206,14 @@ def _images(column: str, sets: list[Any], into: Path, name: str) -> _ImagesInPla
 
 def _kinds(kinds: Mapping[str, Any], roles: Mapping[str, str]) -> list[dict[str, str]]:
     """The columns as rows of a table: their names, what they hold, and what they are read as."""
-    words = {column: getattr(kind, "names", None) or [type(kind).__name__] for column, kind in kinds.items()}
-    return [{"column": c, "holds": some(names), "read as": roles.get(c, "")} for c, names in words.items()]
+    import datasets
+
+    def holds(kind: Any) -> str:
+        if isinstance(kind, datasets.ClassLabel):
+            return some(kind.names)
+        return kind.dtype if isinstance(kind, datasets.Value) else type(kind).__name__
+
+    return [{"column": c, "holds": holds(kind), "read as": roles.get(c, "")} for c, kind in kinds.items()]
 
 
 def _with_columns(rows: Any, name: str, columns: Sequence[str]) -> Any:
