@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 _BLOCK = 1 << 22  # numbers worked on at once: 32 MiB of float64
@@ -15,6 +17,18 @@ def blocks(n: int, c: int) -> list[slice]:
     """
     step = max(1, _BLOCK // max(c, 1))
     return [slice(i, i + step) for i in range(0, n, step)]
+
+
+def by_rows(values: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """float64 [n]: what `reduce` makes of blocks of rows of values [n, c], which it is given in float64.
+
+    >>> by_rows(np.eye(3, dtype=np.float16), lambda part: part.max(axis=1))
+    array([1., 1., 1.])
+    """
+    made = np.empty(len(values))
+    for part in blocks(*values.shape):
+        made[part] = reduce(np.asarray(values[part], dtype=np.float64))
+    return made
 
 
 def argsort_random_ties(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 # Every room stands on a floor of its own, so that nothing is imported sideways between rooms either.
@@ -40,6 +39,7 @@ def floor(module: str) -> int:
     return FLOOR.get(room, TOP)
 
 
+@cache
 def imports(path: Path) -> list[tuple[str, bool]]:
     """(module, at top level) of every import in a file; `from a import b` counts as a.b where that is a module."""
     tree = ast.parse(path.read_text())
@@ -77,7 +77,13 @@ def own(path: Path) -> list[str]:
     return [module for module, _ in imports(path) if module.split(".")[0] == "curation" and module != "curation"]
 
 
-each = pytest.mark.parametrize("path", FILES, ids=name_of)
+def own_imports() -> list[tuple[str, str]]:
+    """(file, module of ours) of every import."""
+    return [(name_of(path), module) for path in FILES for module in own(path)]
+
+
+def imports_streamlit(path: Path) -> bool:
+    return any(module.split(".")[0] == "streamlit" for module, _ in imports(path))
 
 
 def test_there_is_something_to_check():
@@ -86,11 +92,9 @@ def test_there_is_something_to_check():
     assert ("torch", False) in imports(ROOT / "curation/maths/similarity/exact.py")
 
 
-@each
-def test_imports_go_down_only(path):
-    me = name_of(path)
-    for module in own(path):
-        assert floor(module) <= floor(me), f"{me} imports {module}, which stands above it"
+def test_imports_go_down_only():
+    above = [(me, module) for me, module in own_imports() if floor(module) > floor(me)]
+    assert not above, "a file imports a module that stands above it"
 
 
 def arrows(inside: str, depth: int) -> dict[str, set[str]]:
@@ -122,31 +126,26 @@ def test_no_file_imports_another_in_a_circle():
     assert not circle({name_of(path): set(own(path)) - {name_of(path)} for path in FILES})
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: str(f.relative_to(ROOT)))
-def test_no_folder_imports_another_in_a_circle(folder):
-    inside = ".".join(folder.relative_to(ROOT).parts)
-    assert not circle(arrows(inside + ".", len(inside.split(".")) + 1))
+def test_no_folder_imports_another_in_a_circle():
+    assert len(FOLDERS) > 30
+    for folder in FOLDERS:
+        inside = ".".join(folder.relative_to(ROOT).parts)
+        assert not circle(arrows(inside + ".", len(inside.split(".")) + 1)), inside
 
 
-@each
-def test_no_product_file_imports_the_tests(path):
-    text = path.read_text()  # doctests are text
-    assert not re.search(r"^\s*(>>> )?(from|import) tests\b", text, re.MULTILINE), f"{name_of(path)} imports tests"
+def test_no_product_file_imports_the_tests():
+    asks = re.compile(r"^\s*(>>> )?(from|import) tests\b", re.MULTILINE)  # doctests are text
+    assert not [name_of(path) for path in FILES if asks.search(path.read_text())]
 
 
-@each
-def test_methods_are_reached_by_name_only(path):
-    me = name_of(path)
-    for module in own(path):
-        if module.startswith("curation.methods."):
-            pytest.fail(f"{me} imports {module}: methods are loaded by the registry, and never use each other")
+def test_methods_are_reached_by_name_only():
+    reached = [(me, module) for me, module in own_imports() if module.startswith("curation.methods.")]
+    assert not reached, "methods are loaded by the registry, and never use each other"
 
 
-@each
-def test_only_the_face_imports_streamlit(path):
-    me = name_of(path)
-    if floor(me) < FLOOR["ui"] or me == "curation.__main__":
-        assert all(module.split(".")[0] != "streamlit" for module, _ in imports(path))
+def test_only_the_face_imports_streamlit():
+    below = [path for path in FILES if floor(name_of(path)) < FLOOR["ui"] or name_of(path) == "curation.__main__"]
+    assert not [name_of(path) for path in below if imports_streamlit(path)]
 
 
 # Under curation/ui: what is computed, not drawn, so that it can be tested and moved without a page.
@@ -159,13 +158,11 @@ PURE = (
 )
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_what_is_computed_for_a_page_imports_no_streamlit(name):
-    path = ROOT / "curation/ui" / f"{name}.py"
-    assert all(module.split(".")[0] != "streamlit" for module, _ in imports(path))
+def test_what_is_computed_for_a_page_imports_no_streamlit():
+    assert not [name for name in PURE if imports_streamlit(ROOT / "curation/ui" / f"{name}.py")]
 
 
-@each
-def test_nothing_heavy_is_imported_before_it_is_used(path):
-    heavy = [module for module, top in imports(path) if top and module.split(".")[0] in HEAVY]
-    assert not heavy, f"{name_of(path)} imports {', '.join(heavy)} at its top: move it into the function that needs it"
+def test_nothing_heavy_is_imported_before_it_is_used():
+    at_top = [(name_of(path), module) for path in FILES for module, top in imports(path) if top]
+    heavy = [(me, module) for me, module in at_top if module.split(".")[0] in HEAVY]
+    assert not heavy, "move it into the function that needs it"

@@ -5,17 +5,37 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from curation import __main__ as command_line
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def curation(*words, cwd):
+def started(*words, cwd):
+    """`python -m curation` in a process of its own."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
     command = [sys.executable, "-m", "curation", *map(str, words)]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def curation(folder, monkeypatch, capsys):
+    """The same in this process, without its start."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(command_line.out, "width", 200)
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["curation", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        said = capsys.readouterr()
+        return SimpleNamespace(returncode=end.value.code, stdout=said.out, stderr=said.err)
+
+    return call
 
 
 @pytest.fixture
@@ -30,17 +50,17 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_run_exits_0_and_prints_one_json_object_last(folder):
-    done = curation("run", "good.toml", "-w", "w", "--json", cwd=folder)
+def test_run_exits_0_and_prints_one_json_object_last(folder, curation):
+    done = started("run", "good.toml", "-w", "w", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.strip().splitlines()[-1])
     assert {"workspace", "steps", "exports", "verify"} <= set(answer)
     assert {"stage", "use", "key", "cached", "seconds"} <= set(answer["steps"][0])
     assert all(Path(path).exists() for path in answer["exports"])
     assert str(folder / "out" / "m.csv") in answer["exports"]
-    shown = curation("show", "w", cwd=folder)
+    shown = curation("show", "w")
     assert "k_center" in shown.stdout
-    planned = curation("plan", "good.toml", "-w", "w", cwd=folder)
+    planned = curation("plan", "good.toml", "-w", "w")
     assert "to run" not in planned.stdout
 
 
@@ -57,20 +77,20 @@ def test_run_exits_0_and_prints_one_json_object_last(folder):
         ('[source]\nuse = "table"\npath = "t.csv"', "columns"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(folder, text, message):
+def test_bad_input_is_one_line_and_exit_code_2(folder, curation, text, message):
     (folder / "empty").mkdir()
     (folder / "t.csv").write_text("a,b\n1,2\n")
     np.savez(folder / "pickled.npz", features=np.eye(3), labels=np.array([{}, [], None], dtype=object))
     (folder / "bad.toml").write_text(text)
-    done = curation("run", "bad.toml", "-w", "w", cwd=folder)
+    done = curation("run", "bad.toml", "-w", "w")
     assert done.returncode == 2, done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1
     assert message in lines[0]
 
 
-def test_methods_lists_what_the_registry_holds_as_json(folder):
-    listed = json.loads(curation("methods", "--json", cwd=folder).stdout)
+def test_methods_lists_what_the_registry_holds_as_json(curation):
+    listed = json.loads(curation("methods", "--json").stdout)
     files = {p.stem for p in (ROOT / "curation" / "methods").glob("*/*.py") if not p.stem.startswith("_")}
     assert {m["id"] for m in listed} == files
     ccs = next(m for m in listed if m["id"] == "ccs")
@@ -78,13 +98,13 @@ def test_methods_lists_what_the_registry_holds_as_json(folder):
     assert "beta" in ccs["parameters"]
 
 
-def test_an_unknown_kind_suggests_the_nearest(folder):
-    done = curation("methods", "pruner", cwd=folder)
+def test_an_unknown_kind_suggests_the_nearest(curation):
+    done = curation("methods", "pruner")
     assert done.returncode == 2
     assert "did you mean 'pruners'?" in done.stderr
 
 
-def test_show_of_something_else_exits_1_with_a_sentence(folder):
-    done = curation("show", "empty-place", cwd=folder)
+def test_show_of_something_else_exits_1_with_a_sentence(curation):
+    done = curation("show", "empty-place")
     assert done.returncode == 1
     assert "is not a workspace" in done.stderr

@@ -1,9 +1,8 @@
 """The engine end to end on a small array dataset: contracts of run, cache, resume, manifest."""
 
 import json
-import os
+import multiprocessing
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from curation.engine.stage import stages
 from curation.errors import InputError, RunError, StepError, UnavailableError
 
 ROOT = Path(__file__).resolve().parents[2]
+STAGES = {"source", "encode", "evidence", "score", "flag", "map", "prune", "export"}
 
 
 @pytest.fixture
@@ -41,12 +41,12 @@ def blobs(tmp_path):
 
 
 def raw(path, out, **changes):
+    """Everything but a map, which is drawn by a process of its own: a second in every run."""
     recipe = {
         "source": {"use": "arrays", "path": str(path)},
         "encode": {"use": "precomputed"},
         "score": [{"use": "aum"}],
         "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
-        "map": {"use": "pca"},
         "prune": [{"name": "third", "use": "by_score", "by": "aum", "order": "easy", "keep": 1 / 3, "balance": True}],
         "export": [{"use": "csv", "path": str(out)}],
     }
@@ -55,8 +55,9 @@ def raw(path, out, **changes):
 
 def test_a_run_gives_the_manifest_and_a_second_run_does_no_work(blobs, tmp_path):
     out = tmp_path / "out" / "pruned.csv"
-    recipe = parse_recipe(raw(blobs, out))
+    recipe = parse_recipe(raw(blobs, out, map={"use": "pca"}))
     first = run(recipe, tmp_path / "w")
+    assert {step["stage"] for step in first.steps} == STAGES
     assert not any(step["cached"] for step in first.steps)
     manifest = out.read_bytes()
     table = pc.read_csv(out)
@@ -71,9 +72,9 @@ def test_a_run_gives_the_manifest_and_a_second_run_does_no_work(blobs, tmp_path)
 
 
 def test_every_card_says_where_its_numbers_come_from(blobs, tmp_path):
-    run(parse_recipe(raw(blobs, tmp_path / "m.csv")), tmp_path / "w")
+    run(parse_recipe(raw(blobs, tmp_path / "m.csv", map={"use": "pca"})), tmp_path / "w")
     cards = [json.loads(p.read_text()) for p in (tmp_path / "w").glob("[!.]*/*/card.json")]
-    assert {c["stage"] for c in cards} == {"source", "encode", "evidence", "score", "flag", "map", "prune", "export"}
+    assert {c["stage"] for c in cards} == STAGES
     for card in cards:
         wanted = {"stage", "use", "version", "params", "inputs", "seconds", "device", "seed", "versions", "created"}
         assert wanted <= set(card)
@@ -153,10 +154,10 @@ def test_an_export_whose_recipe_has_changed_since_is_written_once_and_then_cache
 def test_verification_draws_a_random_baseline_of_its_own_beside_a_random_subset(blobs, tmp_path):
     prune = [{"use": "random", "keep": 0.3, "without": ["duplicates"]}]
     verify = {"use": "logistic", "seeds": 2}
-    wanted = raw(blobs, None, score=[], map=None, export=None, prune=prune, verify=verify)
+    wanted = raw(blobs, None, score=[], export=None, prune=prune, verify=verify)
     rows = run(parse_recipe(wanted), tmp_path / "w").verify
     assert {row["method"] for row in rows} == {"random (yours)", "random", "full"}
-    same = raw(blobs, None, score=[], map=None, export=None, prune=[{"use": "random", "keep": 0.3, "balance": True}])
+    same = raw(blobs, None, score=[], export=None, prune=[{"use": "random", "keep": 0.3, "balance": True}])
     rows = run(parse_recipe({**same, "verify": verify}), tmp_path / "w").verify
     assert {row["method"] for row in rows} == {"random", "full"}  # drawn as the baseline is: it is the baseline
 
@@ -280,7 +281,7 @@ def test_the_weights_of_a_subset_reach_the_student_that_is_trained_on_it(blobs, 
     monkeypatch.setitem(student.__dict__, "call", watched)
     monkeypatch.setitem(student.__dict__, "card", replace(student.card, weights=False))  # a student that takes none
     prune = [{"use": "craig", "keep": 0.2}]
-    wanted = raw(blobs, None, score=[], flag=[], map=None, export=None, prune=prune)
+    wanted = raw(blobs, None, score=[], flag=[], export=None, prune=prune)
     recipe = parse_recipe({**wanted, "verify": {"use": "logistic", "seeds": 1}})
     unweighted = run(recipe, tmp_path / "w").verify
     assert [row["weighted"] for row in unweighted] == [False] * 3
@@ -353,33 +354,41 @@ def test_what_cannot_run_here_is_said_before_anything_starts(blobs, tmp_path, mo
     assert not (tmp_path / "w" / "source").exists()
 
 
+def ran(recipe: dict, folder: Path) -> None:
+    run(parse_recipe(recipe), folder, device="cpu")
+
+
 def test_killed_at_any_moment_the_next_run_gives_the_same_manifest(blobs, tmp_path):
     """SIGKILL after random delays until a run gets through; its manifest equals that of an undisturbed run."""
+    children = multiprocessing.get_context("forkserver")  # libraries are imported once for all of them
+    children.set_forkserver_preload(["curation.engine.run", "sklearn.linear_model", "torch"])
 
     def start(name):
-        recipe = parse_recipe(raw(blobs, tmp_path / name / "m.csv"))
-        (tmp_path / f"{name}.toml").write_text(recipe.toml())
-        command = [sys.executable, "-m", "curation", "run", str(tmp_path / f"{name}.toml"), "-w", str(tmp_path / name)]
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tmp_path)
+        recipe = raw(blobs, tmp_path / name / "m.csv", map={"use": "pca"})
+        process = children.Process(target=ran, args=(recipe, tmp_path / name))
+        process.start()
+        return process
 
-    calm = start("calm")
+    def finished(process):
+        process.join()
+        return process.exitcode
+
+    assert finished(start("warm")) == 0
     started = time.perf_counter()
-    assert calm.wait() == 0, calm.stderr.read()
+    assert finished(start("calm")) == 0
     whole = time.perf_counter() - started
     delays = random.Random(1)
     for _ in range(2):  # `make soak` does a hundred
         process = start("killed")
         time.sleep(delays.uniform(0.3, 0.95) * whole)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    last = start("killed")
-    assert last.wait() == 0, last.stderr.read()
+        process.kill()
+        process.join()
+    assert finished(start("killed")) == 0
     assert (tmp_path / "killed" / "m.csv").read_bytes() == (tmp_path / "calm" / "m.csv").read_bytes()
 
 
 def test_verification_keeps_the_answer_to_every_test_item_and_counts_the_items_in_its_intervals(blobs, tmp_path):
-    recipe = parse_recipe(raw(blobs, None, export=None, map=None, verify={"use": "logistic", "seeds": 2}))
+    recipe = parse_recipe(raw(blobs, None, export=None, verify={"use": "logistic", "seeds": 2}))
     rows = run(recipe, tmp_path / "w").verify
     for row in rows:
         bits = np.load(tmp_path / "w" / "verify" / row["key"] / "correct.npy")

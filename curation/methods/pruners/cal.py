@@ -25,7 +25,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.arrays import argsort_random_ties
+from curation.maths.arrays import argsort_random_ties, blocks
 from curation.maths.similarity.exact import first
 
 CARD = Card(
@@ -42,7 +42,6 @@ CARD = Card(
 )
 
 _LEAST = 1e-8  # probabilities below this count as this
-_BLOCK = 1 << 22  # probabilities held at once
 
 
 def select(
@@ -65,19 +64,23 @@ def select(
     [2]
     """
     indices, _ = first(view.neighbours, k)
-    divergence = np.round(_divergence(np.asarray(view.probabilities, np.float64), indices), 12)
+    divergence = np.round(_divergence(view.probabilities, indices), 12)
     found = argsort_random_ties(divergence, rng)
     return (found[::-1] if order == "highest" else found)[:budget]
 
 
 def _divergence(p: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """float64 [m]: mean over the neighbours of (KL(own | theirs) + KL(theirs | own)) / 2."""
-    p = np.maximum(p, _LEAST)
-    log_p, total = np.log(p), np.zeros(len(p))
-    step = max(1, _BLOCK // p.shape[1])
-    for at in range(0, len(p), step):
-        part = slice(at, at + step)
+
+    def of(rows: slice | np.ndarray) -> np.ndarray:
+        return np.maximum(np.asarray(p[rows], np.float64), _LEAST)
+
+    total = np.zeros(len(p))
+    for part in blocks(*p.shape):
+        own = of(part)
+        log_own = np.log(own)
         for theirs in indices[part].T:
-            each = ((p[part] - p[theirs]) * (log_p[part] - log_p[theirs])).sum(axis=1) / 2
+            other = of(theirs)
+            each = ((own - other) * (log_own - np.log(other))).sum(axis=1) / 2
             total[part] += np.where(theirs >= 0, each, 0.0)
     return total / np.maximum((indices >= 0).sum(axis=1), 1)

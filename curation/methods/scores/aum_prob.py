@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.card import Card
 from curation.data.view import View
-from curation.maths.arrays import margins, probabilities
+from curation.maths.arrays import blocks, margins, probabilities
 
 CARD = Card(
     title="Area under the margin (probabilities)",
@@ -34,7 +34,8 @@ def score(view: View) -> np.ndarray:
     >>> score(View.of(labels=np.array([0, 1]), dynamics=run))
     array([-2.,  2.])
     """
-    labels, total = view.labels, np.zeros(len(view))
-    for epoch in view.dynamics.logits:
-        total += margins(probabilities(epoch), labels)
+    labels, logits, total = view.labels, view.dynamics.logits, np.zeros(len(view))
+    for part in blocks(*logits.shape[1:]):
+        for epoch in logits:
+            total[part] += margins(probabilities(epoch[part]), labels[part])
     return -total

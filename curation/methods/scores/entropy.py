@@ -13,6 +13,7 @@ import numpy as np
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.arrays import by_rows
 
 CARD = Card(
     title="Entropy",
@@ -33,4 +34,4 @@ def score(view: View) -> np.ndarray:
     """
     from scipy.special import entr
 
-    return entr(np.asarray(view.probabilities, dtype=np.float64)).sum(axis=1)
+    return by_rows(view.probabilities, lambda p: entr(p).sum(axis=1))

@@ -22,7 +22,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.arrays import probabilities
+from curation.maths.arrays import blocks, probabilities
 
 CARD = Card(
     title="GraNd (last layer)",
@@ -57,7 +57,10 @@ def score(
         raise InputError(
             f"grand: epoch = {epoch}, but the recorded run has {len(run.logits)} epochs, counted from 0; lower it"
         )
-    error = probabilities(run.logits[epoch])
-    error[np.arange(len(labels)), labels] -= 1
+    length = np.empty(len(labels))
+    for part in blocks(*run.logits.shape[1:]):
+        error, own = probabilities(run.logits[epoch][part]), labels[part]
+        error[np.arange(len(own)), own] -= 1
+        length[part] = np.linalg.norm(error, axis=1)
     squared = np.einsum("ij,ij->i", run.features, run.features, dtype=np.float64)
-    return np.linalg.norm(error, axis=1) * np.sqrt(squared + bias)
+    return length * np.sqrt(squared + bias)

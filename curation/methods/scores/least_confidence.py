@@ -12,6 +12,7 @@ import numpy as np
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.arrays import by_rows
 
 CARD = Card(
     title="Least confidence",
@@ -30,4 +31,4 @@ def score(view: View) -> np.ndarray:
     >>> score(View.of(probabilities=np.array([[0.75, 0.25], [0.5, 0.5]])))
     array([0.25, 0.5 ])
     """
-    return 1 - np.asarray(view.probabilities, dtype=np.float64).max(axis=1)
+    return 1 - by_rows(view.probabilities, lambda p: p.max(axis=1))

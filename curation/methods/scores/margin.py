@@ -13,6 +13,7 @@ import numpy as np
 
 from curation.card import Card
 from curation.data.view import View
+from curation.maths.arrays import by_rows
 
 CARD = Card(
     title="Margin",
@@ -31,5 +32,10 @@ def score(view: View) -> np.ndarray:
     >>> score(View.of(probabilities=np.array([[0.75, 0.25, 0.0], [0.5, 0.0, 0.5]])))
     array([0.5, 1. ])
     """
-    second, largest = np.sort(np.asarray(view.probabilities, dtype=np.float64), axis=1)[:, -2:].T
-    return 1 - (largest - second)
+    return 1 - by_rows(view.probabilities, _lead)
+
+
+def _lead(p: np.ndarray) -> np.ndarray:
+    """float64 [m]: the largest number of each row less the second largest."""
+    second, largest = np.partition(p, -2, axis=1)[:, -2:].T
+    return largest - second

@@ -51,7 +51,7 @@ def score(
     labels, rows = view.labels, np.arange(len(view))
 
     def belief(p: np.ndarray) -> np.ndarray:
-        p = np.asarray(p, dtype=np.float64)
-        return p[rows, labels] if measure == "probability" else (p.argmax(axis=1) == labels).astype(np.float64)
+        found = p[rows, labels] if measure == "probability" else p.argmax(axis=1) == labels
+        return found.astype(np.float64)
 
     return belief(view.in_fold) - belief(view.probabilities)

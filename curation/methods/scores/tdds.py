@@ -19,7 +19,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.view import View
 from curation.errors import InputError
-from curation.maths.arrays import probabilities
+from curation.maths.arrays import blocks, probabilities
 
 CARD = Card(
     title="Temporal dual-depth score",
@@ -61,9 +61,11 @@ def score(
 
 def _moves(logits: np.ndarray) -> np.ndarray:
     """float64 [E-1, m]: how far the probabilities went between neighbouring epochs."""
-    before, moves = probabilities(logits[0]), []
-    for epoch in logits[1:]:
-        after = probabilities(epoch)
-        moves.append(np.abs(after * (np.log(after + 1e-8) - np.log(before + 1e-8))).sum(axis=1))
-        before = after
-    return np.stack(moves)
+    made = np.empty((len(logits) - 1, logits.shape[1]))
+    for part in blocks(*logits.shape[1:]):
+        before = probabilities(logits[0][part])
+        for at, epoch in enumerate(logits[1:]):
+            after = probabilities(epoch[part])
+            made[at, part] = np.abs(after * (np.log(after + 1e-8) - np.log(before + 1e-8))).sum(axis=1)
+            before = after
+    return made
