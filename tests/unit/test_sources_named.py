@@ -195,7 +195,8 @@ def test_what_the_columns_would_be_read_as_is_known_before_anything_is_read(save
     (tmp_path / "parquet").mkdir()
     pq.write_table(pa.table({"a": ["x"], "b": ["y"]}), tmp_path / "parquet" / "train.parquet")
     asked = huggingface.preview(name=str(tmp_path / "parquet"))
-    assert (asked.params, asked.columns) == ({}, ["a", "b"])
+    assert (asked.params, asked.columns, asked.question) == ({}, ["a", "b"], "")  # its cells may say more
+    asked = huggingface.preview(name=text_set(hub_is_gone, tmp_path / "set", {"a": ["x"], "b": ["y"], "c": ["z"]}))
     assert asked.question.startswith("which column of")
     with pytest.raises(UnavailableError):
         huggingface.preview(name="nobody/nothing")

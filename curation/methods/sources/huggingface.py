@@ -135,7 +135,8 @@ def preview(*, name: str, config: str | None = None, revision: str | None = None
     try:
         found = roles_of(kinds, first, name, {"image": None, "text": ""})
     except SourceError as question:
-        return Guess("huggingface", columns=list(kinds), rows=_kinds(kinds, {}), question=str(question))
+        looked = any(first.values())  # without a look at the cells they may yet say what is in doubt
+        return Guess("huggingface", columns=[*kinds], rows=_kinds(kinds, {}), question=str(question) if looked else "")
     texts, labels = tuple(found.texts), tuple(found.labels)
     said = {"image": found.image} if found.image else {"text": texts[0] if len(texts) == 1 else texts}
     said["label"] = labels[0] if len(labels) == 1 else labels or ""
