@@ -36,6 +36,7 @@ def test_two_ray_workers_give_the_same_bytes_though_the_run_is_killed_and_then_a
 
 JOINING = """
 import json, sys, time
+from pathlib import Path
 import ray
 from curation.engine.workers.cluster import Cluster
 from curation.errors import InputError
