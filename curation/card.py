@@ -159,6 +159,12 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Later:
+    """Marks a parameter that an older method was given later: at its default it is no part of the key, so that results
+    from before stay what they are."""
+
+
+@dataclass(frozen=True)
 class Ref:
     """Marks a `str` parameter whose value names another method: `by: Annotated[str, Ref("scores")] = "aum"`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from curation.data.parts import here
 from curation.data.view import View
 from curation.maths.selection import rounds
 from curation.methods.pruners import facility_location, graph_cut, herding
@@ -67,16 +68,16 @@ def test_an_order_made_in_rounds_has_every_row_and_begins_every_longer_one(metho
 
 @pytest.mark.usefixtures("small_shards")
 def test_whoever_computes_the_shards_the_order_is_the_same(x):
-    def backwards(function, *arguments):
-        """As `map`, the last call first."""
-        return [function(*call) for call in list(zip(*arguments, strict=False))[::-1]][::-1]
+    def backwards(function, parts, **shared):
+        """As `here`, the last part first."""
+        return [function(*part, **shared) for part in parts[::-1]][::-1]
 
     def typical(x, count, taken):
         near = np.linalg.norm(x - x.mean(axis=0), axis=1)
         near[taken] = np.inf
         return near.argsort(kind="stable")[:count]
 
-    orders = [rounds.in_rounds(typical, x, 700, len, map=how) for how in (map, backwards)]
+    orders = [rounds.in_rounds(typical, x, 700, len, spread=how) for how in (here, backwards)]
     assert orders[0].tolist() == orders[1].tolist()
 
 

@@ -16,10 +16,13 @@ compete at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+
+from curation.data.parts import Spread, here
 
 WHOLE = 50_000  # rows up to which all are one shard: exact
 SHARD = 5_000  # rows of a shard, about
@@ -34,15 +37,15 @@ def in_rounds(
     *,
     compete: Callable[..., np.ndarray] | None = None,
     progress: Callable[..., None] = lambda done, total, message="": None,
-    map: Callable[..., Iterable[np.ndarray]] = map,
+    spread: Spread = here,
+    **given: Any,
 ) -> np.ndarray:
     """int64 [budget]: rows of x [n, d] in the order taken.
 
-    order: (rows of x, how many, positions taken before) -> as many other positions, in the order taken; the beginning
-    of a longer answer where fewer are asked for. Up to WHOLE rows it is asked once, for all, and handed `progress`.
-    Above, it is called twice for every shard, through `map`, and reads nothing but that shard's rows and what it holds
-    itself, so that shards can be given to workers: they come from a fixed seed, whoever computes them, and answers are
-    joined in the order of the shards. value: (rows) -> what they are worth together; the more the better. compete:
+    order: (rows of x, how many, positions taken before, **given) -> as many other positions, in the order taken; the
+    beginning of a longer answer where fewer are asked for. Up to WHOLE rows it is asked once, for all, and
+    handed `progress`. Above, it is called twice for every shard, and reads nothing but that shard's rows, so that
+    `spread` can have it called elsewhere. value: (rows) -> what they are worth together; the more the better. compete:
     `order` for round 2, whose rows are no fair sample of all; default the same.
 
     >>> def largest(x, count, taken, progress):
@@ -52,24 +55,42 @@ def in_rounds(
     """
     nothing = np.empty(0, np.int64)
     if len(x) <= WHOLE:
-        return order(x, budget, nothing, progress=progress)
+        return order(x, budget, nothing, progress=progress, **given)
     shards = deal(len(x), SHARD)
     places = len(shards[-1])  # of the smallest
     each = -(-min(_COMPETE * places, len(x)) // len(shards))
-    begun = map(order, (x[shard] for shard in shards), repeat(min(each, places)), repeat(nothing))
-    line = in_turn([shard[picks] for shard, picks in zip(shards, begun, strict=True)])
-    head = max(line[(compete or order)(x[line], places, nothing)], line[:places], key=value)
+    shared = {"order": order, "x": x, "size": SHARD, **given}
+    begun = spread(of_shard, [(number, min(each, places)) for number in range(len(shards))], taken=nothing, **shared)
+    line = in_turn([picks for (picks,) in begun])
+    head = max(line[(compete or order)(x[line], places, nothing, **given)], line[:places], key=value)
     if budget <= places:
         return head[:budget]
     held = [np.flatnonzero(np.isin(shard, head, assume_unique=True)) for shard in shards]
     enough = next(t for t in range(len(shards[0]) + 1) if sum(_left(shards, held, t)) >= budget - places)
-    more, parts = map(order, (x[shard] for shard in shards), _left(shards, held, enough), held), []
-    for shard, picks in zip(shards, more, strict=True):
+    parts = []
+    for (picks,) in spread(of_shard, list(enumerate(_left(shards, held, enough))), taken=head, **shared):
+        parts.append(picks)
         progress(len(parts), len(shards), f"{len(shards):,} shards")
-        parts.append(shard[picks])
     return np.concatenate([head, in_turn(parts, [len(own) for own in held])])[:budget]
 
 
+def of_shard(
+    number: int,
+    count: int,
+    *,
+    order: Callable[..., np.ndarray],
+    x: np.ndarray,
+    size: int,
+    taken: np.ndarray,
+    **given: Any,
+) -> tuple[np.ndarray]:
+    """What one shard takes: `count` rows of x beside those of its own in `taken`, in the order taken."""
+    shard = deal(len(x), size)[number]
+    own = np.flatnonzero(np.isin(shard, taken, assume_unique=True))
+    return (shard[order(x[shard], count, own, **given)],)
+
+
+@lru_cache(maxsize=1)
 def deal(n: int, size: int) -> list[np.ndarray]:
     """Rows 0 to n - 1, int64, at random into shards of about `size` rows; each ascending, and always the same.
 

@@ -26,13 +26,13 @@ gradients.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.parts import Spread, here
 from curation.data.view import View
 from curation.maths.selection import rounds
 from curation.maths.selection.facility_location import Lists, cover_lists, facility_location
@@ -67,6 +67,7 @@ def select(
     *,
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
+    spread: Spread = here,
     similarity: Annotated[
         Literal["cosine", "shifted"],
         Field(description="max(0, cosine), or 0.5 + 0.5 cosine, which also tells the far from the very far."),
@@ -95,7 +96,8 @@ def select(
         cosine = 1 - nearest_other(x[judges], x[rows], device=device)[1]
         return float(np.maximum((1 - shift) * cosine + shift, 0).sum())
 
-    return rounds.in_rounds(partial(_cover, shift=shift, device=device), x, budget, coverage, progress=progress)
+    how = {"progress": progress, "spread": spread}
+    return rounds.in_rounds(_cover, x, budget, coverage, **how, shift=shift, device=device)
 
 
 def _cover(

@@ -25,6 +25,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.parts import Spread, here
 from curation.data.view import View
 from curation.maths.selection.rounds import in_rounds
 from curation.maths.similarity.exact import unit
@@ -51,6 +52,7 @@ def select(
     budget: int,
     *,
     progress: Callable[..., None] = lambda done, total, message="": None,
+    spread: Spread = here,
     likeness: Annotated[
         float,
         Field(
@@ -71,8 +73,9 @@ def select(
         own = x[rows].sum(axis=0, dtype=np.float64)
         return float(likeness * of_all @ own - own @ own)
 
-    order = partial(_greedy, likeness=likeness)
-    return in_rounds(order, x, budget, worth, compete=partial(order, of_all=of_all), progress=progress)
+    compete = partial(_greedy, of_all=of_all)
+    how = {"compete": compete, "progress": progress, "spread": spread}
+    return in_rounds(_greedy, x, budget, worth, **how, likeness=likeness)
 
 
 def _greedy(

@@ -19,13 +19,13 @@ Welling, Herding Dynamical Weights to Learn, ICML 2009.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.parts import Spread, here
 from curation.data.view import View
 from curation.maths.selection.herding import herd
 from curation.maths.selection.rounds import in_rounds
@@ -55,6 +55,7 @@ def select(
     budget: int,
     *,
     progress: Callable[..., None] = lambda done, total, message="": None,
+    spread: Spread = here,
     normalise: Annotated[bool, Field(description="Scale every embedding to length 1 first, as iCaRL does.")] = True,
     rule: Annotated[
         Literal["inner", "distance"],
@@ -72,4 +73,4 @@ def select(
     def near(rows: np.ndarray) -> float:
         return -float(np.linalg.norm(phi[rows].mean(axis=0, dtype=np.float64) - mean))
 
-    return in_rounds(partial(herd, rule=rule, mean=mean), phi, budget, near, progress=progress)
+    return in_rounds(herd, phi, budget, near, progress=progress, spread=spread, rule=rule, mean=mean)

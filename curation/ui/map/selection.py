@@ -42,7 +42,7 @@ class Look:
 def colour_options(analysis: AnalysisResults) -> dict[str, str]:
     """What the map can be coloured by: key -> words."""
     options = dict(BY)
-    if analysis.predictions is None:
+    if analysis.probabilities is None:
         del options["prediction"]
     if not analysis.flags:
         del options["flags"]
@@ -132,8 +132,7 @@ def rings(analysis: AnalysisResults, state: ItemState) -> Rings:
 
 def splits(analysis: AnalysisResults) -> dict[str, np.ndarray]:
     """The items of every split: name -> bool [n]."""
-    column = analysis.items.column("split")
-    return {name: column == name for name in SPLITS}
+    return {name: analysis.items.has("split", name) for name in SPLITS}
 
 
 def ordered(analysis: AnalysisResults, rows: np.ndarray, order: str, size: str) -> np.ndarray:

@@ -77,7 +77,7 @@ def _chart(project: Project, analysis: AnalysisResults, look: selection.Look) ->
     state = item_state(project.items, project.effective)
     shown = np.zeros(len(analysis.items), bool)
     shown[selection.shown_rows(analysis, state, look)] = True
-    selected = np.array(project.selected, np.int64)
+    selected = project.selected
     values = selection.measure(analysis, look.size)
 
     def heard(gesture: Gesture) -> None:
