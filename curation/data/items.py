@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 
 from curation.data.greys import Scales
 from curation.data.greys import said as greys_said
-from curation.data.grouping import connected, grouped_note
+from curation.data.grouping import alone, connected, grouped_note
 from curation.data.ids import RowOf
 from curation.data.images import from_array, open_image
+from curation.data.remote.kept import is_remembered, kept
 from curation.data.remote.location import Remote, location
 from curation.data.remote.ranges import Place
-from curation.data.safe_open import open_inside, open_part
+from curation.data.safe_open import open_place
 from curation.data.schema import IN_MEMORY, OK, REPEATED, SCHEMA, SPLITS, TEST, TRAIN, UNLABELED, VAL  # noqa: F401
 from curation.data.texts import FILE, RECORDS, Texts, write_texts
 from curation.errors import SourceError
@@ -73,6 +74,10 @@ class Items:
                 self._columns[name] = self.table[name].to_numpy(zero_copy_only=False)
         return self._columns[name]
 
+    def cell(self, name: str, row: int) -> Any:
+        """One value of a column, None where missing. The texts of a whole column would be a Python object each."""
+        return self.table[name][int(row)].as_py()
+
     def set_column(self, name: str, values: Iterable[str | None]) -> pa.Table:
         """The table with other texts in one column."""
         at = self.table.schema.get_field_index(name)
@@ -84,14 +89,19 @@ class Items:
         values, codes = self._coded("label")
         return np.append(encode_labels(values, self.classes), -1)[codes]
 
+    def has(self, name: str, *values: str) -> np.ndarray:
+        """bool [n]: rows that have one of these values in a column in `REPEATED`."""
+        known, codes = self._coded(name)
+        return np.array([*(value in values for value in known), False])[codes]  # -1 is the last: missing
+
     @cached_property
     def ok(self) -> np.ndarray:
         """bool [n]: rows that can be used."""
-        return self._holds("status", (OK,))
+        return self.has("status", OK)
 
     def rows(self, *splits: str) -> np.ndarray:
         """Usable rows of these splits, ascending. Rows of train, val and test also carry a label, or several."""
-        return np.flatnonzero(self.ok & self._holds("split", splits))
+        return np.flatnonzero(self.ok & self.has("split", *splits))
 
     @cached_property
     def row_of(self) -> RowOf:
@@ -102,14 +112,14 @@ class Items:
     def copies(self) -> np.ndarray:
         """int64 [n]: equal numbers for items with equal content; a row without a hash has a number of its own."""
         with_hash = pc.rank(self.table["hash"], sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
-        return _alone(with_hash, self.table["hash"])
+        return alone(with_hash, self.table["hash"])
 
     @cached_property
     def groups(self) -> np.ndarray:
         """int64 [n]: equal numbers for items that must stay together: copies, items of one group or of one parent."""
         linked = [self.copies]
         if self.table["group"].null_count < len(self):
-            linked.append(_alone(self._coded("group")[1].astype(np.int64), self.table["group"]))
+            linked.append(alone(self._coded("group")[1].astype(np.int64), self.table["group"]))
         if self.table["parent"].null_count < len(self):  # the parent may be an item itself
             whole = pc.fill_null(self.table["parent"], self.table["id"])
             linked.append(pc.rank(whole, sort_keys="ascending", tiebreaker="dense").to_numpy())
@@ -148,18 +158,18 @@ class Items:
 
     def open(self, row: int) -> BinaryIO:
         """The file of an item that passed its examination. Raises SourceError where it did not, or lies outside."""
-        path = self.column("path")[row]
-        if self.root is None or path is None:
-            raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
+        if self.root is None or self.cell("path", row) is None:
+            raise SourceError(f"item {self.cell('id', row)!r} has no image: this source has features only")
         if not self.ok[row]:
-            raise SourceError(str(self.column("status")[row]))
-        place = self.place(row)
-        return open_inside(self.root, place) if isinstance(place, str) else open_part(self.root, *place)
+            raise SourceError(str(self.cell("status", row)))
+        return open_place(self.root, self.place(row))
 
     def place(self, row: int) -> Place | None:
-        """Where the content of an item lies below `root`: a path, or a container, an offset and a length."""
-        container, offset, length = (self.column(name)[row] for name in ("container", "offset", "length"))
-        return self.column("path")[row] if container is None else (container, int(offset), int(length))
+        """Where the content of an item lies below `root`; see `Place`."""
+        container, offset, length = (self.cell(name, row) for name in ("container", "offset", "length"))
+        if container is not None and length is None:
+            return container, self.cell("column", row), offset
+        return self.cell("path", row) if container is None else (container, offset, length)
 
     # -- to and from a folder -------------------------------------------------------------------------
 
@@ -182,7 +192,8 @@ class Items:
 
     @classmethod
     def load(cls, folder: Path) -> Items:
-        table = pq.read_table(folder / "items.parquet", read_dictionary=list(REPEATED))
+        with pq.ParquetFile(folder / "items.parquet", read_dictionary=list(REPEATED)) as file:
+            table = file.read()  # `pq.read_table` would load `pyarrow.dataset` first: half a second
         about = json.loads(table.schema.metadata[b"winnow"])
         for added in IN_MEMORY:
             if added.name not in table.column_names:
@@ -197,7 +208,7 @@ class Items:
         arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
         said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", {})}
         root = about["root"] and location(about["root"])
-        said["root"] = folder / root if isinstance(root, Path) else root
+        said["root"] = folder / root if isinstance(root, Path) else kept(root, is_remembered(folder))
         return cls(table, tuple(about["classes"]), greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
@@ -211,11 +222,6 @@ class Items:
         """The different values of a column in `REPEATED`, and int [n] the position of each row's; -1 where missing."""
         column = self.table[name].unify_dictionaries().combine_chunks()
         return column.dictionary.to_pylist(), pc.fill_null(column.indices, -1).to_numpy()
-
-    def _holds(self, name: str, wanted: Sequence[str]) -> np.ndarray:
-        """bool [n]: rows that have one of these values in a column in `REPEATED`."""
-        values, codes = self._coded(name)
-        return np.isin(codes, [code for code, value in enumerate(values) if value in wanted])
 
 
 def make_items(
@@ -234,7 +240,8 @@ def make_items(
     groups: Sequence[str | None] | None = None,
     parents: Sequence[str | None] | None = None,
     kinds: Sequence[str | None] | None = None,
-    parts: Sequence[tuple[str, int, int] | None] | None = None,
+    parts: Sequence[tuple[str, int, int | None] | None] | None = None,
+    column: str | None = None,
     several: Sequence[Sequence[str] | None] | None = None,
     record_rows: Sequence[int | None] | None = None,
     turns: Sequence[int | None] | None = None,
@@ -247,6 +254,7 @@ def make_items(
     several: all labels of each item, where items have several; they have no `label` then.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
     parts: container, offset and length of what lies in a file with others; the container's path is below `root`.
+    column: of the containers, where they are tables; without a length, the offset is a row then.
     labelled: False where items of this source have no labels at all, so that those without are train rows as well.
     record_rows, turns: the columns `record` and `turns` of items with records.
     where: root, images, features, written, records, dialect, greys, notes, handed to `Items`.
@@ -295,6 +303,7 @@ def make_items(
         "offset": [part and part[1] for part in parts or ()],
         "length": [part and part[2] for part in parts or ()],
         "labels": several,
+        "column": [part and column for part in parts or ()] if column else None,
         "record": record_rows,
         "turns": turns,
     }
@@ -327,21 +336,6 @@ def natural_order(names: Iterable[str]) -> list[str]:
     names = list(names)
     numeric = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
     return sorted(names, key=(lambda s: (int(s), s)) if numeric else None)
-
-
-@lru_cache(maxsize=8)
-def unlabelled_ids(folder: Path) -> frozenset[str]:
-    """Ids of the rows without a label in a folder that `Items.save` wrote. Such a folder never changes."""
-    table = pq.read_table(folder / "items.parquet", columns=["id", "split"])
-    return frozenset(table.filter(pc.equal(table["split"], UNLABELED))["id"].to_pylist())
-
-
-def _alone(numbers: np.ndarray, column: pa.ChunkedArray) -> np.ndarray:
-    """The same numbers, with one of its own for every row that `column` says nothing of."""
-    missing = column.is_null().to_numpy()
-    numbers = numbers.copy()
-    numbers[missing] = numbers.max(initial=0) + 1 + np.arange(missing.sum())
-    return numbers
 
 
 def test_rows(items: Items) -> np.ndarray:

@@ -39,10 +39,12 @@ def test_a_url_is_listed_shown_and_read_by_a_job(empty_home, bucket, typed, monk
     monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda jobs, recipe, title, *_, **__: started.append(title))
     page = typed("s3://winnow/pets")
     assert any("train 2, test 1; 2 classes" in caption.value.replace("\\", "") for caption in page.caption)
+    page.checkbox("own_cache").check().run()
     page.button("own_path_read").click().run()
     assert not page.exception
     assert started == ["Read pets"]
     recipe = load_recipe(empty_home / "pets" / "recipe.toml")
+    assert recipe.source.cache is True
     assert (recipe.source.use, recipe.source.params["path"]) == ("folder", Remote("s3://winnow/pets"))
 
 

@@ -4,7 +4,8 @@
 `save_to_disk`. Splits called train, validation, test and so on become Winnow's; others are left out and named in the
 notes. Columns nobody names are guessed as for a table, and the notes say which were taken: of images one of the type
 Image, of texts one called text, sentence, content and so on, of labels one of the type ClassLabel. Encoded images are
-written to the workspace as they are, one file each, without being encoded again; texts as in the source `table`.
+read where they lie, in the .arrow files of the folder or of the cache of `datasets`, and nothing of them is written;
+only where the rows name files are those copied to the workspace, as they are. Texts as in the source `table`.
 
 Lhoest et al., Datasets: A Community Library for Natural Language Processing, EMNLP 2021 (system demonstrations).
 """
@@ -23,6 +24,8 @@ from curation.card import Card
 from curation.data.chat.dialects import dialect_of
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
+from curation.data.parts import Spread, here
+from curation.data.reading.arrow_places import Places, image_places
 from curation.data.reading.cells import as_label
 from curation.data.reading.hub_sets import load, roots_of
 from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
@@ -36,7 +39,7 @@ from curation.errors import SourceError
 
 CARD = Card(
     title="Hugging Face data set",
-    cost="a download, once; images are written to the workspace and decoded once, texts are copied there",
+    cost="a download, once; images are decoded once and stay where they are, texts are copied to the workspace",
     blind_to="columns other than the image or the text, and the label",
     paper="https://arxiv.org/abs/2109.02846",
     tags=("images", "texts", "download"),
@@ -65,6 +68,7 @@ def read(
     group: str = "",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order train, validation, test and of the rows; ids "train/0000000", ... Raises SourceError.
 
@@ -84,7 +88,12 @@ def read(
         raise SourceError(f"{name} has no split of a known name; it has: {', '.join(left_out)}")
     said = {"image": image, "text": text} | ({} if label is None else {"label": label})
     roles = _roles(next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))]), name, said)
-    found = TableTexts(roles.texts, into) if roles.texts else _Images(roles.image, into / "files", roots_of(name))
+    found = (
+        TableTexts(roles.texts, into)
+        if roles.texts
+        else _images(roles.image, [parts[p] for p in known], into, name, spread)
+    )
+    columns = [*([] if isinstance(found, _ImagesInPlace) else roles.content), *roles.labels]
     ids: list[str] = []
     splits: list[str] = []
     labels: list[list[str] | None] = []
@@ -92,15 +101,17 @@ def read(
     total = sum(len(parts[part]) for part in known)
     try:
         for part, split in known.items():
-            rows = _with_columns(parts[part], name, [*roles.all, *([column_named(group)] if group else [])])
-            for start in range(0, len(rows), BATCH):
-                batch = Batch(rows[start : start + BATCH])
+            rows = _with_columns(parts[part], name, [*columns, *([column_named(group)] if group else [])])
+            for start in range(0, len(parts[part]), BATCH):
+                upto = min(start + BATCH, len(parts[part]))
+                batch = Batch(rows[start:upto] if rows.column_names else {})
                 found.add(batch)
-                labels += _labels(batch, roles.labels, rows.features, f"{name}, from row {start:,} of {part}")
+                where = f"{name}, from row {start:,} of {part}"
+                labels += _labels(batch, roles.labels, rows.features, where) or [None] * (upto - start)
                 groups.extend(as_label(cell) for cell in (batch[column_named(group)] if group else ()))
-                ids += [f"{part}/{row:07d}" for row in range(start, start + len(batch[roles.all[0]]))]
-                splits += [split] * (len(ids) - len(splits))
-                progress(len(ids), total, "reading texts" if roles.texts else "writing images")
+                ids += [f"{part}/{row:07d}" for row in range(start, upto)]
+                splits += [split] * (upto - start)
+                progress(len(ids), total, "reading texts" if roles.texts else "reading the rows")
     finally:
         found.close()
     if not ids:
@@ -138,15 +149,36 @@ class _Roles:
     notes: list[str]
 
     @property
-    def all(self) -> list[str]:
-        return [*([self.image] if self.image else self.texts), *self.labels]
+    def content(self) -> list[str]:
+        return [self.image] if self.image else self.texts
+
+
+class _ImagesInPlace:
+    """The images where they lie, in .arrow files."""
+
+    def __init__(self, column: str, places: Places, spread: Spread):
+        self.column, self.places, self.spread = column, places, spread
+
+    def add(self, batch: Batch) -> None:
+        """Nothing: all places are known."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def notes(self) -> list[str]:
+        return [f"The images are read from the files in {self.places.root}, where they stay: keep them there."]
+
+    def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
+        """What `make_items` takes of them."""
+        facts = as_columns(examine(self.places.root, self.places.parts, progress, spread=self.spread))
+        return {**facts, **self.places._asdict(), "column": self.column}
 
 
 class _Images:
     """The images on their way to the items: written to `files`, and examined there at last."""
 
-    def __init__(self, column: str, files: Path, roots: Sequence[str]):
-        self.column, self.files, self.roots = column, files, roots
+    def __init__(self, column: str, files: Path, roots: Sequence[str], spread: Spread):
+        self.column, self.files, self.roots, self.spread = column, files, roots, spread
         self._paths: list[str | None] = []
         self._problems: dict[int, str] = {}  # row -> why its image cannot be read, known before it is examined
 
@@ -165,10 +197,17 @@ class _Images:
 
     def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
         """What `make_items` takes of them."""
-        facts = examine(self.files, self._paths, progress)
+        facts = examine(self.files, self._paths, progress, spread=self.spread)
         for row, problem in self._problems.items():
             facts[row] = Facts(status=problem)
         return {**as_columns(facts), "paths": self._paths, "root": self.files}
+
+
+def _images(column: str, sets: list[Any], into: Path, name: str, spread: Spread) -> _ImagesInPlace | _Images:
+    places = image_places(sets, column)
+    if places:
+        return _ImagesInPlace(column, places, spread)
+    return _Images(column, into / "files", roots_of(name), spread)
 
 
 def _roles(rows: Any, name: str, said: Mapping[str, Any]) -> _Roles:
@@ -234,16 +273,14 @@ def _with_columns(rows: Any, name: str, columns: Sequence[str]) -> Any:
 
 
 def _labels(batch: Batch, columns: Sequence[str], kinds: Mapping[str, Any], where: str) -> list[list[str] | None]:
-    """All labels of each row. Raises SourceError."""
+    """All labels of each row; [] where there is no column of them. Raises SourceError."""
     try:
         if len(columns) > 1:
             return by_column(columns, [[is_on(cell) for cell in batch[column]] for column in columns])
         names = _class_names(kinds, columns)
-        if columns:
-            return [in_cell(cell, names, "") for cell in batch[columns[0]]]
+        return [in_cell(cell, names, "") for column in columns for cell in batch[column]]
     except SourceError as error:
         raise SourceError(f"{where}: {error}") from None
-    return [None] * len(next(iter(batch.values())))
 
 
 def _class_names(kinds: Mapping[str, Any], columns: Sequence[str]) -> list[str] | None:

@@ -15,6 +15,7 @@ import humanize
 import streamlit as st
 
 from curation import packages
+from curation.data.remote import cache
 from curation.data.remote.glance import at_a_glance
 from curation.data.remote.location import Remote
 from curation.engine import registry
@@ -152,7 +153,19 @@ def _looked_at(text: str) -> tuple[Path | Remote, dict[str, Any] | None]:
             key="own_labels",
         )
         path = tables[0] if said == "table" else path
-    return path, asked(path, "own_path")
+    keep = isinstance(path, Remote) and st.checkbox(
+        "Keep what is fetched on this machine", key="own_cache", help=_cached()
+    )
+    source = asked(path, "own_path")
+    return path, source and {**source, **({"cache": True} if keep else {})}
+
+
+def _cached() -> str:
+    size, where = humanize.naturalsize(cache.bound(), format="%.3g"), theme.plain(cache.folder())
+    return (
+        f"It stays in {where} and is not fetched again. All projects together keep at most {size}; what was not used "
+        "for longest goes first. WINNOW_CACHE_GB changes the size."
+    )
 
 
 def _named() -> None:
