@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -74,6 +74,10 @@ class Items:
                 self._columns[name] = self.table[name].to_numpy(zero_copy_only=False)
         return self._columns[name]
 
+    def cell(self, name: str, row: int) -> Any:
+        """One value of a column, None where missing. The texts of a whole column would be a Python object each."""
+        return self.table[name][int(row)].as_py()
+
     def set_column(self, name: str, values: Iterable[str | None]) -> pa.Table:
         """The table with other texts in one column."""
         at = self.table.schema.get_field_index(name)
@@ -85,14 +89,19 @@ class Items:
         values, codes = self._coded("label")
         return np.append(encode_labels(values, self.classes), -1)[codes]
 
+    def has(self, name: str, *values: str) -> np.ndarray:
+        """bool [n]: rows that have one of these values in a column in `REPEATED`."""
+        known, codes = self._coded(name)
+        return np.array([*(value in values for value in known), False])[codes]  # -1 is the last: missing
+
     @cached_property
     def ok(self) -> np.ndarray:
         """bool [n]: rows that can be used."""
-        return self._holds("status", (OK,))
+        return self.has("status", OK)
 
     def rows(self, *splits: str) -> np.ndarray:
         """Usable rows of these splits, ascending. Rows of train, val and test also carry a label, or several."""
-        return np.flatnonzero(self.ok & self._holds("split", splits))
+        return np.flatnonzero(self.ok & self.has("split", *splits))
 
     @cached_property
     def row_of(self) -> RowOf:
@@ -149,19 +158,18 @@ class Items:
 
     def open(self, row: int) -> BinaryIO:
         """The file of an item that passed its examination. Raises SourceError where it did not, or lies outside."""
-        path = self.column("path")[row]
-        if self.root is None or path is None:
-            raise SourceError(f"item {self.column('id')[row]!r} has no image: this source has features only")
+        if self.root is None or self.cell("path", row) is None:
+            raise SourceError(f"item {self.cell('id', row)!r} has no image: this source has features only")
         if not self.ok[row]:
-            raise SourceError(str(self.column("status")[row]))
+            raise SourceError(str(self.cell("status", row)))
         return open_place(self.root, self.place(row))
 
     def place(self, row: int) -> Place | None:
         """Where the content of an item lies below `root`; see `Place`."""
-        container, offset, length = (self.column(name)[row] for name in ("container", "offset", "length"))
-        if container is not None and np.isnan(length):
-            return container, self.column("column")[row], int(offset)
-        return self.column("path")[row] if container is None else (container, int(offset), int(length))
+        container, offset, length = (self.cell(name, row) for name in ("container", "offset", "length"))
+        if container is not None and length is None:
+            return container, self.cell("column", row), offset
+        return self.cell("path", row) if container is None else (container, offset, length)
 
     # -- to and from a folder -------------------------------------------------------------------------
 
@@ -184,7 +192,8 @@ class Items:
 
     @classmethod
     def load(cls, folder: Path) -> Items:
-        table = pq.read_table(folder / "items.parquet", read_dictionary=list(REPEATED))
+        with pq.ParquetFile(folder / "items.parquet", read_dictionary=list(REPEATED)) as file:
+            table = file.read()  # `pq.read_table` would load `pyarrow.dataset` first: half a second
         about = json.loads(table.schema.metadata[b"winnow"])
         for added in IN_MEMORY:
             if added.name not in table.column_names:
@@ -213,11 +222,6 @@ class Items:
         """The different values of a column in `REPEATED`, and int [n] the position of each row's; -1 where missing."""
         column = self.table[name].unify_dictionaries().combine_chunks()
         return column.dictionary.to_pylist(), pc.fill_null(column.indices, -1).to_numpy()
-
-    def _holds(self, name: str, wanted: Sequence[str]) -> np.ndarray:
-        """bool [n]: rows that have one of these values in a column in `REPEATED`."""
-        values, codes = self._coded(name)
-        return np.isin(codes, [code for code, value in enumerate(values) if value in wanted])
 
 
 def make_items(
@@ -332,13 +336,6 @@ def natural_order(names: Iterable[str]) -> list[str]:
     names = list(names)
     numeric = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
     return sorted(names, key=(lambda s: (int(s), s)) if numeric else None)
-
-
-@lru_cache(maxsize=8)
-def unlabelled_ids(folder: Path) -> frozenset[str]:
-    """Ids of the rows without a label in a folder that `Items.save` wrote. Such a folder never changes."""
-    table = pq.read_table(folder / "items.parquet", columns=["id", "split"])
-    return frozenset(table.filter(pc.equal(table["split"], UNLABELED))["id"].to_pylist())
 
 
 def test_rows(items: Items) -> np.ndarray:

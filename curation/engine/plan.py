@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold
-from curation.data.items import unlabelled_ids
 from curation.data.reading.watched import Watched
 from curation.data.remote.location import Remote
+from curation.data.unlabelled import unlabelled_ids
 from curation.data.workspace import Workspace, key_of
 from curation.engine import registry
 from curation.engine.fingerprint import fingerprint
@@ -57,11 +57,14 @@ class Step:
             stage=self.stage,
             use=self.method.id,
             version=self.method.card.version,
-            params=self.params,
+            params=self.method.in_key(self.params),
             seed=self.seed if self.method.card.stochastic else None,
             inputs=self.inputs,
             extra=self.extra,
-            students={name: [registry.get("students", name).card.version, p] for name, p in self.students.items()},
+            students={
+                name: [(student := registry.get("students", name)).card.version, student.in_key(params)]
+                for name, params in self.students.items()
+            },
             files=self.files,
         )
 

@@ -22,14 +22,14 @@ import pydantic
 
 import curation.methods
 from curation import packages
-from curation.card import Card, Kind, Ref
+from curation.card import Card, Kind, Later, Ref
 from curation.data.remote.location import redacted, refuse_secrets
 from curation.engine import stage
 from curation.errors import InputError, RecipeError, UnavailableError, nearest
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
 INJECTED = frozenset(
-    {"rng", "seed", "device", "progress", "record", "into", "items", "held_out", "group", "sampler", "watch"}
+    {"rng", "seed", "device", "progress", "record", "into", "items", "held_out", "group", "sampler", "watch", "spread"}
 )
 
 
@@ -74,6 +74,15 @@ class Method:
                 if isinstance(mark, Ref):
                     found[name] = mark
         return found
+
+    def in_key(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that are part of a key."""
+        later = {
+            name: field.default
+            for name, field in self.params.model_fields.items()
+            if any(isinstance(mark, Later) for mark in field.metadata)
+        }
+        return {name: value for name, value in params.items() if name not in later or value != later[name]}
 
     @cached_property
     def params(self) -> type[pydantic.BaseModel]:

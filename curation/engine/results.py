@@ -32,6 +32,7 @@ def save(value: Any, rows: np.ndarray, folder: Path) -> dict[str, Any]:
         about |= {"factors": value.m, "r2": value.r2}
     elif isinstance(value, Probabilities):
         known = np.isfinite(value.values).all(axis=1)  # a file says nothing of some rows
+        known = slice(None) if known.all() else known  # all of it: never copied
         arrays |= {"rows": arrays["rows"][known], "value": value.values[known]}
         arrays["in_fold"] = None if value.in_fold is None else value.in_fold[known]
         about["mode"] = value.mode
@@ -62,6 +63,11 @@ def load(folder: Path, name: str = "value") -> np.ndarray | None:
     """One array of a result, memory-mapped and read-only; None where the result has none of that name."""
     path = folder / f"{name}.npy"
     return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
+
+
+def reopened(array: np.ndarray) -> np.ndarray:
+    """The same array, mapped anew where it lies in a file: the pages read of it leave the memory together with it."""
+    return np.load(array.filename, mmap_mode="r", allow_pickle=False) if isinstance(array, np.memmap) else array
 
 
 def load_evidence(folder: Path) -> Any:

@@ -1,7 +1,7 @@
 """Turns finished results into the View one step may see.
 
-One reader serves one run (or one app session): it keeps the items and the large arrays it has read, so that ten
-scores do not read the same evidence ten times.
+One reader serves one run (or one app session) and keeps the items. Files are mapped anew for every step, so that the
+pages it read of them leave the memory with it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ResultReader:
         """items: what the source step read, where somebody holds it already."""
         self.workspace, self.source_key, self.effective = workspace, source_key, effective
         self.items = items if items is not None else Items.load(workspace.path("source", source_key))
-        self._read: dict[tuple[str, str], tuple[np.ndarray, Any]] = {}
+        self._rows: dict[tuple[str, str], np.ndarray] = {}
 
     @cached_property
     def _in_force(self) -> tuple[tuple[str, ...], np.ndarray]:
@@ -63,8 +63,8 @@ class ResultReader:
     @cached_property
     def train(self) -> np.ndarray:
         """Usable train rows, ascending: the source's, and rows without a label that a person gave one."""
-        waiting = self.items.rows(UNLABELED)
-        return np.union1d(self.items.rows(TRAIN), waiting[self.labels[waiting] >= 0])
+        labelled_by_hand = self.items.has("split", UNLABELED) & (self.labels >= 0)
+        return np.flatnonzero(self.items.ok & (self.items.has("split", TRAIN) | labelled_by_hand))
 
     @cached_property
     def pool(self) -> np.ndarray:
@@ -203,7 +203,8 @@ class ResultReader:
     def _features(self, rows: np.ndarray) -> np.ndarray:
         if self.items.features is None:
             raise InputError("this source has no features of its own: choose an encoder that computes them")
-        return np.asarray(self.items.features[rows])
+        whole = results.reopened(self.items.features)
+        return np.asarray(whole if np.array_equal(rows, np.arange(len(whole))) else whole[rows])  # all: never copied
 
     def _embeddings(self, key: str, rows: np.ndarray, name: str = "embeddings") -> np.ndarray:
         own, whole = self._load("encode", key)
@@ -250,14 +251,11 @@ class ResultReader:
         return value if np.array_equal(own, rows) else take(value, results.positions(own, rows))
 
     def _load(self, stage: str, key: str) -> tuple[np.ndarray, Any]:
-        if (stage, key) not in self._read:
-            folder = self.folder(stage, key)
-            if stage == "encode":
-                value = results.load(folder, "embeddings")
-            else:
-                value = results.load_evidence(folder)
-            self._read[stage, key] = (np.asarray(results.load(folder, "rows")), value)
-        return self._read[stage, key]
+        folder = self.folder(stage, key)
+        if (stage, key) not in self._rows:
+            self._rows[stage, key] = np.asarray(results.load(folder, "rows"))
+        value = results.load(folder, "embeddings") if stage == "encode" else results.load_evidence(folder)
+        return self._rows[stage, key], value
 
 
 def no_labels(what: str, items: Items) -> str:

@@ -9,7 +9,7 @@ from curation.data.decisions import DecisionLog, EffectiveDecisions
 from curation.data.effective_labels import effective_labels
 from curation.data.items import make_items
 from curation.data.workspace import Workspace
-from curation.data.writing.manifest import Outcome, build
+from curation.data.writing.manifest import Outcome, build, verdicts
 from curation.engine.jobs import Jobs
 from curation.engine.plan import plan
 from curation.engine.recipe import load_recipe
@@ -98,7 +98,7 @@ def test_the_preview_is_what_is_written_and_the_list_knows_when_it_is_out_of_dat
     )
     asked = write(project, "half")
     rows = asked.path.read_text().splitlines()
-    assert len(rows) == made.table.num_rows + 1
+    assert len(rows) == made.rows + 1
     assert sum(",true," in row for row in rows[1:]) >= made.tally.kept
     (done,) = export_files.written(project)
     assert done.fresh
@@ -163,7 +163,7 @@ def test_every_item_ends_in_one_way():
         "unusable: the file is empty",
         "kept by hand; relabelled by hand from dog",
     ]
-    tally = export_files.tally(outcome)
+    tally = export_files.tally(outcome, verdicts(outcome))
     assert (tally.kept, tally.pruned, tally.left_out, tally.dropped) == (2, 1, 2, 1)
     assert (tally.unlabelled, tally.held, tally.unusable, tally.relabelled) == (1, 1, 1, 2)
     assert tally.classes == ["cat", "dog"]

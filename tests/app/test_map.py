@@ -26,7 +26,7 @@ def decided(home):
 
 def select(page: AppTest, rows) -> AppTest:
     """As the lasso does: it writes these rows and reruns the side."""
-    page.session_state["selected:digits"] = list(rows)
+    page.session_state["selected:digits"] = np.array(rows, np.int64)
     return page.run()
 
 

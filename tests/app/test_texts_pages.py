@@ -69,10 +69,10 @@ def test_the_map_selects_what_contains_the_words_and_says_when_nothing_does(app,
     assert not page.exception
     page.text_input("map_words").set_value("SMILE").run()
     (at,) = [number for number, text in enumerate(TEXTS) if "smile" in text]
-    assert page.session_state["selected:texts"] == [at + len(TEXTS) * copy for copy in range(COPIES)]
+    assert page.session_state["selected:texts"].tolist() == [at + len(TEXTS) * copy for copy in range(COPIES)]
     assert page.selectbox("map_order_found").value == "found"
     page.text_input("map_words").set_value("<nowhere>").run()
-    assert page.session_state["selected:texts"] == []
+    assert page.session_state["selected:texts"].tolist() == []
     assert "Nothing on the map contains “&lt;nowhere&gt;”." in said(page)
 
 

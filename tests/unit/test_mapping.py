@@ -85,7 +85,7 @@ def test_only_what_is_there_is_offered_as_colour_and_size():
     bare = made(["cat"], xy=np.zeros((1, 2)))
     assert list(selection.colour_options(bare)) == ["label", "decision"]
     assert list(selection.size_options(bare)) == [""]
-    found = on_map(predictions=np.zeros(6, int))
+    found = on_map(probabilities=(np.arange(6), np.eye(3)[[0] * 6]))
     found.scores["hard"] = np.arange(6.0)
     assert list(selection.colour_options(found)) == ["label", "prediction", "flags", "decision", "suspicion", "hard"]
     assert next(iter(selection.size_options(found))) == "hard"

@@ -32,8 +32,6 @@ def made(labels, flags=None, *, splits=None, truth=None, **more) -> AnalysisResu
         scores={},
         flags=flags,
         titles={name: name.upper() for name in flags},
-        suspicion=suspicion(flags, n),
-        suggested=suggested(flags, n, more.get("predictions")),
         known=more.pop("known", {}),
         **more,
     )

@@ -17,6 +17,7 @@ import numpy as np
 
 from curation.data.greys import Held, scales_of
 from curation.data.images import measure, suffix_of
+from curation.data.parts import Spread, here
 from curation.data.reading.decoders import cores, guarded
 from curation.data.safe_open import open_place
 from curation.errors import SourceError
@@ -29,6 +30,7 @@ MAX_BYTES = 512 * 1024**2  # of one image file; larger ones are listed as proble
 IN_MEMORY = 16 * 1024**2  # bytes; larger files are read in pieces, twice
 CHUNK = 256  # files handed to a decoder at a time
 FETCHED = 64  # objects that are fetched and handed to a decoder at a time
+PART = 4096  # files that make a part
 SEVERAL_FROM = 2000  # fewer files are left to one decoder: starting more would cost more
 TASK = "curation.data.reading.image_checks:examine_file"
 
@@ -49,14 +51,18 @@ def examine(
     paths: Sequence[Place | None],
     progress: Callable[..., None],
     workers: int | None = None,
+    spread: Spread = here,
 ) -> list[Facts]:
     """Facts of every image below `root`, in their order; of None, that there is no image.
 
     A file that kills its decoder gets that as its status, and so does an object that is another one when all are read.
+    spread: has files examined in parts, by a decoder each; objects of a URL are always fetched and examined here.
     Raises RunError when no decoder can be started.
     """
     if not isinstance(root, Path):
         return _examined_elsewhere(root, paths, progress)
+    if spread is not here:
+        return _examined_by_parts(root, paths, progress, spread)
     chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
     workers = min(workers or (cores() if len(paths) >= SEVERAL_FROM else 1), max(len(chunks), 1))
     found: list[Facts] = []
@@ -70,6 +76,22 @@ def examine(
             threads.shutdown(wait=False, cancel_futures=True)
             raise
     return found
+
+
+def _examined_by_parts(
+    root: Path, paths: Sequence[Place | None], progress: Callable[..., None], spread: Spread
+) -> list[Facts]:
+    found: list[Facts] = []
+    parts = ((list(paths[at : at + PART]),) for at in range(0, len(paths), PART))
+    for said in spread(examined, parts, root=str(root.absolute())):
+        found.extend(map(_facts, said))
+        progress(len(found), len(paths), "examining images")
+    return found
+
+
+def examined(paths: Sequence[Place | None], *, root: str) -> list[list[Any] | str]:
+    """What a decoder says of each of these files."""
+    return guarded(TASK, root, paths)
 
 
 def _examined_elsewhere(root: Remote, paths: Sequence[Place | None], progress: Callable[..., None]) -> list[Facts]:

@@ -155,8 +155,10 @@ def validated_selection(view: View, wanted: int, select: Select) -> Selection:
     made = select(view, wanted)
     selection = made if isinstance(made, Selection) else Selection(np.asarray(made))
     picked = np.asarray(selection.rows, dtype=np.int64)
-    if len(picked) != wanted or len(np.unique(picked)) != wanted or picked.min() < 0 or picked.max() >= len(view):
-        raise StepError(f"the pruner returned {len(np.unique(picked))} different rows, {wanted} were asked for")
+    taken = np.zeros(len(view), bool)
+    taken[picked[(picked >= 0) & (picked < len(view))]] = True
+    if len(picked) != wanted or taken.sum() != wanted:
+        raise StepError(f"the pruner returned {taken.sum()} different rows, {wanted} were asked for")
     return replace(selection, rows=picked)
 
 
@@ -200,14 +202,13 @@ def _larger(step: Step, store: ResultReader) -> str | None:
 def left_out_of(step: Step, store: ResultReader) -> dict[int, str]:
     """Rows the flags named in `without` speak against, with the reason the manifest will give."""
     reasons: dict[int, str] = {}
-    ids = store.items.column("id")
     for name in step.extra["without"]:
         folder = store.folder("flag", step.inputs[f"flag:{name}"])
         rows, flagged = np.asarray(results.load(folder, "rows")), results.load(folder, "flagged")
         twins = results.load(folder, "duplicate_of")
         if twins is not None:
             copies = np.flatnonzero(twins >= 0)
-            kept = ids[rows[twins[copies]]]
+            kept = store.items.table["id"].take(rows[twins[copies]]).to_pylist()
             reasons |= {row: f"duplicate of {id_}" for row, id_ in zip(rows[copies].tolist(), kept, strict=True)}
         else:
             reasons |= dict.fromkeys(rows[flagged].tolist(), f"left out: flagged by {name}")

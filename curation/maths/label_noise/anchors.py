@@ -35,6 +35,7 @@ import numpy as np
 from curation.maths.arrays import blocks
 from curation.maths.label_noise.noise import bayes, confusions
 from curation.maths.label_noise.small_classes import too_small
+from curation.maths.label_noise.votes import distinct
 
 SURE = 0.5  # of a label being wrong: the border between leaving an item and taking it out
 _ANCHORS = 0.2  # share of the items with the surest opinions
@@ -96,12 +97,13 @@ def _some(opinion: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _each_once(opinion: np.ndarray, labels: np.ndarray, copies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Opinions and labels of different items: copies with one label become one, with their mean opinion."""
-    kinds, of, count = np.unique(np.stack([labels, copies]), axis=1, return_inverse=True, return_counts=True)
-    if len(count) == len(labels):
+    if len(distinct(labels, copies)) == len(labels):
         return opinion, labels
+    kinds, of, count = np.unique(np.stack([labels, copies]), axis=1, return_inverse=True, return_counts=True)
     mean = np.zeros((len(count), opinion.shape[1]))
     np.add.at(mean, of, opinion)
-    return mean / count[:, None], kinds[0]
+    mean /= count[:, None]
+    return mean, kinds[0]
 
 
 def _anchored(opinion: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:

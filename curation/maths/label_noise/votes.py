@@ -48,7 +48,10 @@ def distinct(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     >>> distinct(np.array([0, 0, 1, 0]), np.array([7, 7, 7, 8])).tolist()
     [0, 2, 3]
     """
-    return np.sort(np.unique(np.stack([labels, groups]), axis=1, return_index=True)[1])
+    order = np.lexsort((groups, labels))
+    starts = (np.diff(labels[order], prepend=-1) != 0) | (np.diff(groups[order], prepend=-1) != 0)
+    starts[:1] = True
+    return np.sort(order[starts])
 
 
 def class_sizes(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:

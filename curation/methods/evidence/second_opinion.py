@@ -81,10 +81,11 @@ def gather(
     """
     teachers, whole, view = view.train, view, view.only_train()
     labels, classes = view.labels, len(view.classes)
-    near = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
-    by_heart = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
-    opinion = product_of_experts(view.probabilities, near, by_heart)
-    del near, by_heart  # n * C numbers each
+    opinion = votes(first(view.neighbours, k)[0], labels, view.groups, classes)
+    epochs = early(view.dynamics.logits, labels, (view.probabilities.argmax(axis=1) == labels).mean())
+    for part in blocks(*opinion.shape):  # into the votes, for each opinion is n * C numbers
+        by_heart = sum(probabilities(epoch[part]) for epoch in epochs) / len(epochs)
+        opinion[part] = product_of_experts(view.probabilities[part], opinion[part], by_heart)
     found = judge(opinion, labels, view.groups, view.copies)
     del opinion
     out = suspects(found.wrong, labels)
@@ -96,15 +97,11 @@ def gather(
 
 
 def early(logits: np.ndarray, labels: np.ndarray, agreement: float) -> np.ndarray:
-    """float64 [m, C]: mean probabilities over the later half of the epochs in which the run agrees with the given
-    labels no more often than students who never saw them do (`agreement`); the first epoch where there is none."""
+    """The logits of the later half of the epochs in which the run agrees with the given labels no more often than
+    students who never saw them do (`agreement`); of the first epoch where there is none."""
     agrees = np.array([(epoch.argmax(axis=1) == labels).mean() for epoch in logits])
     last = int(np.flatnonzero(agrees <= agreement).max(initial=0))
-    chosen = logits[last // 2 : last + 1]
-    made = np.empty(logits.shape[1:])
-    for part in blocks(*made.shape):
-        made[part] = sum(probabilities(epoch[part]) for epoch in chosen) / len(chosen)
-    return made
+    return logits[last // 2 : last + 1]
 
 
 def _out_of_fold(

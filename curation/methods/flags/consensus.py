@@ -68,7 +68,7 @@ def flag(
     """
     labels = view.labels
     near = votes(first(view.neighbours, k)[0], labels, view.groups, len(view.classes))
-    found = judge(product_of_experts(view.second_opinion, near), labels, view.groups, view.copies)
+    found = judge(product_of_experts(view.second_opinion, near, out=near), labels, view.groups, view.copies)
     flagged = found.wrong > SURE
     suggested = np.where(flagged & (found.likely != labels), found.likely, -1)
     return Flags(found.wrong, flagged, suggested, notes=notes(found.unjudged, view.classes))

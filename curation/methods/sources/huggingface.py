@@ -22,6 +22,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
+from curation.data.parts import Spread, here
 from curation.data.reading.arrow_places import Places, image_places
 from curation.data.reading.cells import as_label
 from curation.data.reading.folder_layout import some
@@ -66,6 +67,7 @@ def read(
     group: str = "",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order train, validation, test and of the rows; ids "train/0000000", ... Raises SourceError.
 
@@ -87,7 +89,9 @@ def read(
     rows = next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))])
     roles = roles_of(rows.features, first_cells(rows), name, said)
     found = (
-        TableTexts(roles.texts, into) if roles.texts else _images(roles.image, [parts[p] for p in known], into, name)
+        TableTexts(roles.texts, into)
+        if roles.texts
+        else _images(roles.image, [parts[p] for p in known], into, name, spread)
     )
     columns = [*([] if isinstance(found, _ImagesInPlace) else roles.content), *roles.labels]
     ids: list[str] = []
@@ -153,8 +157,8 @@ def watches(*, name: str, **params: Any) -> list[Path]:
 class _ImagesInPlace:
     """The images where they lie, in .arrow files."""
 
-    def __init__(self, column: str, places: Places):
-        self.column, self.places = column, places
+    def __init__(self, column: str, places: Places, spread: Spread):
+        self.column, self.places, self.spread = column, places, spread
 
     def add(self, batch: Batch) -> None:
         """Nothing: all places are known."""
@@ -167,15 +171,15 @@ class _ImagesInPlace:
 
     def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
         """What `make_items` takes of them."""
-        facts = as_columns(examine(self.places.root, self.places.parts, progress))
+        facts = as_columns(examine(self.places.root, self.places.parts, progress, spread=self.spread))
         return {**facts, **self.places._asdict(), "column": self.column}
 
 
 class _Images:
     """The images on their way to the items: written to `files`, and examined there at last."""
 
-    def __init__(self, column: str, files: Path, roots: Sequence[str]):
-        self.column, self.files, self.roots = column, files, roots
+    def __init__(self, column: str, files: Path, roots: Sequence[str], spread: Spread):
+        self.column, self.files, self.roots, self.spread = column, files, roots, spread
         self._paths: list[str | None] = []
         self._problems: dict[int, str] = {}  # row -> why its image cannot be read, known before it is examined
 
@@ -194,15 +198,17 @@ class _Images:
 
     def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
         """What `make_items` takes of them."""
-        facts = examine(self.files, self._paths, progress)
+        facts = examine(self.files, self._paths, progress, spread=self.spread)
         for row, problem in self._problems.items():
             facts[row] = Facts(status=problem)
         return {**as_columns(facts), "paths": self._paths, "root": self.files}
 
 
-def _images(column: str, sets: list[Any], into: Path, name: str) -> _ImagesInPlace | _Images:
+def _images(column: str, sets: list[Any], into: Path, name: str, spread: Spread) -> _ImagesInPlace | _Images:
     places = image_places(sets, column)
-    return _ImagesInPlace(column, places) if places else _Images(column, into / "files", roots_of(name))
+    if places:
+        return _ImagesInPlace(column, places, spread)
+    return _Images(column, into / "files", roots_of(name), spread)
 
 
 def _kinds(kinds: Mapping[str, Any], roles: Mapping[str, str]) -> list[dict[str, str]]:

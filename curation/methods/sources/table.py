@@ -33,6 +33,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.grouping import column_named
 from curation.data.items import OK, TRAIN, Items, make_items
+from curation.data.parts import Spread, here
 from curation.data.reading.cells import as_class, as_label, as_split
 from curation.data.reading.images_in_tables import ImagesInTables
 from curation.data.reading.label_cells import by_column, in_cell, is_on, labels_of
@@ -101,6 +102,7 @@ def read(
     group: str = "",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order of the rows; `group` of [source] may name a column. Raises SourceError.
 
@@ -127,7 +129,8 @@ def read(
     texts, classes = _names(text), _names(label)
     contents = numbered("text", texts) if texts else {"image": image}
     given = {"split": split, "id": id, "truth": truth, "group": column_named(group)}
-    found = TableTexts(texts, into) if texts else _images([file.path for file in files], image, root, into / "files")
+    tables = [file.path for file in files]
+    found = TableTexts(texts, into) if texts else _images(tables, image, root, into / "files", spread)
     parts: list[_Part] = []
     try:
         for file in files:
@@ -215,10 +218,12 @@ def _root(path: Path | Remote) -> Path | Remote:
     return path if path.is_dir() else path.parent
 
 
-def _images(tables: list[Path | Remote], column: str, root: Path | Remote, files: Path) -> ImagesInTables | TableImages:
+def _images(
+    tables: list[Path | Remote], column: str, root: Path | Remote, files: Path, spread: Spread
+) -> ImagesInTables | TableImages:
     if all(can_be_read_one_by_one(table, column) for table in tables):
         return ImagesInTables(tables, column)
-    return TableImages(tables[0], column, root, files)
+    return TableImages(tables[0], column, root, files, spread)
 
 
 def _names(said: str | tuple[str, ...]) -> tuple[str, ...]:

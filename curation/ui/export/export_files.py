@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 
-from curation.data.items import OK, TRAIN
 from curation.data.remote.location import Remote, location
 from curation.data.workspace import Workspace, key_of
 from curation.data.writing import manifest
@@ -30,7 +30,7 @@ from curation.errors import InputError
 from curation.ui.parts.theme import literal
 from curation.ui.server.allowed_paths import EXPORTS
 from curation.ui.server.routes import prefix
-from curation.ui.state.project import Project
+from curation.ui.state.project import Project, read_items
 
 EVERYTHING = "everything"  # what an export of no subset is called
 
@@ -87,15 +87,19 @@ def start(project: Project, request: ExportRequest) -> None:
 
 
 class Made(NamedTuple):
-    """The manifest as it will be written, and its numbers."""
+    """The manifest as it will be written: its first rows, how many it has, and its numbers."""
 
-    table: pa.Table
+    first: pa.Table
+    rows: int
     tally: Tally
 
 
-def first_rows(table: pa.Table, count: int) -> pa.Table:
+FIRST = 200  # rows of the manifest that are shown
+
+
+def first_rows(table: pa.Table) -> pa.Table:
     """The first rows of a manifest, with every text shown letter for letter."""
-    part = table.slice(0, count)
+    part = table.take(np.arange(min(FIRST, len(table))))  # a slice would hold the whole table
     for at, field in enumerate(part.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
             shown = [None if text is None else literal(text) for text in part.column(at).to_pylist()]
@@ -113,9 +117,12 @@ def made(project: Project, request: ExportRequest) -> Made | None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _made(folder: str, stamp: str, _request: ExportRequest) -> Made:
-    store = ResultReader(Workspace(folder, make=False), _request.step.inputs["source"], _request.plan.effective)
-    outcome = gather(_request.step, store)
-    return Made(manifest.build(outcome), tally(outcome))
+    source = _request.step.inputs["source"]
+    items = read_items(Path(folder), source)  # one copy for all pages
+    outcome = gather(_request.step, ResultReader(Workspace(folder, make=False), source, _request.plan.effective, items))
+    said = manifest.verdicts(outcome)
+    table = manifest.build(outcome, said)
+    return Made(first_rows(table), len(table), tally(outcome, said))
 
 
 # -- numbers -------------------------------------------------------------------------------------------------
@@ -144,23 +151,25 @@ class Tally:
     kept_of: np.ndarray
 
 
-def tally(outcome: manifest.Outcome) -> Tally:
-    items, verdicts = outcome.items, manifest.verdicts(outcome)
-    train = (verdicts.split == TRAIN) & (items.column("status") == OK)
-    names, codes = np.unique(outcome.labels[train].astype(str), return_inverse=True)
+def tally(outcome: manifest.Outcome, verdicts: manifest.Verdicts) -> Tally:
+    items, kept = outcome.items, verdicts.kept
+    train = verdicts.train & items.ok
+    labels = pa.array(outcome.labels[train], pa.string()).dictionary_encode()
     order = {name: place for place, name in enumerate(items.classes)}
-    classes = sorted(names.tolist(), key=lambda name: (order.get(name, len(order)), name))
-    place = np.array([classes.index(name) for name in names.tolist()], int)
-    before = np.bincount(place[codes], minlength=len(classes)) if len(codes) else np.zeros(0, int)
-    kept_of = np.bincount(place[codes][verdicts.kept[train]], minlength=len(classes)) if len(codes) else before
+    names = labels.dictionary.to_pylist()
+    classes = sorted(names, key=lambda name: (order.get(name, len(order)), name))
+    place = np.array([*(classes.index(name) for name in names), len(names)], int)  # the last: without a label
+    codes = place[pc.fill_null(labels.indices, -1).to_numpy()]
+    classes += ["no label"] if labels.null_count else []
+    before, kept_of = (np.bincount(some, minlength=len(classes)) for some in (codes, codes[kept[train]]))
     return Tally(
-        kept=int(verdicts.kept[verdicts.split == TRAIN].sum()),
-        held=int((verdicts.kept & (verdicts.split != TRAIN)).sum()),
+        kept=int((kept & verdicts.train).sum()),
+        held=int((kept & ~verdicts.train).sum()),
         relabelled=int(verdicts.relabelled.sum()),
         classes=classes,
         before=before,
         kept_of=kept_of,
-        **{fate: int((verdicts.fate == fate).sum()) for fate in manifest.FATES if fate != "kept"},
+        **{fate: int(verdicts.became(fate).sum()) for fate in manifest.FATES if fate != "kept"},
     )
 
 

@@ -127,12 +127,12 @@ def answered(state: ItemState) -> np.ndarray:
 
 def waiting(items: Items, state: ItemState) -> np.ndarray:
     """Item rows that the source has no label for and nobody has labelled yet."""
-    return np.flatnonzero((items.column("split") == UNLABELED) & items.ok & ~answered(state))
+    return np.flatnonzero(items.has("split", UNLABELED) & items.ok & ~answered(state))
 
 
 def unlabelled(items: Items) -> int:
     """How many usable items the source has no label for, labelled since or not."""
-    return int(((items.column("split") == UNLABELED) & items.ok).sum())
+    return len(items.rows(UNLABELED))
 
 
 def following(rows: np.ndarray, done: np.ndarray, at: int | None) -> int | None:

@@ -85,7 +85,7 @@ class Desk:
             st.session_state[self.page] = int(np.flatnonzero(self.batch.rows == row)[0]) // PAGE + 1
 
     def name(self, row: int) -> str:
-        return str(self.project.items.column("id")[row])
+        return self.project.items.cell("id", row)
 
     def _last(self, words: str) -> None:
         st.session_state[f"grow:last:{self.project.name}"] = words
@@ -93,8 +93,8 @@ class Desk:
 
 def tiles(desk: Desk, rows: Sequence[int], size: int, plainly: bool = False) -> list[Tile]:
     """Tiles of some items. plainly: with the label and nothing else."""
-    ids, made = desk.project.items.column("id"), []
-    for row, content in zip(rows, brief(desk.project.items, rows, size), strict=True):
+    items, made = desk.project.items, []
+    for row, content in zip(rows, brief(items, rows, size), strict=True):
         name, note, badge = desk.state.label(row), "", None
         if not plainly:
             guess = desk.batch.guess(row)
@@ -103,7 +103,7 @@ def tiles(desk: Desk, rows: Sequence[int], size: int, plainly: bool = False) -> 
             elif desk.done[row]:
                 name, badge = "skipped" if desk.state.queued[row] else "dropped", None
             else:
-                name, note = (f"{guess[0]}?", percent(guess[1])) if guess else (str(ids[row]), "")
+                name, note = (f"{guess[0]}?", percent(guess[1])) if guess else (items.cell("id", row), "")
             badge = "current" if row == desk.at else badge
-        made.append(tile(row, ids[row], content, name, note, badge))
+        made.append(tile(row, items.cell("id", row), content, name, note, badge))
     return made

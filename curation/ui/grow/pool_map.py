@@ -64,10 +64,10 @@ def _chart(project: Project, xy: np.ndarray, batch: Batch | None, dark: bool) ->
     """The map; a label that is given reruns it for its colours, a gesture does not."""
     state, items = item_state(project.items, project.effective), project.items
     asked = batch.rows if batch else np.empty(0, np.int64)
-    drawn = scene(xy, state, items.rows(TRAIN, UNLABELED), asked, np.array(project.selected, np.int64))
+    drawn = scene(xy, state, items.rows(TRAIN, UNLABELED), asked, project.selected)
 
     def heard(gesture: Gesture) -> None:
-        project.selected = gesture.rows.tolist()
+        project.selected = gesture.rows
         st.session_state[f"grow:picked:{project.name}"] = frozenset()
         st.rerun("grow_map_side")
 
@@ -86,7 +86,7 @@ def _side(project: Project, batch: Batch | None) -> None:
         item_state(project.items, project.effective),
         f"grow:picked:{project.name}",
     )
-    selected = np.array(project.selected, np.int64)
+    selected = project.selected
 
     def clear() -> None:
         project.selected = []
@@ -120,7 +120,7 @@ def _side(project: Project, batch: Batch | None) -> None:
 
 
 def _tiles(project: Project, state: ItemState, batch: Batch | None, rows: np.ndarray) -> list[Tile]:
-    ids, made = project.items.column("id"), []
+    made = []
     asked = set(batch.rows.tolist()) if batch else set()
     for row, content in zip(rows.tolist(), brief(project.items, rows, 112), strict=True):
         guess = batch.guess(row) if row in asked and state.labels[row] < 0 else None
@@ -128,7 +128,7 @@ def _tiles(project: Project, state: ItemState, batch: Batch | None, rows: np.nda
         name = f"{guess[0]}?" if guess else "skipped" if state.queued[row] else state.label(row)
         badge = "kept" if state.labels[row] >= 0 and state.relabelled[row] else None
         note = percent(guess[1]) if guess else ""
-        made.append(tile(row, ids[row], content, name, note, badge))
+        made.append(tile(row, project.items.cell("id", row), content, name, note, badge))
     return made
 
 

@@ -170,7 +170,7 @@ def _by_items(project: Project, state: ItemState, vectors: tuple[np.ndarray, np.
         if concept in state.classes
         else ()
     )
-    selected = np.array(project.selected, np.int64)
+    selected = project.selected
     options = {"selected": f"The {len(selected):,} selected on the map"} if len(selected) else {}
     if len(examples):
         options["examples"] = f"The {len(examples):,} labelled {concept}"
@@ -282,10 +282,11 @@ def _others(project: Project, state: ItemState) -> None:
 
 
 def _tiles(project: Project, rows: np.ndarray, alike: np.ndarray) -> list[Tile]:
-    ids, made = project.items.column("id"), []
+    made = []
     for row, score, content in zip(rows.tolist(), alike, brief(project.items, rows, 112), strict=True):
         note = "" if np.isnan(score) else f"similarity {score:.2f}"
-        made.append(tile(row, ids[row], content, ids[row], note))
+        name = project.items.cell("id", row)
+        made.append(tile(row, name, content, name, note))
     return made
 
 

@@ -40,7 +40,7 @@ async def item(request: Request) -> Response:
             return None
         (content,) = brief(items, [row], 112)
         said = [[literal(who), literal(text)] for who, text in content.said]
-        return {"id": literal(items.column("id")[row]), "src": content.src, "said": said}
+        return {"id": literal(items.cell("id", row)), "src": content.src, "said": said}
 
     found = await to_thread.run_sync(look)
     if found is None:

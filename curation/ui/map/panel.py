@@ -48,7 +48,7 @@ def _many(
 ) -> Sequence[int]:
     """The gallery. Returns the items the actions apply to."""
     session = st.session_state
-    selected = np.array(project.selected, np.int64)
+    selected = project.selected
     rows = selected if len(selected) else shown
     found = session.get(f"map:found:{project.name}")
     orders = selection.ORDERS
@@ -98,14 +98,14 @@ def _about(analysis: AnalysisResults, state: ItemState, rows: np.ndarray) -> Non
 
 def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: int) -> Sequence[int]:
     """One item from close by, with its neighbours. Returns the items the actions apply to."""
-    session, items, ids = st.session_state, analysis.items, analysis.items.column("id")
+    session, items = st.session_state, analysis.items
 
     def back() -> None:
         session[f"map:opened:{project.name}"] = None
 
     with st.container(horizontal=True, vertical_alignment="center", key="map_head"):
         st.button("Back", key="map_back", icon=":material/arrow_back:", type="tertiary", on_click=back)
-        item_card.note(str(ids[row]))
+        item_card.note(items.cell("id", row))
         near, distances = nearest(analysis, row)
         if len(near):
             st.button(
@@ -123,7 +123,8 @@ def _close(project: Project, analysis: AnalysisResults, state: ItemState, row: i
         item_card.why(analysis, state, row)
         if len(same := twins(analysis, row)):
             st.caption("Copies")
-            item_card.strip(tiles(analysis, state, same[:8], note=lambda twin: str(ids[twin])), columns=4, of_words=2)
+            named = tiles(analysis, state, same[:8], note=lambda twin: items.cell("id", twin))
+            item_card.strip(named, columns=4, of_words=2)
         if not len(near):
             return [row]
         st.caption("Nearest neighbours")

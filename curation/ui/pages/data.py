@@ -147,7 +147,7 @@ def _some(project: Project, analysis: AnalysisResults, state: ItemState) -> None
         page = st.pagination(max(-(-len(rows) // PAGE), 1), key=f"look_page_{code}", max_visible_pages=5)
     rows = rows[(page - 1) * PAGE : page * PAGE]
     shown = tiles(analysis, state, rows, flagged=analysis.marked())
-    selected = {str(row) for row in project.selected}
+    selected = {str(row) for row in project.selected.tolist()}
     chosen = gallery(shown, key="look", selected=selected, size=74, name=many(project.items).capitalize())
     project.selected = [int(row) for row in chosen.selected]
     word = f"Show the {len(chosen.selected):,} selected on the map"

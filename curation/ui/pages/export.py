@@ -16,8 +16,6 @@ from curation.ui.parts.theme import escaped
 from curation.ui.server.allowed_paths import target
 from curation.ui.state.project import Project, open_project
 
-ROWS = 200  # of the manifest, as a preview
-
 
 def main() -> None:
     project = open_project()
@@ -138,8 +136,8 @@ def _preview(made: export_files.Made | None) -> None:
     if made is None:
         st.caption("The manifest appears here once this subset is computed.")
         return
-    st.caption(f"The first {min(ROWS, made.table.num_rows):,} of {made.table.num_rows:,} rows")
-    st.dataframe(export_files.first_rows(made.table, ROWS), hide_index=True, height=420, key="export_manifest")
+    st.caption(f"The first {len(made.first):,} of {made.rows:,} rows")
+    st.dataframe(made.first, hide_index=True, height=420, key="export_manifest")
 
 
 def _written(project: Project) -> None:

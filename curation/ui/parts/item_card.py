@@ -20,14 +20,14 @@ from curation.ui.state.reasons import reasons
 
 def facts(analysis: AnalysisResults, state: ItemState, row: int) -> None:
     """What is known of an item, as a list."""
-    column, given = analysis.items.column, analysis.items.column("label")[row]
-    label, suggestion = state.label(row), analysis.suggestion(row, state)
-    lines = [("label", label + (f" (given: {given})" if state.relabelled[row] else ""))] if state.classes else []
+    items, label, suggestion = analysis.items, state.label(row), analysis.suggestion(row, state)
+    given = f" (given: {items.cell('label', row)})" if state.relabelled[row] else ""
+    lines = [("label", label + given)] if state.classes else []
     lines += [("suggested", suggestion)] if suggestion else []
     lines += [("decision", DECISIONS[state.decision[row]])] if state.decided[row] or state.queued[row] else []
-    lines += [("split", column("split")[row])]
-    if column("width")[row] > 0:  # NaN where the items are no images
-        lines.append(("size", f"{column('width')[row]:.0f} x {column('height')[row]:.0f} pixels"))
+    lines += [("split", items.cell("split", row))]
+    if width := items.cell("width", row):  # None where the items are no images
+        lines.append(("size", f"{width} x {items.cell('height', row)} pixels"))
     for name, values in analysis.scores.items():
         if np.isfinite(values[row]):
             easier = (values < values[row]).sum() / max(np.isfinite(values).sum() - 1, 1)

@@ -24,7 +24,7 @@ REMEMBERED = 40_000_000  # characters of thumbnails held in memory: about 8,000 
 
 def thumbnail(items: Items, row: int, size: int = 112) -> str:
     """The item within a square of `size` pixels. Remembered by the item's content, so twins are made once."""
-    content = items.column("hash")[row]
+    content = items.cell("hash", row)
     if content is None:
         return _encoded(items, row, size)
     key = (content, size, repr(items.greys))  # the same file is seen otherwise in a set of deeper greys

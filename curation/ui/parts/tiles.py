@@ -31,16 +31,16 @@ def tiles(
     colours: label -> colour of the dot, to match a map. flagged: bool [n], marked unless something was decided.
     """
     rows, items = [int(row) for row in rows], analysis.items
-    ids = items.column("id")
     made = []
     for row, content in zip(rows, brief(items, rows, size), strict=True):
-        label, badge = state.label(row) if state.classes else str(ids[row]), state.badge(row)
+        name, badge = items.cell("id", row), state.badge(row)
+        label = state.label(row) if state.classes else name
         if badge is None and flagged is not None and flagged[row]:
             badge = "flagged"
         suggestion = analysis.suggestion(row, state) if badge == "flagged" else None
         said = note(row) if note else f"→ {suggestion}" if suggestion else ""
         colour = (colours or {}).get(label, "")
-        made.append(tile(row, ids[row], content, label, said, badge, colour))
+        made.append(tile(row, name, content, label, said, badge, colour))
     return made
 
 

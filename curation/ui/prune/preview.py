@@ -130,10 +130,10 @@ def class_counts(labels: np.ndarray, classes: int) -> np.ndarray:
 
 def known_mistakes(project: Project) -> np.ndarray | None:
     """bool [n]: train rows whose label in force is not the truth; None when the source does not know the truth."""
+    if project.items.table["truth"].null_count == len(project.items):
+        return None
     truth = project.items.column("truth")
     known = np.not_equal(truth, None)
-    if not known.any():
-        return None
     state = item_state(project.items, project.effective)
     wrong = np.zeros(len(truth), bool)
     train = project.store.train

@@ -151,11 +151,11 @@ def duplicates(project: Project, analysis: AnalysisResults) -> None:
 
 
 def _group(project: Project, analysis: AnalysisResults, state: ItemState, group: np.ndarray, columns: int) -> None:
-    kept, copies, ids = int(group[0]), queue.open_copies(group, state), analysis.items.column("id")
+    kept, copies, items = int(group[0]), queue.open_copies(group, state), analysis.items
     with st.container(border=True, key=f"review_dup_{kept}"):
         left, right = st.columns([4, 1] if columns > 2 else [1, 1], gap="medium", vertical_alignment="center")
         with left:
-            note = {int(row): "kept" if row == kept else str(ids[row]) for row in group[:SHOWN]}
+            note = {int(row): "kept" if row == kept else items.cell("id", row) for row in group[:SHOWN]}
             shown = tiles(analysis, state, group[:SHOWN], note=note.get)
             if analysis.items.has_texts:
                 item_card.compared(shown, differences(analysis.items, group[:SHOWN]))
@@ -180,9 +180,8 @@ def _group(project: Project, analysis: AnalysisResults, state: ItemState, group:
 
 
 def _drop_copies(project: Project, analysis: AnalysisResults, copies: dict[int, np.ndarray]) -> None:
-    ids = analysis.items.column("id")
     if len(copies) == 1:
         ((kept, rows),) = copies.items()
-        actions.act(project, rows, "drop", why=f"duplicate of {ids[kept]}")
+        actions.act(project, rows, "drop", why=f"duplicate of {analysis.items.cell('id', kept)}")
     else:
         actions.act(project, np.concatenate(list(copies.values())), "drop", why="duplicate")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from curation.data.effective_labels import holds
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState
 
@@ -58,7 +59,7 @@ def outlook(analysis: AnalysisResults, state: ItemState, rows: np.ndarray) -> Ou
     right, wrong = np.flatnonzero(state.confirmed), np.flatnonzero(state.relabelled)
     answered = np.union1d(right, wrong)
     # The score of a label the analysis knows a correction of speaks of the new label.
-    known = np.isin(analysis.items.column("id")[answered], list(analysis.known))
+    known = holds(analysis.items, analysis.known)[answered]
     told = answered[~known & np.isfinite(score[answered])]
     if not len(open_) + len(answered):
         return None

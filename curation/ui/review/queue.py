@@ -137,6 +137,8 @@ class Caught(NamedTuple):
 
 def caught(analysis: AnalysisResults) -> Caught | None:
     """How many planted mistakes the flags for wrong labels find; None where the source planted none."""
+    if analysis.items.table["truth"].null_count == len(analysis.items):
+        return None
     truth, given = analysis.items.column("truth"), analysis.items.column("label")
     seen = np.zeros(len(analysis.items), bool)
     for flag in analysis.of_kind("mislabel").values():

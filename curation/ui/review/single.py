@@ -63,7 +63,7 @@ class _Desk:
     def __init__(self, project: Project, analysis: AnalysisResults, state: ItemState, rows: np.ndarray, at: int):
         self.project, self.analysis, self.state, self.rows, self.at = project, analysis, state, rows, at
         self.label, self.suggestion = state.label(at), analysis.suggestion(at, state)
-        self.id = str(analysis.items.column("id")[at])
+        self.id = analysis.items.cell("id", at)
 
     def decide(self, action: str, value: str | None = None) -> None:
         self.project.decide([self.at], action, value)
@@ -118,7 +118,7 @@ def _picture(desk: _Desk) -> None:
     if marks:
         st.html(_legend(desk, {mark.kind for mark in marks}))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        item_card.note(f"{desk.id} · {desk.analysis.items.column('split')[desk.at]}")
+        item_card.note(f"{desk.id} · {desk.analysis.items.cell('split', desk.at)}")
         with st.container(horizontal=True, gap="small", width="content"):
             for text, step, key in (("Previous", -1, "Left"), ("Next", 1, "Right")):
                 st.button(
@@ -149,7 +149,7 @@ def _verdict(desk: _Desk) -> None:
     state, at = desk.state, desk.at
     st.html(_labels(desk))
     if state.decided[at]:
-        words = f"{DECISIONS[state.decision[at]]} from {desk.analysis.items.column('label')[at]}"
+        words = f"{DECISIONS[state.decision[at]]} from {desk.analysis.items.cell('label', at)}"
         theme.chips([(words if state.relabelled[at] else DECISIONS[state.decision[at]], state.badge(at))])
     item_card.why(desk.analysis, state, at)
     short = max(len(desk.label), len(desk.suggestion or "")) <= 6

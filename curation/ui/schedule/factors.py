@@ -70,9 +70,9 @@ def strongest(found: Factors, factor: int) -> np.ndarray:
 def _row(project: Project, rows: np.ndarray, found: Factors, factor: int) -> None:
     fires = int(((found.indices == factor) & (found.values > 0)).any(axis=1).sum())
     items, some = project.items, rows[strongest(found, factor)]
-    ids, labels = items.column("id"), project.store.label_names
+    labels = project.store.label_names
     words = f"factor {factor}: {fires:,} items"
-    about = [f"{theme.escaped(ids[row])}: {theme.escaped(labels[row])}" for row in some]
+    about = [f"{theme.escaped(items.cell('id', row))}: {theme.escaped(labels[row])}" for row in some]
     if items.has_images or items.has_texts:
         contents = brief(items, some, 64)
         inside = "".join(_small(content, words) for content, words in zip(contents, about, strict=True))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 from PIL import Image
 
 from curation.data.items import SPLITS, TEST, TRAIN, VAL, Items
@@ -44,17 +45,16 @@ class Facts:
 
 def facts(items: Items, labels: np.ndarray, classes: Sequence[str]) -> Facts:
     """labels: int64 [n], current codes into `classes`, -1 for none."""
-    split, ok = items.column("split").astype(str), items.ok
-    counts = np.zeros((len(classes), 3), np.int64)
+    ok, counts = items.ok, np.zeros((len(classes), 3), np.int64)
     for column, name in enumerate((TRAIN, VAL, TEST)):
-        codes = labels[ok & (split == name)]
+        codes = labels[items.rows(name)]
         counts[:, column] = np.bincount(codes[codes >= 0], minlength=len(classes))
     return Facts(
         items=len(items),
         usable=int(ok.sum()),
-        splits={name: count for name in SPLITS if (count := int((ok & (split == name)).sum()))},
+        splits={name: count for name in SPLITS if (count := len(items.rows(name)))},
         counts=counts,
-        bytes=int(np.nansum(items.column("bytes").astype(float))),
+        bytes=pc.sum(items.table["bytes"]).as_py() or 0,
         sides=_sides(items, ok) if items.has_images else None,
         problems=np.flatnonzero(~ok),
         letters=_letters(items, ok) if items.has_texts else None,
@@ -149,7 +149,7 @@ _BARS = f"""
 
 def problems_table(items: Items, rows: np.ndarray) -> dict[str, list]:
     """Items that cannot be used, each with its reason."""
-    return {"item": items.column("id")[rows].tolist(), "reason": items.column("status")[rows].tolist()}
+    return {word: [items.cell(name, row) for row in rows] for word, name in {"item": "id", "reason": "status"}.items()}
 
 
 def sample_picture(columns: int = 15, rows: int = 5) -> bytes | None:

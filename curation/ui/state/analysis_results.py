@@ -6,7 +6,7 @@ Gathered once per state of the analysis and shared by the map and the review; no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,8 @@ import streamlit as st
 
 from curation.data.items import SPLITS, Items
 from curation.data.writing.manifest import Flagged
+from curation.engine import results
+from curation.maths.arrays import blocks
 from curation.ui.state.first_map import first_map
 from curation.ui.state.item_state import ItemState
 from curation.ui.state.project import Project
@@ -26,11 +28,10 @@ KINDS = ("mislabel", "outlier", "duplicate")  # what flags look for, as their ca
 class AnalysisResults:
     """Arrays are over all n items unless said otherwise; codes are positions in `classes`, -1 for none.
 
-    suspicion: float [n], how likely the label is wrong: the share of items that are less suspicious, averaged over
-    the flags that look for wrong labels; NaN where they saw nothing. suggested: int64 [n], the label that would fit
-    better. titles: flag name -> what a person calls it. known: labels by id the analysis was made with, where they
-    differ from those given. probabilities, neighbours, embeddings: (item rows, value of those rows), as `Project` has.
-    split: the one whose flags are here, "" for all. chosen: bool [n], the items that may be flagged, None for all.
+    titles: flag name -> what a person calls it. known: labels by id the analysis was made with, where they differ from
+    those given. probabilities, neighbours, embeddings: (item rows, value of those rows), as `Project` has. split: the
+    one whose flags are here, "" for all. chosen: bool [n], the items that may be flagged, None for all. whole: what
+    these are a part of, which says how suspicious an item is and what is suggested for it.
     """
 
     items: Items
@@ -38,28 +39,48 @@ class AnalysisResults:
     scores: Mapping[str, np.ndarray]
     flags: Mapping[str, Flagged]
     titles: Mapping[str, str]
-    suspicion: np.ndarray
-    suggested: np.ndarray
     known: Mapping[str, str]
     xy: np.ndarray | None = None
     drawing: bool = False  # xy is the first map, until the recipe's own is drawn
-    predictions: np.ndarray | None = None
+    map_notes: Mapping[str, Any] = field(default_factory=dict)  # the card of the recipe's own
     probabilities: tuple[np.ndarray, Any] | None = None
     neighbours: tuple[np.ndarray, Any] | None = None
     embeddings: tuple[np.ndarray, Any] | None = None
     split: str = ""
     chosen: np.ndarray | None = None
+    whole: AnalysisResults | None = None
+
+    @cached_property
+    def suspicion(self) -> np.ndarray:
+        """float [n], how likely the label is wrong: the share of items that are less suspicious, averaged over the
+        flags that look for wrong labels; NaN where they saw nothing."""
+        return self.whole.suspicion if self.whole else suspicion(self.flags, len(self.items))
+
+    @cached_property
+    def suggested(self) -> np.ndarray:
+        """int64 [n], the label that would fit better."""
+        return self.whole.suggested if self.whole else suggested(self.flags, len(self.items), self.predictions)
+
+    @cached_property
+    def predictions(self) -> np.ndarray | None:
+        """int64 [n], what students who never saw an item think of it; -1 where there is none."""
+        if self.whole or self.probabilities is None:
+            return self.whole and self.whole.predictions
+        rows, values = self.probabilities[0], results.reopened(self.probabilities[1])
+        guess = np.full(len(self.items), -1, np.int64)
+        guess[rows] = np.concatenate([values[part].argmax(axis=1) for part in blocks(*values.shape)])
+        return guess
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
         """The splits in which some flag speaks against an item."""
-        there = {str(name) for name in self.items.column("split")[self.marked()]}
-        return tuple(name for name in SPLITS if name in there)
+        marked = self.marked()
+        return tuple(name for name in SPLITS if (self.items.has("split", name) & marked).any())
 
     @cached_property
     def within(self) -> np.ndarray:
         """bool [n]: items that are looked at, of one split or chosen ones."""
-        mask = (self.items.column("split") == self.split) | (not self.split)
+        mask = self.items.has("split", self.split) if self.split else np.ones(len(self.items), bool)
         return mask if self.chosen is None else mask & self.chosen
 
     def among(self, rows: np.ndarray) -> AnalysisResults:
@@ -67,16 +88,16 @@ class AnalysisResults:
         chosen = np.zeros(len(self.items), bool)
         chosen[rows] = True
         flags = {name: replace(_cut(flag, chosen), score=flag.score) for name, flag in self.flags.items()}
-        return replace(self, flags=flags, chosen=chosen)
+        return replace(self, flags=flags, chosen=chosen, whole=self.whole or self)
 
     def only(self, split: str) -> AnalysisResults:
         """What flags say of the items of one split, and of no other; "" for all."""
         if not split:
             return self
         if split not in self._of_split:
-            there = self.items.column("split") == split
+            there = self.items.has("split", split)
             flags = {name: _cut(flag, there) for name, flag in self.flags.items()}
-            self._of_split[split] = replace(self, flags=flags, split=split)
+            self._of_split[split] = replace(self, flags=flags, split=split, whole=self.whole or self)
         return self._of_split[split]
 
     @cached_property
@@ -133,21 +154,17 @@ def analysis_results(project: Project) -> AnalysisResults:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _gather(folder: str, keys: tuple, labels: str | None, _project: Project) -> AnalysisResults:
-    project, n = _project, len(_project.items)
-    xy = project.xy()
-    flags, predictions = project.flags(), project.predictions()
+    project, xy = _project, _project.xy()
     return AnalysisResults(
         items=project.items,
         classes=project.store.classes,
         scores={name: project.score(name) for name in project.scores()},
-        flags=flags,
+        flags=project.flags(),
         titles={s.name: s.method.card.title for s in project.plan.of("flag")},
-        suspicion=suspicion(flags, n),
-        suggested=suggested(flags, n, predictions),
         known=project.shown[0].labels,
         xy=first_map(project) if xy is None else xy,
         drawing=xy is None,
-        predictions=predictions,
+        map_notes=project.map_notes(),
         probabilities=project.evidence("probabilities"),
         neighbours=project.evidence("neighbours"),
         embeddings=project.embeddings(),

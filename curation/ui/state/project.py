@@ -181,6 +181,11 @@ class Project:
         step = next(iter(self.plan.of("map")), None)
         return results.spread(self._path(step), len(self.items)) if self.plan.done(step) else None
 
+    def map_notes(self) -> dict[str, Any]:
+        """What the card of the map says about it, once it is drawn."""
+        step = next(iter(self.plan.of("map")), None)
+        return self.workspace.card("map", step.key) if self.plan.done(step) else {}
+
     def evidence(self, name: str) -> tuple[np.ndarray, Any] | None:
         """(item rows, value) of `probabilities`, `neighbours` (positions in those rows) or `dynamics`."""
         step = self.plan.find("evidence", name)
@@ -194,14 +199,6 @@ class Project:
         if not self.plan.done(step):
             return None
         return np.asarray(results.load(self._path(step), "rows")), results.load(self._path(step), "embeddings")
-
-    def predictions(self) -> np.ndarray | None:
-        """Out-of-fold guess as int codes [n], -1 where there is none."""
-        if (found := self.evidence("probabilities")) is None:
-            return None
-        guess = np.full(len(self.items), -1, np.int64)
-        guess[found[0]] = np.asarray(found[1]).argmax(axis=1)
-        return guess
 
     def subset(self, cell: Step) -> np.ndarray:
         """Item rows a verification cell was trained on."""
@@ -225,7 +222,7 @@ class Project:
 
         value: the new label, or one for each item.
         """
-        ids = [str(self.items.column("id")[row]) for row in rows]
+        ids = self.items.table["id"].take(np.fromiter(rows, np.int64)).to_pylist()
         if ids:
             self.workspace.check()  # a decision in a folder that was removed would be lost without a word
             self.log.add(ids, action, value, why)
@@ -247,12 +244,13 @@ class Project:
     # -- the selection: one set of item rows, shared by map, gallery and tables -----------------------------
 
     @property
-    def selected(self) -> list[int]:
-        return st.session_state.get(f"selected:{self.name}", [])
+    def selected(self) -> np.ndarray:
+        """int64, ascending."""
+        return st.session_state.get(f"selected:{self.name}", np.empty(0, np.int64))
 
     @selected.setter
-    def selected(self, rows: Iterable[int]) -> None:
-        st.session_state[f"selected:{self.name}"] = sorted({int(r) for r in rows})
+    def selected(self, rows: Sequence[int] | np.ndarray) -> None:
+        st.session_state[f"selected:{self.name}"] = np.unique(np.asarray(rows, np.int64))
 
 
 # -- opening -------------------------------------------------------------------------------------------------

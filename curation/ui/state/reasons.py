@@ -68,7 +68,7 @@ def _flag_words(analysis: AnalysisResults, name: str, flag: Flagged, row: int) -
     title = analysis.titles.get(name, name)
     if "duplicate" in flag.tags:
         kept = flag.duplicate_of[row] if flag.duplicate_of is not None else -1
-        return f"{title}: a copy of {analysis.items.column('id')[kept]}" if kept >= 0 else title
+        return f"{title}: a copy of {analysis.items.cell('id', kept)}" if kept >= 0 else title
     upto = int((flag.score >= flag.score[row]).sum())  # NaN compares as false
     place = f"among the {upto:,} most suspicious" if upto > 1 else "the most suspicious"
     p = min(flag.score[row], 0.999)  # never certain

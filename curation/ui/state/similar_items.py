@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curation.data.items import TRAIN
+from curation.engine.results import reopened
 from curation.maths.similarity.exact import most_similar
 from curation.ui.state.analysis_results import AnalysisResults
 from curation.ui.state.item_state import ItemState
@@ -29,11 +30,11 @@ def nearest_of_class(analysis: AnalysisResults, state: ItemState, row: int, name
     """
     if analysis.embeddings is None or name not in state.classes:
         return np.empty(0, np.int64)
-    rows, x = analysis.embeddings
+    rows, x = analysis.embeddings[0], reopened(analysis.embeddings[1])
     if (at := position(rows, row)) is None:
         return np.empty(0, np.int64)
     of_class = (state.labels[rows] == state.classes.index(name)) & ~state.dropped[rows] & (rows != row)
-    candidates = np.flatnonzero(of_class & (analysis.items.column("split")[rows] == TRAIN))
+    candidates = np.flatnonzero(of_class & analysis.items.has("split", TRAIN)[rows])
     return rows[most_similar(x, x[at], evenly(candidates), k)[0]]
 
 

@@ -18,11 +18,11 @@ NAMES = {"image": "images", "text": "texts", "pair": "pairs", "chat": "conversat
 
 def brief(items: Items, rows: Sequence[int], size: int) -> list[Content]:
     """The small look of some items, in their order."""
-    rows, kinds = [int(row) for row in rows], items.column("kind")
+    rows = [int(row) for row in rows]
     made: dict[int, Content] = {}
     of_kind: dict[str | None, list[int]] = {}
     for row in rows:
-        of_kind.setdefault(kinds[row], []).append(row)
+        of_kind.setdefault(items.cell("kind", row), []).append(row)
     for kind, some in of_kind.items():
         made |= zip(some, KINDS.get(kind, image).brief(items, some, size), strict=True)
     return [made[row] for row in rows]
@@ -36,4 +36,4 @@ def many(items: Items) -> str:
 
 def whole(items: Items, row: int, size: int = 640) -> Content:
     """One item from close by."""
-    return KINDS.get(items.column("kind")[row], image).whole(items, row, size)
+    return KINDS.get(items.cell("kind", row), image).whole(items, row, size)
