@@ -2,7 +2,6 @@
 
 from itertools import combinations
 
-import apricot
 import numpy as np
 import pytest
 
@@ -87,9 +86,11 @@ def test_facility_location_goes_on_as_exactly_after_the_pairs_are_listed(kind, m
 
 @pytest.mark.parametrize(("n", "budget"), [(400, 40), (1500, 300)])
 def test_facility_location_is_worth_what_apricot_reaches(n, budget):
+    from apricot import FacilityLocationSelection
+
     x = rows(n, d=16, seed=2)
     s = similarities(x, "cosine")
-    theirs = apricot.FacilityLocationSelection(budget, metric="precomputed", optimizer="lazy").fit(s).ranking
+    theirs = FacilityLocationSelection(budget, metric="precomputed", optimizer="lazy").fit(s).ranking
     ours = pick(facility_location, x, budget)
     assert coverage(s)(ours) == pytest.approx(coverage(s)(theirs), rel=1e-6)
 
@@ -121,6 +122,18 @@ def test_similarities_made_again_each_time_give_the_same_picks_as_those_held():
         for hold in (True, False)
     )
     assert held.picks == made.picks
+
+
+def test_greedy_goes_on_from_rows_that_are_taken_as_from_its_own_picks():
+    import torch
+
+    s = torch.from_numpy(similarities(rows(500, seed=5), "cosine").astype(np.float32))
+    picks = kernel.facility_location(lambda at, of, out: out.copy_(s[at, of]), 500, 200).picks
+    for given in (1, 20, 120):
+        cover = kernel.facility_location(
+            lambda at, of, out: out.copy_(s[at, of]), 500, 200, taken=np.sort(picks[:given]).tolist()
+        )
+        assert cover.picks[given:] == picks[given:]
 
 
 @pytest.mark.parametrize("budget", [3, 60, 400])
@@ -160,8 +173,10 @@ def test_graph_cut_is_the_same_for_shifted_cosines():
 
 
 def test_graph_cut_is_worth_what_apricot_reaches():
+    from apricot import GraphCutSelection
+
     x = np.abs(rows(500, seed=10))  # apricot wants similarities that are not negative
-    theirs = apricot.GraphCutSelection(50, metric="precomputed", optimizer="naive", alpha=1).fit(cosines(x)).ranking
+    theirs = GraphCutSelection(50, metric="precomputed", optimizer="naive", alpha=1).fit(cosines(x)).ranking
     ours = pick(graph_cut, x, 50)
     assert cut(cosines(x))(ours) == pytest.approx(cut(cosines(x))(theirs), rel=1e-6)
 
