@@ -14,6 +14,11 @@ from tests import toy
 collect_ignore = ["curation/ui/app.py"]  # importing it tells Streamlit that this process serves the app
 
 
+def pytest_collection_modifyitems(items):
+    """Slow tests come first: one that is left to the end keeps a single process busy and the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _toy_for_doctests(doctest_namespace):
     doctest_namespace["toy"] = toy

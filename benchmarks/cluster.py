@@ -1,4 +1,4 @@
-"""What workers are worth: encoding and a grid of trials, one after another, on processes and on a Ray cluster.
+"""What workers are worth: encoding, parts of one step and a grid of trials, here, on processes and on a Ray cluster.
 
     OMP_NUM_THREADS=1 python -m benchmarks.cluster
     OMP_NUM_THREADS=1 python -m benchmarks.cluster --address 10.0.0.1:6379 --workers 1 8 64
@@ -34,6 +34,20 @@ use = "lite0"
 use = "csv"
 path = "{name}.csv"
 """
+PARTS = """
+[source]
+use = "arrays"
+path = "many.npz"
+[encode]
+use = "precomputed"
+[evidence.neighbours]
+[[prune]]
+use = "herding"
+keep = 0.2
+[[export]]
+use = "csv"
+path = "{name}.csv"
+"""
 TRIALS = """
 [source]
 use = "arrays"
@@ -63,17 +77,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=16_384, help="of 32 x 32, to be encoded in shards of 4,096")
     parser.add_argument("--rows", type=int, default=20_000, help="of 64 numbers, for the grid of trials")
+    parser.add_argument("--many", type=int, default=60_000, help="rows to be compared with each other, and chosen from")
     parser.add_argument("--student", default="head", help="which is trained in each trial")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--address", default="", help="of a Ray cluster; by default one is started here")
     parser.add_argument("--folder", type=Path, help="seen by all machines of the cluster; by default a temporary one")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        make(Path(folder), asked.images, asked.rows)
+        make(Path(folder), asked.images, asked.rows, asked.many)
         print("| what | workers | seconds | speed-up |\n|---|---|---|---|")
-        for what, recipe in (("encoding", ENCODING), ("trials", TRIALS.replace("{student}", asked.student))):
+        trials = TRIALS.replace("{student}", asked.student)
+        for what, recipe in (("encoding", ENCODING), ("parts", PARTS), ("trials", trials)):
             measure(what, recipe, Path(folder), asked.workers, asked.address)
-    print(f"\n{asked.images:,} images of 32 x 32, {asked.rows:,} rows of 64 numbers; {machine()}")
+    print(f"\n{asked.images:,} images of 32 x 32, {asked.many:,} and {asked.rows:,} rows of 64 numbers; {machine()}")
 
 
 def measure(what: str, recipe: str, folder: Path, counts: list[int], address: str) -> None:
@@ -109,16 +125,17 @@ def timed(folder: Path, name: str) -> tuple[float, str]:
     return seconds, hashed.hexdigest()
 
 
-def make(folder: Path, images: int, rows: int) -> None:
-    """Two generated sets of ten classes: small pictures of noise around a colour, and points around ten centres."""
+def make(folder: Path, images: int, rows: int, many: int) -> None:
+    """Generated sets of ten classes: small pictures of noise around a colour, and points around ten centres."""
     rng = np.random.default_rng(0)
     labels = np.arange(images) % 10
     pictures = rng.integers(0, 128, (images, 32, 32, 3), dtype=np.uint8)
     pictures += (rng.integers(0, 127, (10, 3), dtype=np.uint8)[labels])[:, None, None]
     np.savez(folder / "images.npz", images=pictures, labels=labels)
-    labels = np.arange(rows) % 10
-    features = (rng.normal(size=(10, 64))[labels] + 2 * rng.normal(size=(rows, 64))).astype(np.float32)
-    np.savez(folder / "features.npz", features=features, labels=labels)
+    for name, count in (("features", rows), ("many", many)):
+        labels = np.arange(count) % 10
+        features = (rng.normal(size=(10, 64))[labels] + 2 * rng.normal(size=(count, 64))).astype(np.float32)
+        np.savez(folder / f"{name}.npz", features=features, labels=labels)
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ def page(given: Inputs | None = None) -> str:
         "by the processor time of one thread on 1,024 JPEGs, on an AMD EPYC. Tasks of 4,096 images do not depend on",
         "each other, so the times assume that twice the machines take half the time; from one worker to two this was",
         "measured (docs/cluster.md), beyond it was not. The shared folder has to deliver what the last column says.",
-        "Steps that are one task, such as neighbours and greedy selection, get no faster and are not in the table:",
+        "Steps that are one task, such as neighbours by descent, get no faster and are not in the table:",
         "they are what limits the size of a run today.",
         "",
         _table(("rows", "tasks", "1 machine", "4 machines", "100 machines", "read by 100"), _cluster_rows(given)),

@@ -30,7 +30,6 @@ from curation.data.results import Dynamics, Neighbours
 from curation.data.view import View
 from curation.engine.pace import SIZES
 from curation.engine.registry import methods
-from curation.maths.similarity.exact import nearest
 from curation.training import nets
 from curation.training.checkpoints import Network
 
@@ -112,16 +111,16 @@ def make(folder: Path, n: int, d: int, classes: int) -> None:
     labels = np.where(rng.random(n) < 0.05, rng.integers(classes, size=n), truth)
     hard = rng.random(n)[:, None]
     lean = (4 - 4 * hard) * np.eye(classes)[truth] + rng.normal(size=(n, classes))
-    learnt = np.linspace(0.2, 1.5, EPOCHS)[:, None, None]
-    logits = (learnt * lean + 0.3 * rng.normal(size=(EPOCHS, n, classes))).astype(np.float16)
+    logits = np.lib.format.open_memmap(folder / "logits.npy", "w+", np.float16, (EPOCHS, n, classes))
+    for epoch, learnt in enumerate(np.linspace(0.2, 1.5, EPOCHS)):
+        logits[epoch] = learnt * lean + 0.3 * rng.normal(size=(n, classes))
     e = np.exp(lean - lean.max(axis=1, keepdims=True))
-    graph = nearest(x, K)
+    graph, _ = methods("evidence")["neighbours"].call(View.of(embeddings=x), rng=rng, k=K)
     head = np.stack([x[truth == code].mean(axis=0) for code in range(classes)])
     arrays = {
         "embeddings": x,
         "labels": labels,
-        "logits": logits,
-        "probabilities": e / e.sum(axis=1, keepdims=True),
+        "probabilities": (e / e.sum(axis=1, keepdims=True)).astype(np.float32),
         "indices": graph.indices,
         "distances": graph.distances,
         "hard": hard[:, 0],

@@ -2,6 +2,8 @@
 
     python -m benchmarks.remote listing      1,000,000 keys, from a fake S3 client that makes up its pages of 1,000
     python -m benchmarks.remote images       4,000 images of 32 x 32 and a shard of them: S3 on this machine, and local
+    python -m benchmarks.remote tables       6,000 images of 500 x 375 as files, in parquet and .arrow: read, and some
+                                             opened at random, with the memory and what the workspace takes
 
 The S3 server is moto, in Python, in a process of its own: it answers some hundred requests a second on one core, so
 the images show what Winnow asks for and how often, and not what a store can give. Memory is what the process grew by.
@@ -13,6 +15,7 @@ import argparse
 import io
 import multiprocessing
 import os
+import shutil
 import tarfile
 import tempfile
 import time
@@ -22,23 +25,25 @@ from types import SimpleNamespace
 
 import numpy as np
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from benchmarks.__main__ import machine
 from curation.data.reading.folder_listing import listing
 from curation.data.remote import listings, store
 from curation.data.remote.location import Remote
-from curation.methods.sources import folder, webdataset
+from curation.methods.sources import folder, huggingface, table, webdataset
 
-KEYS, IMAGES = 1_000_000, 4_000
+KEYS, IMAGES, TABLED = 1_000_000, 4_000, 6_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["listing", "images"])
+    parser.add_argument("what", choices=["listing", "images", "tables"])
     asked = parser.parse_args()
     print(machine())
-    _listing() if asked.what == "listing" else _images()
+    {"listing": _listing, "images": _images, "tables": _tables}[asked.what]()
 
 
 def _listing() -> None:
@@ -106,6 +111,64 @@ def _images() -> None:
     server.terminate()
 
 
+def _tables() -> None:
+    import datasets
+
+    images = [_jpeg(i, (375, 500)) for i in range(TABLED)]
+    labels = [str(i % 10) for i in range(TABLED)]
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        for i, data in enumerate(images):
+            (top / "pets" / labels[i]).mkdir(parents=True, exist_ok=True)
+            (top / "pets" / labels[i] / f"{i}.jpg").write_bytes(data)
+        cells = [{"bytes": data, "path": None} for data in images]
+        pq.write_table(pa.table({"image": cells, "label": labels}), top / "by_100.parquet", row_group_size=100)
+        pq.write_table(pa.table({"image": cells, "label": labels}), top / "one_group.parquet")
+        features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("string")})
+        datasets.Dataset.from_dict({"image": cells, "label": labels}, features=features).save_to_disk(top / "saved")
+        size = sum(map(len, images))
+        print(f"{TABLED:,} images of {size / TABLED:,.0f} bytes, {size / 1e6:,.0f} MB", flush=True)
+        del images, cells
+        for asked in (
+            ("folder", folder.read, {"path": top / "pets"}),
+            ("parquet, row groups of 100", table.read, {"path": top / "by_100.parquet", "image": "image"}),
+            ("parquet, one row group: copied", table.read, {"path": top / "one_group.parquet", "image": "image"}),
+            (".arrow of save_to_disk", huggingface.read, {"name": str(top / "saved")}),
+        ):
+            process = multiprocessing.get_context("spawn").Process(target=_in_table, args=(*asked, top / "into"))
+            process.start()
+            process.join()
+
+
+def _in_table(what: str, ask: Callable, where: dict, into: Path) -> None:
+    """In a process of its own, so that its memory is its own."""
+    into.mkdir()
+    start = time.perf_counter()
+    given = {} if ask is folder.read else {"into": into}
+    items = ask(**where, **given, progress=lambda *_: None)
+    read, held = time.perf_counter() - start, _peak()
+    assert items.ok.all()
+    rows = np.random.default_rng(0).permutation(len(items))[:500]
+    start = time.perf_counter()
+    for row in rows.tolist():
+        items.open(row).read()
+    opened = (time.perf_counter() - start) / len(rows)
+    written = sum(file.stat().st_size for file in into.rglob("*") if file.is_file())
+    grown = _peak() - held
+    print(
+        f"{what:32} {len(items) / read:6,.0f} images a second, at most {held / 1e6:,.0f} MB; "
+        f"{written / 1e6:,.0f} MB written; {1000 * opened:.1f} ms to open one at random, {grown / 1e6:,.0f} MB more",
+        flush=True,
+    )
+    shutil.rmtree(into)
+
+
+def _peak() -> int:
+    """Bytes of memory this process held at most."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
 def _read(source, path) -> None:
     items = source.read(path=path, progress=lambda *_: None)
     assert len(items) == IMAGES
@@ -131,10 +194,10 @@ def _serve(pictures, tar, ready, address) -> None:
         time.sleep(3600)
 
 
-def _jpeg(seed: int) -> bytes:
+def _jpeg(seed: int, shape: tuple[int, int] = (32, 32)) -> bytes:
     out = io.BytesIO()
     pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(out, "JPEG")
+    Image.fromarray(pixels).resize(shape[::-1]).save(out, "JPEG")
     return out.getvalue()
 
 

@@ -87,6 +87,7 @@ class Card:
         twice, so that no held-out row has a say in what it thinks of the others.
     listed: pruners only; the data on whose short list it stands: "labels", "texts" (without labels) and "pairs".
     nested: pruners only; a smaller budget takes a prefix of a larger one (same seed), so a ratio slider is instant.
+    rounds: pruners only; chooses in two rounds, in shards, where items are many (`maths/selection/rounds.py`).
     instant: pruners and maps; answers within a blink at 50,000 rows, so a page may ask it without being told to.
     balances: pruners only; gives every class its share itself, so that `balance` need not cut it off from the others.
     class_graph: pruners only; under `balance` every class has the neighbours among its own rows, not of all.
@@ -129,6 +130,7 @@ class Card:
     fits_on_train: bool = False
     listed: tuple[str, ...] = ()
     nested: bool = False
+    rounds: bool = False
     instant: bool = False
     balances: bool = False
     class_graph: bool = False
@@ -154,6 +156,12 @@ class Card:
     def cold(self) -> bool:
         """Queries only: whether it can ask before anything has a label."""
         return not self.labelled and "predicted" not in self.needs
+
+
+@dataclass(frozen=True)
+class Later:
+    """Marks a parameter that an older method was given later: at its default it is no part of the key, so that results
+    from before stay what they are."""
 
 
 @dataclass(frozen=True)

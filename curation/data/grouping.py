@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from curation.errors import SourceError
 
@@ -88,6 +89,14 @@ def grouped_note(groups: Sequence[str | None]) -> str:
         f"{together:,} items are in {len(counts):,} groups, the largest is {largest!r} with {most:,}{alone}. "
         "A group is never divided between folds, train and test."
     )
+
+
+def alone(numbers: np.ndarray, column: pa.ChunkedArray) -> np.ndarray:
+    """The same numbers, with one of its own for every row that `column` says nothing of."""
+    missing = column.is_null().to_numpy()
+    numbers = numbers.copy()
+    numbers[missing] = numbers.max(initial=0) + 1 + np.arange(missing.sum())
+    return numbers
 
 
 def connected(*columns: np.ndarray) -> np.ndarray:

@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 
 from curation.data.greys import Scales
 from curation.data.greys import said as greys_said
-from curation.data.grouping import connected, grouped_note
+from curation.data.grouping import alone, connected, grouped_note
 from curation.data.ids import RowOf
 from curation.data.images import from_array, open_image
+from curation.data.remote.kept import is_remembered, kept
 from curation.data.remote.location import Remote, location
 from curation.data.remote.ranges import Place
-from curation.data.safe_open import open_inside, open_part
+from curation.data.safe_open import open_place
 from curation.data.schema import IN_MEMORY, OK, REPEATED, SCHEMA, SPLITS, TEST, TRAIN, UNLABELED, VAL  # noqa: F401
 from curation.data.texts import FILE, RECORDS, Texts, write_texts
 from curation.errors import SourceError
@@ -111,14 +112,14 @@ class Items:
     def copies(self) -> np.ndarray:
         """int64 [n]: equal numbers for items with equal content; a row without a hash has a number of its own."""
         with_hash = pc.rank(self.table["hash"], sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
-        return _alone(with_hash, self.table["hash"])
+        return alone(with_hash, self.table["hash"])
 
     @cached_property
     def groups(self) -> np.ndarray:
         """int64 [n]: equal numbers for items that must stay together: copies, items of one group or of one parent."""
         linked = [self.copies]
         if self.table["group"].null_count < len(self):
-            linked.append(_alone(self._coded("group")[1].astype(np.int64), self.table["group"]))
+            linked.append(alone(self._coded("group")[1].astype(np.int64), self.table["group"]))
         if self.table["parent"].null_count < len(self):  # the parent may be an item itself
             whole = pc.fill_null(self.table["parent"], self.table["id"])
             linked.append(pc.rank(whole, sort_keys="ascending", tiebreaker="dense").to_numpy())
@@ -161,12 +162,13 @@ class Items:
             raise SourceError(f"item {self.cell('id', row)!r} has no image: this source has features only")
         if not self.ok[row]:
             raise SourceError(str(self.cell("status", row)))
-        place = self.place(row)
-        return open_inside(self.root, place) if isinstance(place, str) else open_part(self.root, *place)
+        return open_place(self.root, self.place(row))
 
     def place(self, row: int) -> Place | None:
-        """Where the content of an item lies below `root`: a path, or a container, an offset and a length."""
+        """Where the content of an item lies below `root`; see `Place`."""
         container, offset, length = (self.cell(name, row) for name in ("container", "offset", "length"))
+        if container is not None and length is None:
+            return container, self.cell("column", row), offset
         return self.cell("path", row) if container is None else (container, offset, length)
 
     # -- to and from a folder -------------------------------------------------------------------------
@@ -206,7 +208,7 @@ class Items:
         arrays |= {name: Texts(folder / file) for name, file in TEXTS.items() if (folder / file).exists()}
         said = {"notes": tuple(about["notes"]), "dialect": about.get("dialect", {})}
         root = about["root"] and location(about["root"])
-        said["root"] = folder / root if isinstance(root, Path) else root
+        said["root"] = folder / root if isinstance(root, Path) else kept(root, is_remembered(folder))
         return cls(table, tuple(about["classes"]), greys=greys, **said, **arrays)
 
     # ------------------------------------------------------------------------------------------------------
@@ -238,7 +240,8 @@ def make_items(
     groups: Sequence[str | None] | None = None,
     parents: Sequence[str | None] | None = None,
     kinds: Sequence[str | None] | None = None,
-    parts: Sequence[tuple[str, int, int] | None] | None = None,
+    parts: Sequence[tuple[str, int, int | None] | None] | None = None,
+    column: str | None = None,
     several: Sequence[Sequence[str] | None] | None = None,
     record_rows: Sequence[int | None] | None = None,
     turns: Sequence[int | None] | None = None,
@@ -251,6 +254,7 @@ def make_items(
     several: all labels of each item, where items have several; they have no `label` then.
     kinds: what each item is; by default a text where there are texts and nothing else, an image where there are images.
     parts: container, offset and length of what lies in a file with others; the container's path is below `root`.
+    column: of the containers, where they are tables; without a length, the offset is a row then.
     labelled: False where items of this source have no labels at all, so that those without are train rows as well.
     record_rows, turns: the columns `record` and `turns` of items with records.
     where: root, images, features, written, records, dialect, greys, notes, handed to `Items`.
@@ -299,6 +303,7 @@ def make_items(
         "offset": [part and part[1] for part in parts or ()],
         "length": [part and part[2] for part in parts or ()],
         "labels": several,
+        "column": [part and column for part in parts or ()] if column else None,
         "record": record_rows,
         "turns": turns,
     }
@@ -331,14 +336,6 @@ def natural_order(names: Iterable[str]) -> list[str]:
     names = list(names)
     numeric = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
     return sorted(names, key=(lambda s: (int(s), s)) if numeric else None)
-
-
-def _alone(numbers: np.ndarray, column: pa.ChunkedArray) -> np.ndarray:
-    """The same numbers, with one of its own for every row that `column` says nothing of."""
-    missing = column.is_null().to_numpy()
-    numbers = numbers.copy()
-    numbers[missing] = numbers.max(initial=0) + 1 + np.arange(missing.sum())
-    return numbers
 
 
 def test_rows(items: Items) -> np.ndarray:

@@ -17,8 +17,17 @@ from curation.errors import SourceError
 
 if TYPE_CHECKING:  # imported where it is needed: the processes that decode images read nothing remote
     from curation.data.remote.location import Remote
+    from curation.data.remote.ranges import Place
 
 MAX_OBJECT = 512 * 1024**2  # bytes of an object that is read as a whole
+
+
+def open_place(root: Path | Remote, place: Place) -> BinaryIO:
+    """What lies at a place, opened for reading. Raises SourceError with the reason in words."""
+    if isinstance(place, str):
+        return open_inside(root, place)
+    path, at, number = place
+    return open_cell(root, path, at, number) if isinstance(at, str) else open_part(root, path, at, number)
 
 
 def open_inside(root: Path | Remote, path: str) -> BinaryIO:
@@ -73,7 +82,28 @@ def open_part(root: Path | Remote, path: str, offset: int, length: int) -> Binar
     return io.BytesIO(data)
 
 
-def _fetched(root: Remote, place: str | tuple[str, int, int]) -> BinaryIO:
+def open_cell(root: Path | Remote, path: str, column: str, row: int) -> BinaryIO:
+    """What stands in a row and column of a parquet file `root / path`. Raises SourceError."""
+    if not isinstance(root, Path):
+        return _fetched(root, (path, column, row))
+    from pyarrow import ArrowException
+
+    from curation.data.parquet_cells import cells
+
+    with open_inside(root, path) as handle:
+        about = os.fstat(handle.fileno())
+        which = (path, str(root), about.st_ino, about.st_size, about.st_mtime_ns)
+        try:
+            (data,) = cells(handle, which, column, [row])
+        except (ArrowException, OSError) as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise SourceError(f"{path} cannot be read as a table ({said})") from None
+    if data is None:
+        raise SourceError(f"row {row + 1:,} of {path} holds no image any more: it has changed")
+    return io.BytesIO(data)
+
+
+def _fetched(root: Remote, place: Place) -> BinaryIO:
     from curation.data.remote.ranges import taken
 
     try:

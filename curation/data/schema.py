@@ -25,14 +25,23 @@ SCHEMA = pa.schema(
         ("group", pa.string()),  # name of what must stay together, such as a patient; null where it stands alone
         ("parent", pa.string()),  # id of what the item is a part of, such as the image of a box; null where of none
         ("container", pa.string()),  # file that holds the item's bytes, where it is no file of its own; below the root
-        ("offset", pa.int64()),  # of the item's first byte in the container
+        ("offset", pa.int64()),  # of the item's first byte in the container; without a length, the row of a table
         ("length", pa.int64()),  # bytes
         ("record", pa.int64()),  # row of its record in records.parquet; null where there is none
         ("turns", pa.int32()),  # how many turns of it the item is; null for all of them
         ("labels", pa.list_(pa.string())),  # all labels of an item, where items have several; `label` is null then
+        ("column", pa.string()),  # of the container, where that is a table; null where it is a tar
     ]
 )
-REPEATED = ("label", "split", "status", "truth", "kind", "group")  # few values on many rows: held as a dictionary
+REPEATED = (
+    "label",
+    "split",
+    "status",
+    "truth",
+    "kind",
+    "group",
+    "column",
+)  # few values: a dictionary
 IN_MEMORY = pa.schema(
     [(f.name, pa.dictionary(pa.int32(), pa.string()) if f.name in REPEATED else f.type) for f in SCHEMA]
 )

@@ -21,8 +21,8 @@ def write_part(items: Items, rows: np.ndarray, labels: np.ndarray, folder: Path,
 
     Conversations: the records as they were read, a JSON array where they came from a .json file, else JSON lines.
     Arrays: an .npz of ids, labels ("" for none) and images or features. Everything else: a csv of id, label, the
-    absolute path of the file and the text, and container, offset and length where the bytes are a part of a larger
-    file.
+    absolute path of the file and the text, and container, column, offset and length where the bytes are a part of a
+    larger file: from an offset on, or, where there is no length, in that column of a parquet file and row `offset`.
     """
     order = np.argsort(rows, kind="stable")
     rows, labels = np.asarray(rows)[order], np.asarray(labels, object)[order]
@@ -51,7 +51,7 @@ def _write_csv(items: Items, rows: np.ndarray, labels: np.ndarray, target: Path)
     ]
     columns = {"id": items.column("id")[rows], "label": labels, "path": paths}
     if items.table["container"].null_count < len(items):
-        columns |= {key: items.column(key)[rows] for key in ("container", "offset", "length")}
+        columns |= {key: items.column(key)[rows] for key in ("container", "column", "offset", "length")}
     with target.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow([*columns, *(["text"] if items.has_texts else [])])

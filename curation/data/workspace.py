@@ -25,6 +25,7 @@ from curation.errors import WorkspaceError
 
 __all__ = ["Workspace", "key_of", "update_text", "write_text"]
 
+KEPT = 30 * 24 * 3600.0  # seconds for which parts wait for the run that goes on with them
 FORMAT = 1  # raised when an older Winnow could not read what a newer one writes
 
 
@@ -62,6 +63,10 @@ class Workspace:
         """Where a result is, or will be."""
         return self.folder / stage / key
 
+    def parts(self, stage: str, key: str) -> Path:
+        """Where workers put parts of a result that is in the making, and what they read to make them."""
+        return self.folder / ".parts" / f"{stage}-{key}"
+
     def done(self, stage: str, key: str) -> bool:
         return self.path(stage, key).is_dir()
 
@@ -84,6 +89,11 @@ class Workspace:
             if stage not in resumed:
                 with contextlib.suppress(Timeout), self._locked(stage, key):
                     shutil.rmtree(partial, ignore_errors=True)
+        for left in self.folder.glob(".parts/*"):
+            stage, _, key = left.name.partition("-")
+            if time.time() - left.stat().st_mtime > KEPT:
+                with contextlib.suppress(Timeout), self._locked(stage, key):
+                    shutil.rmtree(left, ignore_errors=True)
 
     def fail(self, key: str, sentence: str) -> None:
         """Remember why a step could not be finished; a later success makes it void."""

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from curation.engine.elsewhere import compute_packed, packed
+from curation.engine.elsewhere import compute_packed, packed, sent
 from curation.engine.plan import Plan, Step
 from curation.errors import StepError, in_words
 
@@ -30,7 +30,7 @@ class Beside:
         env = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONPATH": path}
         command = [sys.executable, "-P", "-m", "curation.engine.beside"]
         with tempfile.TemporaryFile("w+") as asked:  # not a pipe, which would have to wait for the other process
-            asked.write(packed(step, plan.workspace, plan.find("source").key, plan.effective, device))
+            asked.write(packed(step, sent(plan.workspace, plan.find("source").key, plan.effective), device))
             asked.seek(0)
             self.process = subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, text=True, env=env)
 

@@ -12,20 +12,18 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import curation
+from curation.data.parts import Spread, here
 from curation.data.workspace import Workspace
 from curation.engine import registry, results
 from curation.engine.plan import Step
 from curation.engine.recipe import Recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import stages
-
-if TYPE_CHECKING:
-    from curation.engine.workers.base import Workers
 
 log = logging.getLogger("winnow")
 
@@ -38,7 +36,7 @@ class Call:
     """A step's method with its parameters bound, and with what the runner hands over to whoever asks for it.
 
     device: "cpu", "cuda" or "mps". progress: called with (done, total, message). recipe: what the run carries out.
-    workers: of the run, for a stage that spreads; None where all is done here.
+    spread: makes the parts of work that falls into some.
     """
 
     def __init__(
@@ -47,9 +45,9 @@ class Call:
         device: str = "cpu",
         progress: Callable = nothing,
         recipe: Recipe | None = None,
-        workers: Workers | None = None,
+        spread: Spread = here,
     ):
-        self.step, self.device, self.progress, self.recipe, self.workers = step, device, progress, recipe, workers
+        self.step, self.device, self.progress, self.recipe, self.spread = step, device, progress, recipe, spread
 
     def __call__(self, *positional: Any, **more: Any) -> Any:
         """Ask the method, with random numbers that start from the step's seed."""
@@ -58,7 +56,8 @@ class Call:
     def bound(self, **more: Any) -> Callable:
         """The method to be asked several times, with random numbers that go on. more: further things to hand over."""
         rng = np.random.default_rng(self.step.seed)
-        offer = {"rng": rng, "seed": self.step.seed, "device": self.device, "progress": self.progress, **more}
+        offer = {"rng": rng, "seed": self.step.seed, "device": self.device, "progress": self.progress}
+        offer |= {"spread": self.spread, **more}
         injected = {name: value for name, value in offer.items() if name in self.step.method.injected}
         return partial(self.step.method.call, **self.step.params, **injected)
 

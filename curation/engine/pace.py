@@ -27,6 +27,7 @@ from curation.data.view import View
 from curation.engine import registry
 from curation.engine.beside import ROOT
 from curation.errors import StepError
+from curation.maths.selection import rounds
 
 IMAGES = 64  # per timed step on a CPU, where an image takes as long in small batches as in large ones
 LONG = 0.5  # seconds of steps that are enough to go by
@@ -52,14 +53,16 @@ def seconds_per_pass(student: str, params: Mapping[str, Any], side: int, classes
 def selection_seconds(card: Card, n: int) -> float | None:
     """Seconds a pruner takes here to choose half of n items, without what it reads; None where nobody measured it.
 
-    A power law through the two sizes its card was measured at, times how this machine does a fixed piece of work.
-    Blind to the length of the embeddings (512 when measured) and to cores beyond the first: rather too long.
+    A power law through the two sizes its card was measured at, times how this machine does a fixed piece of work; where
+    it chooses in rounds, that of a shard for every shard. Blind to the length of the embeddings (512 when measured) and
+    to cores beyond the first: rather too long.
     """
     if card.seconds is None:
         return None
     small, large = (max(seconds, 1e-4) for seconds in card.seconds)
     power = max(np.log(large / small) / np.log(SIZES[1] / SIZES[0]), 0.0)
-    return float(large * (n / SIZES[1]) ** power * slowness())
+    shards = n / rounds.SHARD if card.rounds and n > rounds.WHOLE else 1
+    return float(shards * large * (n / shards / SIZES[1]) ** power * slowness())
 
 
 @functools.cache

@@ -57,11 +57,14 @@ class Step:
             stage=self.stage,
             use=self.method.id,
             version=self.method.card.version,
-            params=self.params,
+            params=self.method.in_key(self.params),
             seed=self.seed if self.method.card.stochastic else None,
             inputs=self.inputs,
             extra=self.extra,
-            students={name: [registry.get("students", name).card.version, p] for name, p in self.students.items()},
+            students={
+                name: [(student := registry.get("students", name)).card.version, student.in_key(params)]
+                for name, params in self.students.items()
+            },
             files=self.files,
         )
 

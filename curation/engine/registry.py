@@ -22,14 +22,14 @@ import pydantic
 
 import curation.methods
 from curation import packages
-from curation.card import Card, Kind, Ref
+from curation.card import Card, Kind, Later, Ref
 from curation.data.remote.location import redacted, refuse_secrets
 from curation.engine import stage
 from curation.errors import InputError, RecipeError, UnavailableError, nearest
 
 # What the runner hands over by name. Everything else that is keyword-only is a parameter.
 INJECTED = frozenset(
-    {"rng", "seed", "device", "progress", "record", "into", "items", "held_out", "group", "sampler", "watch"}
+    {"rng", "seed", "device", "progress", "record", "into", "items", "held_out", "group", "sampler", "watch", "spread"}
 )
 
 
@@ -51,6 +51,7 @@ class Method:
     passes: Callable | None = None
     watches: Callable | None = None  # optional, sources only: (**params) -> what to look at instead of their paths
     recognises: Callable | None = None  # optional, sources only: (path) -> whether it holds what this source reads
+    preview: Callable | None = None  # optional, sources by name only: (**params) -> Guess, before a download
 
     def __reduce__(self):
         return load, (self.kind, self.id)  # by name: a step can be handed to another process
@@ -73,6 +74,15 @@ class Method:
                 if isinstance(mark, Ref):
                     found[name] = mark
         return found
+
+    def in_key(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that are part of a key."""
+        later = {
+            name: field.default
+            for name, field in self.params.model_fields.items()
+            if any(isinstance(mark, Later) for mark in field.metadata)
+        }
+        return {name: value for name, value in params.items() if name not in later or value != later[name]}
 
     @cached_property
     def params(self) -> type[pydantic.BaseModel]:
@@ -202,5 +212,6 @@ def load(kind: str, name: str) -> Method:
         passes=getattr(module, "passes", None),
         watches=getattr(module, "watches", None),
         recognises=getattr(module, "recognises", None),
+        preview=getattr(module, "preview", None),
         doc=inspect.getdoc(module) or "",
     )

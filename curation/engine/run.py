@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -20,26 +19,29 @@ from pathlib import Path
 from typing import Any
 
 from curation.data.decisions import DecisionLog, EffectiveDecisions, fold, unknown
+from curation.data.parts import here
+from curation.data.remote import kept
 from curation.data.remote.listings import forget_listings
 from curation.data.unlabelled import unlabelled_ids
 from curation.data.workspace import Workspace, write_text
 from curation.engine.beside import Beside
 from curation.engine.compute import Call, compute
-from curation.engine.elsewhere import compute_packed, packed
+from curation.engine.elsewhere import compute_packed, packed, sent
 from curation.engine.fingerprint import fingerprint
 from curation.engine.plan import Plan, Step, plan
 from curation.engine.preflight import check, check_device, on_device, preflight
 from curation.engine.recipe import Engine, Recipe
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import analysis, stages
-from curation.engine.workers.base import Workers
+from curation.engine.workers.base import Workers, wait_for
 from curation.engine.workers.hiring import hired
-from curation.errors import InputError, RunError, StepError, WinnowError, WorkspaceError, in_words, nearest
+from curation.engine.workers.spread import ByWorkers
+from curation.errors import InputError, StepError, WinnowError, WorkspaceError, in_words, nearest
 
 log = logging.getLogger("winnow")
 
 LOOK = 5.0  # seconds after which it is looked again how many workers there are
-SHOWS = 90.0  # seconds a shared folder may take to show a new result; NFS keeps what it knows of a folder for 60
+SPREADS_FROM = 50_000  # items; steps of fewer are given to one worker each
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class _Runner:
         try:
             source = self.plan.find("source")
             self._tell(1, source)
+            kept.remember(self.workspace.path("source", source.key), self.plan.recipe.source.cache)
             cached = [self._finished(source)]
             if not cached[0]:
                 self._step_or_trial(source, partial(self._step, 1, source))
@@ -174,7 +177,7 @@ class _Runner:
     def _on_workers(self) -> list[bool]:
         """All steps but the source, each handed to a worker as soon as all it reads is there. What shares its own work
         out, and what writes files outside, is done here. Whether each was there already."""
-        steps = self.plan.steps[1:]
+        steps, reads = self.plan.steps[1:], sent(self.workspace, self.store.source_key, self.plan.effective)
         cached = [self._finished(step) for step in steps]
         waiting: dict[str, Step] = {}
         for step, there in zip(steps, cached, strict=True):
@@ -192,7 +195,7 @@ class _Runner:
                 del waiting[step.key]
                 if not self._broken(step):
                     device = self.workers.device if on_device(step) else "cpu"
-                    ask = packed(step, self.workspace, self.store.source_key, self.plan.effective, device)
+                    ask = packed(step, reads, device)
                     at_work[self.workers.submit(compute_packed, ask, device=device != "cpu")] = step
             if here:
                 del waiting[here[0].key]
@@ -209,16 +212,15 @@ class _Runner:
     def _stays(self, step: Step) -> bool:
         """Whether a step is done by the run itself, also when there are workers."""
         stage = stages()[step.stage]
-        return stage.finished is not None or stage.spreads  # the first writes files outside
+        if stage.finished is not None or stage.spreads:  # the first writes files outside
+            return True
+        large = "spread" in step.method.injected and len(self.store.items) > SPREADS_FROM
+        return large and not (on_device(step) and self.workers.device != "cpu")
 
     def _fetch(self, step: Step, future: Future) -> None:
-        """Wait until what a worker published can be seen here: a shared folder may take a while to show it."""
+        """Wait until a step that a worker is at can be read here."""
         future.result()
-        waits_until = time.monotonic() + SHOWS
-        while not self.plan.done(step):
-            if time.monotonic() > waits_until:
-                raise RunError("it was computed and is not in the workspace here; is that one folder for all machines?")
-            time.sleep(0.2)
+        wait_for(lambda: self.plan.done(step))
 
     def _start_beside(self, beside: dict[str, Beside]) -> None:
         """Start what runs in a process of its own as soon as all it reads is there."""
@@ -277,11 +279,19 @@ class _Runner:
             self.on_progress(Progress(number, len(self.plan.steps), step.label, done, total, message))
 
         with self.workspace.lock(step.stage, step.key, waiting):
-            call = Call(step, self._device(step), progress, self.plan.part, self.workers)
+            spread = here if self.workers is None else self._by_workers(step)
+            call = Call(step, self._device(step), progress, self.plan.part, spread)
             if not self.plan.done(step):
                 compute(step, self.workspace, self.store, call)
+                if spread is not here:
+                    spread.forget()
             elif not self._finished(step):  # unless another run has just finished it
                 stages()[step.stage].restore(step, self.store, call)
+
+    def _by_workers(self, step: Step) -> ByWorkers:
+        stage = stages()[step.stage]
+        folder, device = self.workspace.parts(step.stage, step.key), self.workers.device if stage.device else "cpu"
+        return ByWorkers(self.workers, folder, device, keep=not stage.resumable)
 
     def _tell(self, number: int, step: Step, message: str = "") -> None:
         self.on_progress(Progress(number, len(self.plan.steps), step.label, message=message))

@@ -81,7 +81,7 @@ def embed(
 
     shard: rows made durable at a time; what a kill can cost at most. workers: processes that decode; by default
     as many as there are cores, at most 8, and none where the set is so small that they would not pay.
-    elsewhere: who makes the shards instead, by `encoded`.
+    elsewhere: makes the shards instead of `encoded`.
     Raises SourceError naming an image that cannot be decoded any more, RunError where not even one image fits
     into memory or the encoder returns values that are not finite.
     """
@@ -90,7 +90,9 @@ def embed(
         return store.array()
     progress(store.first * shard, len(images), "encoding")
     if elsewhere is not None:
-        store.gather(elsewhere, progress)
+        for made, fitted in elsewhere(store.missing()):
+            store.write(made, int(fitted))
+            progress(min(store.first * shard, len(images)), len(images), "encoding")
     else:
         batch = store.batch or encoder.batch
         for made, fitted in encoded(encoder, images, store.missing(), batch, device, progress, workers):

@@ -54,7 +54,7 @@ def embed_texts(
 ) -> np.ndarray:
     """Write `folder/<name>.npy` [len(texts), dim] and return it, memory-mapped and read-only.
 
-    elsewhere: who makes the shards instead, by `encoded_texts`.
+    elsewhere: makes the shards instead of `encoded_texts`.
     Raises RunError where not even one text fits into memory or the encoder returns values that are not finite.
     """
     store, n = EmbeddingStore(folder, (len(texts), encoder.dim), dtype, shard, name), len(texts)
@@ -62,7 +62,9 @@ def embed_texts(
         return store.array()
     progress(store.first * shard, n, "encoding")
     if elsewhere is not None:
-        store.gather(elsewhere, progress)
+        for rows, fitted in elsewhere(store.missing()):
+            store.write(rows, int(fitted))
+            progress(min(store.first * shard, n), n, "encoding")
     else:
         for rows, fitted in encoded_texts(encoder, texts, store.missing(), store.batch or encoder.batch, progress):
             store.write(rows, fitted)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from curation.data.files import replacing
 from curation.errors import RunError
 
-Elsewhere = Callable[[list[range], Path], Iterable[int]]  # has `write_apart` called of every shard, in this folder
+# Makes shards in the place of this process: of each its rows, float [m, dim], and the batch that fitted into memory.
+Elsewhere = Callable[[list[range]], Iterable[tuple[np.ndarray, int]]]
 
 
 class EmbeddingStore:
@@ -64,17 +64,6 @@ class EmbeddingStore:
         n, size = self.layout[0], self.shard
         return [range(at, min(at + size, n)) for at in range(self.first * size, n, size)]
 
-    def gather(self, elsewhere: Elsewhere, progress: Callable[..., None]) -> None:
-        """Write the missing shards, which others make, each in a file of its own beside this one."""
-        shards, folder = self.missing(), self.path.parent
-        for rows, batch in zip(shards, elsewhere(shards, folder), strict=True):
-            apart = _apart(folder, rows)
-            self.write(np.load(apart, allow_pickle=False), batch)
-            apart.unlink()
-            progress(rows.stop, self.layout[0], "encoding")
-        for left in folder.glob(".rows-*.partial"):  # by a worker that died at it
-            left.unlink()
-
     def close(self) -> np.ndarray:
         self.log.unlink()
         return self.array()
@@ -105,19 +94,3 @@ class EmbeddingStore:
         except ValueError:  # killed while the file was laid out
             return False
         return found.shape == shape and found.dtype == np.dtype(dtype)
-
-
-def write_apart(folder: Path, rows: range, made: Iterator[tuple[np.ndarray, int]]) -> int:
-    """Write one shard to a file of its own, unless it is there. made: of the shard its rows, float [m, dim], and the
-    batch that fitted into memory, which is returned (0 for a file that was there)."""
-    path = _apart(folder, rows)
-    if path.exists():
-        return 0
-    ((values, batch),) = made
-    with replacing(path) as beside, beside.open("wb") as file:
-        np.save(file, values, allow_pickle=False)
-    return batch
-
-
-def _apart(folder: Path, rows: range) -> Path:
-    return folder / f"rows-{rows.start}-{rows.stop}.npy"

@@ -2,20 +2,24 @@
 
 import pytest
 from browser import Visit, chromium
-from browser import app as served
 from playwright.sync_api import TimeoutError
 
 from curation.data.decisions import DecisionLog, fold
 
 
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
 @pytest.fixture
-def visit(project_home):
-    with served(env={"WINNOW_HOME": str(project_home), "OMP_NUM_THREADS": "2"}) as url, chromium() as browser:
-        yield lambda page: Visit(browser, f"{url}/{page}?project=digits")
+def project(served, built):
+    return served(built)
 
 
-def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, project_home):
-    page = visit("map")
+def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(browser, project):
+    page = Visit(browser, project.page("map"))
     tab = page.tab
     tab.locator("[data-testid=stSidebarNavLink]", has_text="Methods").wait_for()  # the frame, on the very first visit
     canvas = tab.locator(".st-key-map_points canvas")
@@ -38,7 +42,7 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
     tab.keyboard.press("Enter")
     tab.locator(".st-key-map_relabel button:not([disabled])").first.click()
     tab.get_by_text("Relabelled 1 item to zebra").wait_for()
-    assert set(fold(DecisionLog(project_home / "digits").all()).labels.values()) == {"zebra"}
+    assert set(fold(DecisionLog(project.folder).all()).labels.values()) == {"zebra"}
 
     tab.locator(".st-key-map_tiles [role=option]").nth(1).dblclick()
     tab.locator(".st-key-map_near [role=option]").first.wait_for()
@@ -58,14 +62,14 @@ def test_a_lasso_shows_its_items_and_choosing_among_them_sends_little(visit, pro
     assert page.hosts == {page.tab.url.split("/")[2]}
 
 
-def test_keys_answer_and_undo(visit, project_home):
-    page = visit("review")
+def test_keys_answer_and_undo(browser, project):
+    page = Visit(browser, project.page("review"))
     tab = page.tab
     tab.locator(".st-key-review_picture img").wait_for()
     for key, decided in (("k", 1), ("a", 2), ("x", 3), ("u", 2), ("ArrowLeft", 2), ("s", 2)):
         tab.keyboard.press(key)
         tab.get_by_text(f"{decided} of ").first.wait_for()
         page.settle()
-    force = fold(DecisionLog(project_home / "digits").all())
+    force = fold(DecisionLog(project.folder).all())
     assert (len(force.confirmed), len(force.labels), len(force.dropped)) == (1, 1, 0)
     page.quiet()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from curation.engine.recipe import load_recipe, parse_recipe
-from tests.app.browser import SIZES, Visit, app, chromium
+from tests.app.browser import SIZES, Visit, choose, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -19,13 +19,14 @@ SMALL = {"use": "dm", "per_class": [1], "seeds": 1, "size": 8, "width": 4, "stud
 PATIENCE = 240_000  # ms; a job starts a process and imports torch
 
 
-def test_a_set_is_stopped_and_a_shorter_one_is_taken_home(project_home):
-    file = project_home / "digits" / "recipe.toml"
+def test_a_set_is_stopped_and_a_shorter_one_is_taken_home(served, built):
+    project = served(built)
+    file = project.folder / "recipe.toml"
     long = {**SMALL, "iterations": 1_000_000, "seconds": 3_600.0}  # however slow the page is, it will see it unfinished
     condense = parse_recipe({"source": {"use": "sample"}, "condense": [long]}).condense
     file.write_text(load_recipe(file).model_copy(update={"condense": condense}).toml())
-    with app(env={"WINNOW_HOME": str(project_home)}) as url, chromium() as browser:
-        page = Visit(browser, f"{url}/condense?project=digits", size=SIZES["laptop"])
+    with chromium() as browser:
+        page = Visit(browser, project.page("condense"), size=SIZES["laptop"])
         tab = page.tab
         tab.get_by_text("Nothing is condensed yet").wait_for()
         tab.get_by_role("button", name="Condense", exact=True).click()
@@ -39,11 +40,11 @@ def test_a_set_is_stopped_and_a_shorter_one_is_taken_home(project_home):
         again.and_(tab.locator(":enabled")).click(timeout=PATIENCE)
         tab.get_by_text("One seed proves nothing").wait_for(timeout=PATIENCE)
         tab.get_by_role("button", name="Everything is condensed").wait_for(timeout=PATIENCE)
-        tab.get_by_role("radio", name="Images").click()
+        choose(page, "Images")
         images = tab.locator(".wn-sets img")
         images.first.wait_for()
         assert images.first.evaluate("image => image.complete && image.naturalWidth > 0")
-        tab.get_by_role("radio", name="Take home").click()
+        choose(page, "Take home")
         with tab.expect_download() as wanted:
             tab.get_by_role("button", name="Download the set").click()
         packed = zipfile.ZipFile(Path(wanted.value.path()))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
-from tests.app.browser import Visit, app, chromium
+from tests.app.browser import Visit, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,14 +31,14 @@ RECIPE = {
     "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
     "map": {"use": "pca"},
     "prune": [{"use": "random", "name": "half", "keep": 0.5}],
-    "verify": {"use": "head", "seeds": 1},
+    "verify": {"use": "logistic", "seeds": 1},
     "grow": {"use": "margin", "batch": 8},
 }
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    """A home folder with one analysed project whose classes and files have the names above."""
+    """An analysed project whose classes and files have the names above."""
     top = tmp_path_factory.mktemp("hostile")
     rng = np.random.default_rng(0)
     for code, name in enumerate(NAMES):
@@ -53,17 +53,18 @@ def hostile(tmp_path_factory):
     wrong = top / "set" / "train" / NAMES[0] / "wrong.png"  # looks like the last class: flagged, with a suggestion
     shutil.copy(next((top / "set" / "train" / NAMES[-1]).iterdir()), wrong)
     (top / "set" / "train" / NAMES[1] / f"broken {NAMES[0]}.png").write_text("not an image")
-    folder = top / "home" / "hostile"
+    folder = top / "hostile"
     run(parse_recipe({"source": {"use": "folder", "path": str(top / "set")}, **RECIPE}), folder, device="cpu")
-    return top
+    return folder
 
 
-def test_names_are_shown_letter_for_letter_and_nothing_in_them_runs(hostile):
-    env = {"WINNOW_HOME": str(hostile / "home"), "WINNOW_ROOTS": str(hostile)}
-    seen = {}
-    with app(env=env) as url, chromium() as browser:
+def test_names_are_shown_letter_for_letter_and_nothing_in_them_runs(served, hostile):
+    project, seen = served(hostile), {}
+    with chromium() as browser:
+        visit = Visit(browser, project.page(""))
         for page in ("", "map", "review", "grow", "prune", "verify", "export"):
-            visit = Visit(browser, f"{url}/{page}?project=hostile")
+            visit.tab.goto(project.page(page))
+            visit.settle()
             if page == "prune":  # a method that answers at once
                 visit.tab.locator(".st-key-prune_card_a label").filter(has_text=re.compile("^Random")).click()
             visit.tab.wait_for_timeout(1000)  # charts and galleries are drawn after the page is
@@ -82,7 +83,6 @@ def test_names_are_shown_letter_for_letter_and_nothing_in_them_runs(hostile):
                     visit.settle()
                     harmless(visit, f"{page}, deciding")
             visit.quiet()
-            visit.tab.context.close()
     for page in ("", "map", "grow", "prune"):  # where every class is named
         missing = [name for name in SHOWN if "".join(name.split()) not in "".join(seen[page].split())]
         assert not missing, f"the page {page or 'data'} does not show {missing} as they are"

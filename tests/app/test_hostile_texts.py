@@ -1,27 +1,25 @@
 """Texts made to be read as HTML, Markdown, formulas or directives are shown letter for letter on every page; long
 words wrap, and Arabic runs from the right."""
 
-import shutil
-
 import numpy as np
 import pytest
 from test_hostile_names import everything, harmless
 from text_project import ARABIC, TEXTS
 
-from tests.app.browser import Visit, app, chromium
+from tests.app.browser import Visit, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SHOWN = [text.replace("\u202e", "⟨202E⟩").replace("\x00", "⟨0000⟩")[:200] for text in TEXTS]
 
 
-def test_texts_are_shown_letter_for_letter_and_nothing_in_them_runs(built_texts, tmp_path):
-    seen = {}
-    shutil.copytree(built_texts, tmp_path / "home")
-    with app(env={"WINNOW_HOME": str(tmp_path / "home")}) as url, chromium() as browser:
+def test_texts_are_shown_letter_for_letter_and_nothing_in_them_runs(served, built_texts):
+    project, seen = served(built_texts / "texts"), {}
+    with chromium() as browser:
+        visit = Visit(browser, project.page(""))
+        tab = visit.tab
         for page in ("", "map", "review", "grow"):
-            visit = Visit(browser, f"{url}/{page}?project=texts")
-            tab = visit.tab
+            tab.goto(project.page(page))
             tab.wait_for_timeout(500)  # galleries are drawn after the page is
             visit.settle()
             harmless(visit, page)
@@ -45,7 +43,6 @@ def test_texts_are_shown_letter_for_letter_and_nothing_in_them_runs(built_texts,
                 visit.settle()
                 harmless(visit, f"{page}, deciding")
             visit.quiet()
-            tab.context.close()
     for page in ("", "map"):
         missing = [text for text in SHOWN if "".join(text.split()) not in "".join(seen[page].split())]
         assert not missing, f"the page {page or 'data'} does not show {missing} as they are"

@@ -13,10 +13,13 @@ import venv
 from pathlib import Path
 
 import psutil
+import pyarrow.csv as pc
 import pytest
 
+from curation.data.decisions import DecisionLog
 from tests.app.browser import ROOT, Visit, chromium, free_port, serving
 
+SLOW = 240_000  # milliseconds a job may take on a loaded machine
 PAGES = sorted(path.stem for path in (ROOT / "curation/ui/pages").glob("[!_]*.py"))
 
 
@@ -80,25 +83,92 @@ def test_the_commands_work_in_any_folder(commands, elsewhere):
         assert said in checked([commands / "winnow", *command], cwd=elsewhere, env=around(COLUMNS="200")), command
 
 
-def test_the_sample_is_opened_and_analysed_in_the_browser_and_every_page_is_there(commands, elsewhere):
+@pytest.mark.browser
+@pytest.mark.slow
+def test_from_the_sample_to_a_manifest_in_the_browser_and_every_page_is_there(commands, elsewhere):
+    """The whole way: quickstart, a lasso on the map, a review by keys, prune, verify, export, the manifest."""
     port = free_port()
     command = [str(commands / "winnow"), "quickstart", "--port", str(port)]
     names = around(STREAMLIT_SERVER_ALLOWED_HOSTS="winnow.example 127.0.0.1")
+    folder = elsewhere / "workspaces" / "digits"
     with serving(command, port, folder=elsewhere, env=names, wait=240) as url, chromium() as browser:
         heard = {c.laddr.ip for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port}
         assert heard == {"127.0.0.1"}
         asked = {host: ask(port, host) for host in ("winnow.example", "127.0.0.1", "localhost", "evil.example")}
         assert asked == {"winnow.example": 200, "127.0.0.1": 200, "localhost": 403, "evil.example": 403}
+
+        # data: the sample is open, and the analysis comes by itself
         visit = Visit(browser, url)
-        assert visit.tab.url.endswith("?project=digits")
-        visit.tab.get_by_text("train labels were made wrong on purpose").wait_for(timeout=240_000)
-        visit.tab.get_by_text("It is being computed").wait_for(state="detached", timeout=240_000)
+        tab = visit.tab
+        assert tab.url.endswith("?project=digits")
+        tab.get_by_text("train labels were made wrong on purpose").wait_for(timeout=SLOW)
+        tab.get_by_text("It is being computed").wait_for(state="detached", timeout=SLOW)
+        tab.get_by_text("What the analysis found").wait_for(timeout=SLOW)
+        visit.settle()
+        visit.quiet()
+
+        # map: a lasso selects, the gallery follows, the selection survives pages
+        part(tab, ".st-key-open_map button").click()
+        part(tab, ".st-key-map_box .count").wait_for(timeout=SLOW)
+        visit.settle()
+        visit.lasso(part(tab, ".st-key-map_box canvas"), [(0.05, 0.05), (0.95, 0.05), (0.95, 0.95), (0.05, 0.95)])
+        chip = part(tab, ".st-key-map_clear button")
+        chip.wait_for(timeout=60_000)
+        visit.settle()
+        selected = int(chip.inner_text().split()[0].replace(",", ""))
+        assert 0 < selected <= 1797
+        visit.quiet()
+
+        # review: keys decide, on the disk when the next item is there
+        follow(visit, "Review")
+        part(tab, ".st-key-review_keep button").wait_for(timeout=60_000)
+        log = DecisionLog(folder)
+        for number, key in enumerate("akx", start=1):
+            tab.keyboard.press(key)
+            wait_until(tab, lambda number=number: len(log.all()) == number)
+            visit.settle()
+        assert [d.action for d in log.all()] == ["relabel", "confirm", "drop"]
+        tab.keyboard.press("u")
+        wait_until(tab, lambda: len(log.all()) == 4)
+        visit.quiet()
+        relabelled = log.all()[0]
+
+        # prune: the hybrid asks students, so a job computes it; then save the subset that is shown
+        follow(visit, "Prune")
+        part(tab, ".st-key-prune_compute_a button").click(timeout=60_000)
+        part(tab, ".st-key-prune_save_a button").click(timeout=SLOW)
+        part(tab, ".st-key-prune_saved").wait_for(timeout=60_000)
+        visit.settle()
+
+        # verify: the job renews what the relabelled item changed, then trains
+        follow(visit, "Verify")
+        part(tab, ".st-key-verify_run button").click(timeout=60_000)
+        part(tab, ".st-key-verify_csv button").wait_for(timeout=SLOW)
+        visit.settle()
+        visit.quiet()
+
+        # export: a manifest with a reason for every item
+        follow(visit, "Export")
+        part(tab, ".st-key-export button").click(timeout=60_000)
+        part(tab, ".st-key-written").wait_for(timeout=SLOW)
+        visit.settle()
+        visit.quiet()
+
         for page in PAGES:
-            visit.tab.goto(f"{url}/{'' if page == 'data' else page}?project=digits")
+            tab.goto(f"{url}/{'' if page == 'data' else page}?project=digits")
             visit.settle()
             visit.quiet()
-            assert visit.tab.locator("h1, h2, h3").first.inner_text(), page
+            assert tab.locator("h1, h2, h3").first.inner_text(), page
     assert sorted(path.name for path in elsewhere.iterdir() if path.is_dir()) == [".streamlit", "workspaces"]
+
+    (path,) = (folder / "exports").glob("*.csv")
+    rows = {row["id"]: row for row in pc.read_csv(path).to_pylist()}
+    assert len(rows) == 1797
+    assert sum(r["kept"] for r in rows.values() if r["split"] == "train") == 719
+    assert all(r["reason"] for r in rows.values())
+    assert str(rows[relabelled.id]["label"]) == relabelled.value
+    assert "relabelled by hand" in rows[relabelled.id]["reason"]
+    assert path.with_name(path.name + ".recipe.toml").exists()
 
 
 def test_what_the_server_was_started_on_is_open_until_it_is_closed(app, project_home, monkeypatch):
@@ -128,3 +198,23 @@ def test_every_page_of_the_package_stands_in_the_checkout_too(page):
 def test_the_settings_of_the_checkout_are_those_of_the_package():
     theirs, ours = ROOT / "curation/ui/.streamlit/config.toml", ROOT / ".streamlit/config.toml"
     assert ours.read_bytes() == theirs.read_bytes()
+
+
+def part(tab, css: str):
+    """One part of the page; while it is drawn again the old and the new one are there for a moment."""
+    return tab.locator(css).first
+
+
+def follow(visit: Visit, title: str) -> None:
+    """A click in the menu."""
+    visit.tab.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
+    visit.tab.wait_for_timeout(300)
+    visit.settle()
+
+
+def wait_until(tab, true, seconds: float = 30) -> None:
+    for _ in range(int(seconds * 10)):
+        if true():
+            return
+        tab.wait_for_timeout(100)
+    raise AssertionError(f"still not so after {seconds:.0f} s")

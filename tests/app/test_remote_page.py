@@ -39,10 +39,12 @@ def test_a_url_is_listed_shown_and_read_by_a_job(empty_home, bucket, typed, monk
     monkeypatch.setattr("curation.engine.jobs.Jobs.start", lambda jobs, recipe, title, *_, **__: started.append(title))
     page = typed("s3://winnow/pets")
     assert any("train 2, test 1; 2 classes" in caption.value.replace("\\", "") for caption in page.caption)
+    page.checkbox("own_cache").check().run()
     page.button("own_path_read").click().run()
     assert not page.exception
     assert started == ["Read pets"]
     recipe = load_recipe(empty_home / "pets" / "recipe.toml")
+    assert recipe.source.cache is True
     assert (recipe.source.use, recipe.source.params["path"]) == ("folder", Remote("s3://winnow/pets"))
 
 
@@ -66,7 +68,7 @@ def test_of_a_bucket_of_many_objects_some_are_shown_and_it_says_so(bucket, typed
         bucket.put(f"many/{('test', 'train')[i % 2]}/{('cat', 'dog')[i // 2 % 2]}/{i:04d}.png", png)
     page = typed("s3://winnow/many")
     said = [caption.value.replace("\\", "") for caption in page.caption]
-    assert any("1,000 files from all over the folders were looked at" in caption for caption in said), said
+    assert any("A first look at 1,000 files of all folders" in caption for caption in said), said
     assert any("train 500, test 500; 2 classes: cat, dog" in caption for caption in said), said
     assert bucket.requests.total() < 25
 

@@ -34,6 +34,12 @@ def served(house):
         yield url
 
 
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
 def ask(url: str, method: str, path: str, **headers: str) -> int:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     try:
@@ -97,15 +103,14 @@ def test_an_upload_of_streamlits_own_needs_its_token(served):
 
 
 @pytest.mark.browser
-def test_a_visit_asks_no_other_machine_for_anything(served):
-    with chromium() as browser:
-        visit = Visit(browser, f"{served}/methods")
-        asked: set[str] = set()
-        visit.tab.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
-        for page in ("", "map?project=digits", "review?project=digits"):
-            visit.tab.goto(f"{served}/{page}")
-            visit.settle()
-        visit.quiet()
+def test_a_visit_asks_no_other_machine_for_anything(browser, served):
+    visit = Visit(browser, f"{served}/methods")
+    asked: set[str] = set()
+    visit.tab.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+    for page in ("", "map?project=digits", "review?project=digits"):
+        visit.tab.goto(f"{served}/{page}")
+        visit.settle()
+    visit.quiet()
     assert asked - {"", urlsplit(served).netloc} == set()
 
 
@@ -122,31 +127,31 @@ def test_a_large_file_takes_no_memory_in_either_direction(served, house):
 
 
 @pytest.mark.browser
-def test_a_server_killed_right_after_the_answer_has_lost_no_decision(project_home):
-    with chromium() as browser, serving(env={"WINNOW_HOME": str(project_home)}) as url:
+def test_a_server_killed_right_after_the_answer_has_lost_no_decision(browser, served, house, project_home):
+    with serving(env={"WINNOW_HOME": str(project_home)}) as url:
         visit = Visit(browser, f"{url}/review?project=digits")
         visit.tab.locator(".st-key-review_picture img").wait_for()
         visit.tab.keyboard.press("x")
         visit.tab.get_by_text(re.compile(r"^1 of [\d,]+ decided")).first.wait_for()
         os.kill(server_of(url).pid, signal.SIGKILL)
+        visit.tab.context.close()
     assert [d.action for d in DecisionLog(project_home / "digits").all()] == ["drop"]
-    with chromium() as browser, serving(env={"WINNOW_HOME": str(project_home)}) as url:
-        visit = Visit(browser, f"{url}/review?project=digits")
-        visit.tab.get_by_text(re.compile(r"^1 of [\d,]+ decided")).first.wait_for()
-        visit.quiet()
+    shutil.copytree(project_home / "digits", house / "after")
+    visit = Visit(browser, f"{served}/review?project=after")  # another server
+    visit.tab.get_by_text(re.compile(r"^1 of [\d,]+ decided")).first.wait_for()
+    visit.quiet()
 
 
 @pytest.mark.browser
-def test_a_project_removed_while_it_is_open_is_said_and_does_not_come_back(served, house):
+def test_a_project_removed_while_it_is_open_is_said_and_does_not_come_back(browser, served, house):
     shutil.copytree(house / "digits", house / "going")
-    with chromium() as browser:
-        visit = Visit(browser, f"{served}/review?project=going")
-        visit.tab.locator(".st-key-review_picture img").wait_for()
-        shutil.rmtree(house / "going")
-        visit.tab.keyboard.press("x")
-        visit.tab.get_by_text("is gone").or_(visit.tab.get_by_text("Choose a dataset")).first.wait_for()
-        visit.settle()
-        visit.quiet()
+    visit = Visit(browser, f"{served}/review?project=going")
+    visit.tab.locator(".st-key-review_picture img").wait_for()
+    shutil.rmtree(house / "going")
+    visit.tab.keyboard.press("x")
+    visit.tab.get_by_text("is gone").or_(visit.tab.get_by_text("Choose a dataset")).first.wait_for()
+    visit.settle()
+    visit.quiet()
     assert not (house / "going").exists()
 
 

@@ -40,7 +40,13 @@ def test_the_accuracy_on_a_card_is_the_one_in_the_docs():
 
 def test_the_time_of_a_selection_grows_with_the_items_by_the_power_that_was_measured(monkeypatch):
     monkeypatch.setattr(pace, "slowness", lambda: 2.0)
-    card = registry.get("pruners", "facility_location").card
+    card = registry.get("pruners", "k_center").card
     at = [pace.selection_seconds(card, n) for n in pace.SIZES]
     assert at == pytest.approx([2 * seconds for seconds in card.seconds])
     assert pace.selection_seconds(card, 8 * pace.SIZES[1]) == pytest.approx(at[1] ** 2 / at[0])
+
+
+def test_the_time_of_a_selection_in_rounds_is_that_of_its_shards():
+    card = registry.get("pruners", "herding").card
+    assert card.rounds
+    assert pace.selection_seconds(card, 1_000_000) == pytest.approx(200 * pace.selection_seconds(card, 5_000))

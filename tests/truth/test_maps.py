@@ -13,6 +13,10 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
+def drawn(view, **params):
+    return umap.place(view, **params)[0]
+
+
 def test_pca_is_that_of_scikit_learn_up_to_sign():
     from sklearn.decomposition import PCA
 
@@ -54,7 +58,7 @@ def test_the_fuzzy_graph_leaves_padding_out():
 
 def test_umap_keeps_blobs_together_and_stays_within_its_frame():
     view = toy.view()
-    made = umap.place(view, rng=rng())
+    made = drawn(view, rng=rng())
     assert np.abs(made).max() == pytest.approx(10, abs=1e-3)
     distance = ((made[:, None] - made[None]) ** 2).sum(axis=2)
     np.fill_diagonal(distance, np.inf)
@@ -62,7 +66,7 @@ def test_umap_keeps_blobs_together_and_stays_within_its_frame():
 
 
 def test_umap_draws_another_map_for_another_seed_and_the_same_for_the_same():
-    first, again, other = (umap.place(toy.view(), rng=rng(seed)) for seed in (0, 0, 1))
+    first, again, other = (drawn(toy.view(), rng=rng(seed)) for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -70,12 +74,12 @@ def test_umap_draws_another_map_for_another_seed_and_the_same_for_the_same():
 def test_umap_without_neighbours_to_speak_of_falls_back_to_the_principal_axes():
     for n in (1, 2):
         part = toy.view().subset(np.arange(n))
-        assert np.isfinite(umap.place(part, rng=rng())).all()
+        assert np.isfinite(drawn(part, rng=rng())).all()
 
 
 def test_umap_refuses_a_neighbourhood_larger_than_was_gathered():
     with pytest.raises(InputError, match="n_neighbors - 1 = 29"):
-        umap.place(toy.view(), rng=rng(), n_neighbors=30)
+        drawn(toy.view(), rng=rng(), n_neighbors=30)
 
 
 def test_umap_opens_tight_clusters_up_and_keeps_the_neighbours_as_well_as_with_the_default_of_umap_learn():
@@ -85,7 +89,7 @@ def test_umap_opens_tight_clusters_up_and_keeps_the_neighbours_as_well_as_with_t
     x = load_digits().data[:1438].astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     view = View.of(embeddings=x, neighbours=toy.neighbours(x, 15))
-    ours, theirs = umap.place(view, rng=rng()), umap.place(view, rng=rng(), min_dist=0.1)
+    ours, theirs = drawn(view, rng=rng()), drawn(view, rng=rng(), min_dist=0.1)
     assert filled(ours) >= 0.25 > filled(theirs)
     kept = [trustworthiness(x, xy, n_neighbors=15) for xy in (ours, theirs)]
     assert kept[0] >= kept[1] - 0.01
@@ -101,7 +105,7 @@ def test_items_beyond_the_sample_lie_among_their_neighbours():
     x = np.repeat(4 * np.eye(3, 8), 500, axis=0) + rng().normal(size=(1500, 8))
     of = np.repeat(np.arange(3), 500)
     view = View.of(embeddings=x.astype(np.float32), neighbours=toy.neighbours(x, 14))
-    whole, sampled = umap.place(view, rng=rng()), umap.place(view, rng=rng(), sample=1000)
+    whole, sampled = drawn(view, rng=rng()), drawn(view, rng=rng(), sample=1000)
 
     def beside(xy):  # share of the ten nearest on the map that are of the same kind
         near = toy.neighbours(np.column_stack([xy, np.full(len(xy), 40)]), 10).indices
@@ -110,6 +114,20 @@ def test_items_beyond_the_sample_lie_among_their_neighbours():
     assert sampled.shape == (1500, 2)
     assert np.abs(sampled).max() <= 10.001
     assert beside(sampled) > beside(whole) - 0.03
+
+
+def test_a_map_of_a_sample_says_how_many_were_placed_and_how_many_neighbours_stay_neighbours():
+    x = np.repeat(4 * np.eye(3, 8), 500, axis=0) + rng().normal(size=(1500, 8))
+    view = View.of(embeddings=x.astype(np.float32), neighbours=toy.neighbours(x, 14))
+    xy, notes = umap.place(view, rng=rng(), sample=1000)
+    assert (notes["placed"], notes["items_per_placed"]) == (1000, 1.5)
+    order = ((xy[:, None].astype(float) - xy[None]) ** 2).sum(axis=2).argsort(axis=1)
+    kept = np.array([len({*view.neighbours.indices[i]} & {*order[i, 1:15]}) for i in range(1500)]) / 14
+    chosen = np.sort(rng().choice(1500, 1000, replace=False))  # the first thing drawn
+    others = np.setdiff1d(np.arange(1500), chosen)
+    assert notes["recall"] == pytest.approx(kept[chosen].mean(), abs=1e-4)
+    assert notes["recall_of_others"] == pytest.approx(kept[others].mean(), abs=1e-4)
+    assert umap.place(view, rng=rng())[1] == {}
 
 
 def test_an_item_that_no_neighbours_join_to_the_sample_is_placed_by_its_embedding():

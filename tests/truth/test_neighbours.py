@@ -5,6 +5,8 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from curation.data.view import View
+from curation.engine import registry
+from curation.errors import UnavailableError
 from curation.maths.similarity import exact
 from curation.maths.similarity.exact import cosines, most_similar
 from curation.methods.evidence.neighbours import gather, recall
@@ -13,6 +15,12 @@ from curation.methods.evidence.neighbours import gather, recall
 def data(n, d, seed=0):
     rng = np.random.default_rng(seed)
     return (rng.normal(size=(20, d))[rng.integers(20, size=n)] + rng.normal(size=(n, d))).astype(np.float32)
+
+
+def holding_out(x, held):
+    """A view of x whose last rows are held out."""
+    pool = np.arange(len(x) - held)
+    return View({"embeddings": lambda rows: x[rows], "pool": lambda rows: pool}, np.arange(len(x)), ())
 
 
 def brute(x, k):
@@ -99,3 +107,47 @@ def test_a_comparison_in_blocks_is_the_same_as_in_one(monkeypatch):
     parts = cosines(x, x[3]), most_similar(x, x[3], np.arange(100, 400), 5)
     assert np.allclose(whole[0], parts[0], atol=1e-6)
     assert whole[1][0].tolist() == parts[1][0].tolist()
+
+
+@pytest.mark.parametrize("held", [0, 300])
+def test_parts_give_the_same_bits_as_one_comparison_of_every_pair(monkeypatch, held):
+    x, given = data(5200, 8), {"rng": np.random.default_rng(0), "k": 5}
+    view = holding_out(x, held)
+    monkeypatch.setattr(exact, "_BLOCK", 1 << 20)
+    cut, _ = gather(view, **given)
+    monkeypatch.setattr(exact, "_PART", len(x))
+    whole, _ = gather(view, **given)
+    for parts, once in ((cut, whole), (cut.pool, whole.pool)):
+        if once is not None:
+            assert np.array_equal(parts.indices, once.indices)
+            assert np.array_equal(parts.distances, once.distances)
+
+
+def test_an_inverted_file_finds_most_neighbours_and_says_how_many():
+    x = data(3000, 16)
+    view = holding_out(x, 100)
+    graph, notes = gather(view, rng=np.random.default_rng(0), k=10, exact_up_to=0, search="inverted_file")
+    found = np.mean([np.isin(own, true).mean() for own, true in zip(graph.indices, brute(x, 10)[1], strict=True)])
+    assert notes["search"] == "faiss"
+    assert notes["recall"] <= found + 0.03
+    assert found > 0.8
+    assert not (graph.indices == np.arange(len(x))[:, None]).any()
+    assert graph.pool.indices.max() < 2900
+    some = np.arange(0, 3000, 100)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    cosine = np.einsum("id,ikd->ik", unit[some], unit[graph.indices[some]])
+    np.testing.assert_allclose(graph.distances[some], 1 - cosine, atol=1e-5)
+
+
+def test_a_search_that_was_added_later_changes_no_key_where_it_is_not_asked_for():
+    method = registry.get("evidence", "neighbours")
+    assert "search" not in method.in_key(method.validated({}, "here"))
+    assert method.in_key(method.validated({"search": "inverted_file"}, "here"))["search"] == "inverted_file"
+
+
+def test_an_inverted_file_without_its_package_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setattr("curation.packages.missing", lambda names: [name for name in names if name == "faiss"])
+    method = registry.get("evidence", "neighbours")
+    with pytest.raises(UnavailableError, match=r'^neighbours with search = "inverted_file" needs .*faiss-cpu'):
+        method.check(method.validated({"search": "inverted_file"}, "here"))
+    method.check(method.validated({}, "here"))

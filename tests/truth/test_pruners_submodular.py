@@ -2,7 +2,6 @@
 
 from itertools import combinations
 
-import apricot
 import numpy as np
 import pytest
 
@@ -87,9 +86,11 @@ def test_facility_location_goes_on_as_exactly_after_the_pairs_are_listed(kind, m
 
 @pytest.mark.parametrize(("n", "budget"), [(400, 40), (1500, 300)])
 def test_facility_location_is_worth_what_apricot_reaches(n, budget):
+    from apricot import FacilityLocationSelection
+
     x = rows(n, d=16, seed=2)
     s = similarities(x, "cosine")
-    theirs = apricot.FacilityLocationSelection(budget, metric="precomputed", optimizer="lazy").fit(s).ranking
+    theirs = FacilityLocationSelection(budget, metric="precomputed", optimizer="lazy").fit(s).ranking
     ours = pick(facility_location, x, budget)
     assert coverage(s)(ours) == pytest.approx(coverage(s)(theirs), rel=1e-6)
 
@@ -121,6 +122,18 @@ def test_similarities_made_again_each_time_give_the_same_picks_as_those_held():
         for hold in (True, False)
     )
     assert held.picks == made.picks
+
+
+def test_greedy_goes_on_from_rows_that_are_taken_as_from_its_own_picks():
+    import torch
+
+    s = torch.from_numpy(similarities(rows(500, seed=5), "cosine").astype(np.float32))
+    picks = kernel.facility_location(lambda at, of, out: out.copy_(s[at, of]), 500, 200).picks
+    for given in (1, 20, 120):
+        cover = kernel.facility_location(
+            lambda at, of, out: out.copy_(s[at, of]), 500, 200, taken=np.sort(picks[:given]).tolist()
+        )
+        assert cover.picks[given:] == picks[given:]
 
 
 @pytest.mark.parametrize("budget", [3, 60, 400])
@@ -160,8 +173,10 @@ def test_graph_cut_is_the_same_for_shifted_cosines():
 
 
 def test_graph_cut_is_worth_what_apricot_reaches():
+    from apricot import GraphCutSelection
+
     x = np.abs(rows(500, seed=10))  # apricot wants similarities that are not negative
-    theirs = apricot.GraphCutSelection(50, metric="precomputed", optimizer="naive", alpha=1).fit(cosines(x)).ranking
+    theirs = GraphCutSelection(50, metric="precomputed", optimizer="naive", alpha=1).fit(cosines(x)).ranking
     ours = pick(graph_cut, x, 50)
     assert cut(cosines(x))(ours) == pytest.approx(cut(cosines(x))(theirs), rel=1e-6)
 
@@ -174,8 +189,7 @@ def test_log_det_picks_what_the_definition_picks(ridge):
     assert pick(log_det, x, 45, ridge=ridge) == plain_greedy(volume(s, ridge), 60, 45)
 
 
-@pytest.mark.parametrize("squared", [True, False])
-def test_a_pool_picks_what_updating_every_row_picks(squared, monkeypatch):
+def test_a_pool_picks_what_updating_every_row_picks(monkeypatch):
     monkeypatch.setattr(rank_one, "_FEW", 4)
     applied = []
     monkeypatch.setattr(
@@ -188,10 +202,9 @@ def test_a_pool_picks_what_updating_every_row_picks(squared, monkeypatch):
     for _ in range(400):
         expected.append(int(gain.argmax()))
         lost = x.astype(np.float64) @ vectors[expected[-1]]
-        gain -= lost**2 if squared else lost
+        gain -= lost**2
         gain[expected[-1]] = -np.inf
-    rise = 0.0 if squared else 0.4
-    picks = rank_one.rank_one_greedy(x, start.copy(), 400, lambda row: vectors[row], squared=squared, rise=rise)
+    picks = rank_one.rank_one_greedy(x, start.copy(), 400, lambda row: vectors[row])
     assert picks == expected
     assert 1 < len(applied) < 400, "several pools, and fewer than picks"
 

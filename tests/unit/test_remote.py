@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,8 @@ from PIL import Image
 from curation import packages
 from curation.data.items import OK, Items
 from curation.data.reading.tar_samples import expanded
-from curation.data.remote import listings, store
+from curation.data.remote import cache, listings, store
+from curation.data.remote.kept import kept
 from curation.data.remote.location import Remote, location
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
@@ -268,6 +271,82 @@ def test_a_bucket_that_is_not_there_and_one_that_is_empty_are_refused_before_the
             ran(tmp_path, {"use": "folder", "path": path})
 
 
+# -- originals that are kept -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("WINNOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "BLOCK", 1000)
+    return lambda: sorted(file for file in (tmp_path / "cache").rglob("*") if file.is_file() and file.name != ".lock")
+
+
+def test_what_is_kept_is_fetched_once_and_changes_no_key(bucket, kept_here, tmp_path):
+    pets(bucket, 10)
+    bucket.put("shards/a.tar", shard(range(10), side=32))
+    for source in ({"use": "folder", "path": "s3://winnow/pets"}, {"use": "webdataset", "path": "s3://winnow/shards"}):
+        there = tmp_path / source["use"]
+        first = ran(there, {**source, "cache": True})
+        assert kept_here()
+        items, shown = read_items(there), bucket.requests.copy()
+        found = [np.asarray(items.image(row)).tobytes() for row in range(10)]
+        assert not [asked for asked in bucket.requests - shown if asked.startswith("GET ")]
+        again = ran(there, source)
+        assert [step["key"] for step in first.steps] == [step["key"] for step in again.steps]
+        assert again.steps[0]["cached"]
+        items, shown = read_items(there), bucket.requests.copy()
+        assert [np.asarray(items.image(row)).tobytes() for row in range(10)] == found
+        assert [asked for asked in bucket.requests - shown if asked.startswith("GET ")]
+
+
+def test_a_block_that_is_damaged_short_or_of_another_state_of_the_object_is_fetched_anew(bucket, kept_here):
+    data = np.random.default_rng(0).integers(0, 256, 3500, dtype=np.uint8).tobytes()
+    bucket.put("a.bin", data)
+    where = kept(Remote("s3://winnow/a.bin"), True)
+    assert where.read_range(900, 1200) == data[900:2100]
+    assert [file.stat().st_size for file in kept_here()] == [1016] * 3
+    damaged, short, *_ = kept_here()
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    short.write_bytes(short.read_bytes()[:500])
+    bucket.requests.clear()
+    with ThreadPoolExecutor(8) as pool:  # in any order, and in several at once
+        parts = list(pool.map(lambda at: where.read_range(at, 1500), range(0, 3600, 100)))
+    assert parts == [data[at : at + 1500] for at in range(0, 3600, 100)]
+    assert bucket.requests["GET a.bin"] > 0
+    bucket.requests.clear()
+    assert where.read_bytes() == data
+    assert bucket.requests["GET a.bin"] == 0
+    bucket.put("a.bin", data[::-1])
+    cache.forget()
+    assert where.read_bytes() == data[::-1]
+
+
+def test_an_object_that_changes_while_it_is_fetched_is_not_kept(bucket, kept_here):
+    bucket.put("a.bin", b"old" * 1000)
+    where = kept(Remote("s3://winnow/a.bin"), True)
+    where.read_range(0, 10)
+    bucket.put("a.bin", b"new" * 1000)
+    before = kept_here()
+    assert where.read_range(1500, 6) == b"newnew"
+    assert kept_here() == before
+
+
+def test_what_was_not_used_for_longest_goes_first_where_there_is_too_much(bucket, kept_here, monkeypatch):
+    for name in "abcdef":
+        bucket.put(name, name.encode() * 3000)
+    monkeypatch.setenv("WINNOW_CACHE_GB", "1.4e-5")  # 14 kB, where a block takes 1
+    for at, name in enumerate("abcda"):
+        kept(Remote(f"s3://winnow/{name}"), True).read_range(0, 3000)
+        for file in kept_here():  # a clock ticks slower than a test
+            os.utime(file, (at, min(file.stat().st_mtime, at)))
+    for name in "ef":
+        kept(Remote(f"s3://winnow/{name}"), True).read_range(0, 3000)
+    assert sum(file.stat().st_size for file in kept_here()) <= 14_000
+    there = {file.read_bytes()[-1:].decode() for file in kept_here()}
+    assert there >= {"a", "e", "f"}
+    assert "b" not in there
+
+
 # -- web servers -----------------------------------------------------------------------------------------------------
 
 
@@ -359,6 +438,18 @@ def test_no_other_protocols_no_chains_and_no_way_up(text):
 def test_a_list_of_shards_leads_nowhere_else():
     with pytest.raises(SourceError, match="may not hold"):
         expanded(Remote("https://host/allowed/{..,x}/a.tar"))
+
+
+@pytest.mark.parametrize("name", ["status_code", "code", "status"])
+def test_a_missing_object_is_called_missing_whichever_library_says_so(name, monkeypatch):
+    said = type("ResourceNotFoundError", (Exception,), {name: 404})
+
+    def ask(fs, path):
+        raise said("https://host/x?sig=s3cr3t is not there")
+
+    monkeypatch.setattr(store, "filesystem", lambda url: None)
+    with pytest.raises(FileNotFoundError, match="the file is missing"):
+        store.asked("az://bucket/x", ask)
 
 
 def test_a_missing_package_is_one_sentence_with_the_command(monkeypatch):

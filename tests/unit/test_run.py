@@ -45,6 +45,7 @@ def raw(path, out, **changes):
     recipe = {
         "source": {"use": "arrays", "path": str(path)},
         "encode": {"use": "precomputed"},
+        "evidence": {"dynamics": {"epochs": 5}, "probabilities": {"student": "logistic", "folds": 2}},
         "score": [{"use": "aum"}],
         "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
         "prune": [{"name": "third", "use": "by_score", "by": "aum", "order": "easy", "keep": 1 / 3, "balance": True}],
@@ -217,7 +218,12 @@ def test_a_subset_one_method_cannot_choose_leaves_the_others_standing(blobs, tmp
 
 def test_a_run_that_needs_no_device_loads_no_torch(blobs, tmp_path):
     wanted = raw(
-        blobs, tmp_path / "m.csv", score=[], flag=[{"use": "duplicates"}], prune=[{"use": "random", "keep": 0.5}]
+        blobs,
+        tmp_path / "m.csv",
+        evidence=None,
+        score=[],
+        flag=[{"use": "duplicates"}],
+        prune=[{"use": "random", "keep": 0.5}],
     )
     run(parse_recipe(wanted), tmp_path / "w")
     (tmp_path / "r.toml").write_text(parse_recipe({**wanted, "prune": [{"use": "random", "keep": 0.4}]}).toml())
@@ -243,7 +249,7 @@ def test_a_pruner_may_train_students_with_their_parameters(blobs, tmp_path):
 
 def test_without_feedback_no_student_is_trained(blobs, tmp_path):
     prune = [{"use": "trusted_coverage", "keep": 0.4, "k": 10, "feedback": "none"}]
-    wanted = raw(blobs, None, prune=prune, export=None, score=[], flag=[])
+    wanted = raw(blobs, None, prune=prune, export=None, score=[], flag=[], evidence=None)
     stages = {(step["stage"], step["use"]) for step in run(parse_recipe(wanted), tmp_path / "w").steps}
     assert {use for stage, use in stages if stage == "evidence"} == {"neighbours"}
 
@@ -281,7 +287,7 @@ def test_the_weights_of_a_subset_reach_the_student_that_is_trained_on_it(blobs, 
     monkeypatch.setitem(student.__dict__, "call", watched)
     monkeypatch.setitem(student.__dict__, "card", replace(student.card, weights=False))  # a student that takes none
     prune = [{"use": "craig", "keep": 0.2}]
-    wanted = raw(blobs, None, score=[], flag=[], export=None, prune=prune)
+    wanted = raw(blobs, None, score=[], flag=[], evidence=None, export=None, prune=prune)
     recipe = parse_recipe({**wanted, "verify": {"use": "logistic", "seeds": 1}})
     unweighted = run(recipe, tmp_path / "w").verify
     assert [row["weighted"] for row in unweighted] == [False] * 3

@@ -15,6 +15,7 @@ from PIL import Image
 
 from curation.data.holdout import with_holdout
 from curation.data.reading import hub_sets
+from curation.data.reading.arrow_places import image_places
 from curation.errors import SourceError, UnavailableError
 from curation.methods.sources import huggingface, sample, torchvision
 
@@ -134,7 +135,7 @@ def test_without_a_network_one_sentence_says_what_to_do(tmp_path, monkeypatch, d
 
 def png(shade):
     out = io.BytesIO()
-    Image.new("L", (4, 3), shade).save(out, "PNG")
+    Image.new("L", (4 + shade // 256, 3), shade % 256).save(out, "PNG")
     return out.getvalue()
 
 
@@ -177,8 +178,49 @@ def test_a_saved_data_set_gives_its_splits_names_and_bytes(saved, tmp_path):
     assert items.column("split").tolist() == ["train", "train", "unlabeled"]
     assert items.classes == ("cat", "dog")
     assert [items.image(row).getpixel((0, 0))[0] for row in range(3)] == [1, 2, 3]
-    assert (items.root / items.column("path")[0]).read_bytes() == png(1)  # not encoded again
+    assert items.open(0).read() == png(1)  # not encoded again
+    assert items.column("path").tolist() == ["0000/0000000.png", "0000/0000001.png", "0000/0000002.png"]
+    assert items.place(2)[0].startswith("validation/data-")
+    assert not list(tmp_path.rglob("*.png"))  # and not written again
     assert "Splits of other names were left out: extra." in items.notes
+
+
+def test_what_the_columns_would_be_read_as_is_known_before_anything_is_read(saved, hub_is_gone, tmp_path):
+    guess = huggingface.preview(name=saved)
+    assert guess.params == {"image": "img", "label": "fine"}
+    assert guess.rows == [
+        {"column": "img", "holds": "Image", "read as": "the image"},
+        {"column": "fine", "holds": "cat, dog, unused", "read as": "the label"},
+    ]
+    (tmp_path / "parquet").mkdir()
+    pq.write_table(pa.table({"a": ["x"], "b": ["y"]}), tmp_path / "parquet" / "train.parquet")
+    asked = huggingface.preview(name=str(tmp_path / "parquet"))
+    assert (asked.params, asked.columns, asked.question) == ({}, ["a", "b"], "")  # its cells may say more
+    asked = huggingface.preview(name=text_set(hub_is_gone, tmp_path / "set", {"a": ["x"], "b": ["y"], "c": ["z"]}))
+    assert asked.question.startswith("which column of")
+    with pytest.raises(UnavailableError):
+        huggingface.preview(name="nobody/nothing")
+
+
+def test_rows_in_another_order_and_rows_that_name_files_are_copied(saved, hub_is_gone, tmp_path):
+    datasets = hub_is_gone
+    (tmp_path / "a.png").write_bytes(png(7))
+    loaded = datasets.load_from_disk(saved)["train"]
+    assert image_places([loaded], "img").parts[1][1:] != image_places([loaded], "img").parts[0][1:]
+    assert image_places([loaded.select([1, 0])], "img") is None
+    named = datasets.Dataset.from_dict({"img": [{"bytes": None, "path": str(tmp_path / "a.png")}]})
+    named.save_to_disk(tmp_path / "named")
+    assert image_places([datasets.load_from_disk(tmp_path / "named")], "img") is None
+    assert image_places([loaded.with_format("numpy")], "fine") is None
+
+
+def test_images_without_labels_are_read_where_they_lie_and_one_that_is_missing_is_said(hub_is_gone, tmp_path):
+    cells = [{"bytes": png(n), "path": None} if n % 3 else None for n in range(700)]
+    features = hub_is_gone.Features({"img": hub_is_gone.Image()})
+    hub_is_gone.Dataset.from_dict({"img": cells}, features=features).save_to_disk(tmp_path / "set", num_shards=2)
+    items = hf(str(tmp_path / "set"), tmp_path, label="")
+    assert [items.open(row).read() for row in (1, 2, 349, 350, 698)] == [png(n) for n in (1, 2, 349, 350, 698)]
+    assert items.column("status")[[0, 1, 3]].tolist() == ["no image in this row", "ok", "no image in this row"]
 
 
 def test_an_image_folder_on_this_machine_is_read_through_load_dataset(hub_is_gone, tmp_path):

@@ -3,20 +3,25 @@
 import io
 import json
 import os
+import tarfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from torch import load
 
+from curation.data import parquet_cells
+from curation.data.items import Items
 from curation.data.reading import table_images, tables
-from curation.errors import SourceError
+from curation.errors import InputError, SourceError
+from curation.methods.exporters import folder, torch, webdataset
 from curation.methods.sources import table
 
 
-def png(shade=0):
+def png(shade=0, size=(4, 3)):
     out = io.BytesIO()
-    Image.new("L", (4, 3), shade).save(out, "PNG")
+    Image.new("L", size, shade).save(out, "PNG")
     return out.getvalue()
 
 
@@ -31,7 +36,7 @@ def here(tmp_path):
 
 def read(path, **how):
     into = path.parent / "into"
-    into.mkdir()
+    into.mkdir(exist_ok=True)
     return table.read(path=path, into=into, progress=lambda *_: None, **how)
 
 
@@ -100,8 +105,77 @@ def test_a_parquet_of_hugging_face_has_bytes_and_class_names(tmp_path):
         "not an image in a format that can be read",
     ]
     assert items.image(0).getpixel((0, 0))[0] == 7
-    assert items.root == tmp_path / "into" / "files"
+    assert not list((tmp_path / "into").rglob("*.png"))  # they stay in the table
     assert items.column("id")[0] == "0000/0000000.png"
+
+
+def saved_images(n: int) -> list[bytes]:
+    return [png(i % 251, (i // 251 + 1, 9)) for i in range(n)]
+
+
+def test_images_of_several_tables_stay_where_they_are_and_are_found_there_later(tmp_path, monkeypatch):
+    images = saved_images(230)
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "set").mkdir()
+    for name, part in (("train", images[:200]), ("test", images[200:])):
+        cells = [{"bytes": data, "path": None} for data in part]
+        rows = pa.table({"image": pa.array(cells), "label": ["a", "b"] * (len(part) // 2)})
+        pq.write_table(rows, tmp_path / "blobs" / name, row_group_size=30)
+        (tmp_path / "set" / f"{name}.parquet").symlink_to(tmp_path / "blobs" / name)  # as in the cache of the hub
+    before = read(tmp_path / "set", image="image")
+    before.save(tmp_path / "into")
+    items = Items.load(tmp_path / "into")
+    parquet_cells.forget()
+    assert [items.open(row).read() for row in (229, 0, 31, 199, 200)] == [images[i] for i in (229, 0, 31, 199, 200)]
+    assert items.place(229) == ("test", "image", 29)
+    rows = [
+        {"id": id_, "split": "train", "label": "a", "kept": i == 3, "rank": 1}
+        for i, id_ in enumerate(items.column("id"))
+    ]
+    (shards,) = webdataset.write(pa.Table.from_pylist(rows), path=tmp_path / "kept", items=items)
+    with tarfile.open(shards / "train-000000.tar") as shard:
+        assert shard.extractfile(shard.getmembers()[0]).read() == images[3]
+    written = pa.Table.from_pylist([row | {"weight": 1.0} for row in rows])
+    torch.write(written, path=tmp_path / "kept.pt", items=items)
+    assert "paths" not in load(tmp_path / "kept.pt", weights_only=True)  # there are no files to name
+    with pytest.raises(InputError, match=r"the items lie in train and cannot be linked; use how = .copy."):
+        folder.write(written, path=tmp_path / "linked", items=items, how="link")
+    monkeypatch.setattr(parquet_cells, "MAX_GROUP", 100)  # row groups that are too large for one image
+    copied = read(tmp_path / "set", image="image")
+    for column in ("id", "path", "label", "split", "width", "bytes", "hash", "status"):
+        assert copied.column(column).tolist() == items.column(column).tolist()
+    assert [copied.open(row).read() for row in (229, 0)] == [images[229], images[0]]
+
+
+def test_a_table_that_was_written_anew_is_read_anew_and_one_that_lacks_the_row_says_so(tmp_path):
+    file, images = tmp_path / "t.parquet", saved_images(4)
+    pq.write_table(pa.table({"path": images, "label": ["a", "b"] * 2}), file)
+    items = read(file)
+    assert items.open(3).read() == images[3]
+    pq.write_table(pa.table({"path": images[::-1], "label": ["a", "b"] * 2}), file)
+    assert items.open(3).read() == images[0]
+    pq.write_table(pa.table({"path": images[:2]}), file)
+    with pytest.raises(SourceError, match="has 2 rows, fewer than when it was read"):
+        items.open(3)
+    pq.write_table(pa.table({"other": images}), file)
+    with pytest.raises(SourceError, match="has no column 'path' any more"):
+        items.open(3)
+    file.write_bytes(b"PAR1, and then nothing")
+    with pytest.raises(SourceError, match="cannot be read as a table"):
+        items.open(3)
+    file.unlink()
+    with pytest.raises(SourceError, match="the file is missing"):
+        items.open(3)
+
+
+def test_a_few_bytes_that_stand_for_many_are_not_kept_in_memory(tmp_path, monkeypatch):
+    rows = pa.table({"path": [png(1, (64, 64))] * 400, "label": ["a", "b"] * 200})
+    pq.write_table(rows, tmp_path / "t.parquet", use_dictionary=True)
+    items = read(tmp_path / "t.parquet")
+    parquet_cells.forget()
+    monkeypatch.setattr(parquet_cells, "KEPT", 5000)
+    assert items.open(399).read() == items.open(0).read() == png(1, (64, 64))
+    assert not parquet_cells._groups
 
 
 def test_a_plain_column_of_bytes_works_and_more_rows_than_a_batch_keep_their_order(tmp_path):
@@ -243,6 +317,7 @@ def test_one_long_value_that_stands_for_many_rows_is_refused_before_it_is_writte
 
 def test_images_that_unpack_to_far_more_than_the_table_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(table_images, "RATIO_FROM", 1000)
+    monkeypatch.setattr(parquet_cells, "MAX_GROUP", 1000)  # so that they are written to the workspace
     cells = [b"\0" * 100_000] * 100
     pq.write_table(pa.table({"path": cells, "label": ["a"] * 100}), tmp_path / "t.parquet", compression="zstd")
     refused(tmp_path / "t.parquet", "unpacks to more than 200 times its size")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
@@ -13,92 +11,11 @@ from sklearn.linear_model import LogisticRegression
 
 from curation.data.view import View
 from curation.engine import registry
-from curation.errors import InputError, RunError, UnavailableError
-from curation.methods.students import cnn, head, module, module_embeddings, resnet18, resnet50
-from curation.training import loop, nets
+from curation.errors import InputError, RunError
+from curation.methods.students import cnn, head
+from curation.training import loop
 from curation.training.augment import crop_flip
-
-
-class Spy:
-    """A record that keeps everything it is told."""
-
-    def __init__(self):
-        self.epochs, self.clean, self._seen = [], [], []
-
-    def batch(self, positions, logits):
-        self._seen += list(zip(positions.tolist(), logits, strict=True))
-
-    def epoch(self, predict, weights=None):
-        self.epochs.append(self._seen)
-        self.clean.append(predict())
-        self._seen = []
-
-
-def blobs(m: int = 40) -> View:
-    """Three separate clouds in the plane, one per class."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(m) % 3
-    centres = np.array([[0, 0], [6, 0], [0, 6]])
-    x = (centres[labels] + rng.normal(size=(m, 2))).astype(np.float32)
-    return View.of(embeddings=x, labels=labels)
-
-
-def stripes(m: int = 32, side: int = 8) -> View:
-    """Noisy small images: class 0 has a bright row, class 1 a bright column."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(m) % 2
-    pixels = rng.integers(0, 60, size=(m, side, side, 3), dtype=np.uint8)
-    for i, label in enumerate(labels):
-        at = rng.integers(2, side - 2)
-        pixels[i][(slice(None), at) if label else at] = 255
-    return View.of(pixels=pixels, labels=labels)
-
-
-OWN = """
-import torch
-from torch import nn
-
-class Small(nn.Module):
-    def __init__(self, classes):
-        super().__init__()
-        self.layers = nn.Sequential(nn.LazyConv2d(8, 3), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Dropout(0.1))
-        self.last = nn.Linear(32, classes)
-        self.layers(torch.zeros(1, 3, 8, 8))
-
-    def forward(self, x):
-        assert x.is_contiguous()
-        return self.last(self.layers(x).view(len(x), -1))
-
-def flat(classes):
-    return nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, classes))
-
-def sums_up(classes):
-    return nn.Sequential(nn.Linear(2, classes), nn.Flatten(0))
-
-class Loud(nn.Linear):
-    def __init__(self, classes):
-        super().__init__(2, classes)
-
-    def forward(self, x):
-        raise ValueError("the tea is cold")
-
-class InPlace(nn.Linear):
-    def __init__(self, classes):
-        super().__init__(2, classes)
-
-    def forward(self, x):
-        z = super().forward(x).exp()
-        z.mul_(2)  # the gradient of exp needs what was there before
-        return z
-
-def needs_more(classes, depth):
-    return nn.Identity()
-
-def no_network(classes):
-    return [classes]
-
-bare = 3
-"""
+from tests.unit.small_students import DATA, ON_PIXELS, OWN, SMALL, Spy, accuracy, blobs, stripes, students
 
 
 @pytest.fixture(autouse=True)
@@ -106,28 +23,6 @@ def own_module(tmp_path, monkeypatch):
     """A person's file of networks in the current folder."""
     (tmp_path / "winnow_own_nets.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
-
-
-def trained(student, **set_):
-    """A student as in a recipe, with few steps."""
-    return lambda view, **more: student.train(view, device="cpu", **{"seed": 0, **set_, **more})
-
-
-SMALL = {
-    "head": trained(head),
-    "hidden": trained(head, hidden=8),
-    "cnn": trained(cnn, width=4, batch=16),
-    "resnet18": trained(resnet18, batch=32, steps=3),
-    "module": trained(module, path="winnow_own_nets:Small", batch=16, steps=100, lr=0.02),
-    "module_embeddings": trained(module_embeddings, path="winnow_own_nets:flat", batch=16, steps=100, lr=0.02),
-}
-ON_PIXELS = ("cnn", "resnet18", "module")  # ResNet-50 differs in its depth alone, and takes its time
-DATA = {name: stripes if name in ON_PIXELS else blobs for name in SMALL}
-students = pytest.mark.parametrize("name", SMALL)
-
-
-def accuracy(student, view: View) -> float:
-    return float((student.logits(view).argmax(axis=1) == view.labels).mean())
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +71,7 @@ def test_a_hidden_layer_tells_apart_what_no_line_can():
 
 def test_the_cnn_learns_rows_from_columns_it_has_not_seen():
     view = stripes(64)
-    student = SMALL["cnn"](view.subset(np.arange(32)))
+    student = cnn.train(view.subset(np.arange(32)), seed=0, device="cpu", width=4, batch=16)
     assert accuracy(student, view.subset(np.arange(32, 64))) >= 0.9
 
 
@@ -344,170 +239,6 @@ def test_steps_are_the_same_for_every_subset_and_the_last_epoch_is_finished(name
     assert seen == {40: -(-4 // a_time), 12: 4}
 
 
-# -- ResNets ----------------------------------------------------------------------------------------------------
-
-
-def test_a_resnet_learns_rows_from_columns():
-    view = stripes(32)
-    student = resnet18.train(view, seed=0, device="cpu", batch=32, steps=16, augment="none")
-    assert accuracy(student, view) >= 0.9
-
-
-@pytest.mark.parametrize(("depth", "features"), [(18, 512), (50, 2048)])
-def test_the_large_stem_is_torchvisions_resnet_to_the_letter(depth, features):
-    import torchvision
-
-    ours = nets.imagenet_resnet(depth, "large", 5, seed=0).eval()
-    theirs = getattr(torchvision.models, f"resnet{depth}")(num_classes=5).eval()
-    weights = [w for name, w in ours.state_dict().items() if name not in ("body.0.mean", "body.0.scale")]
-    theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=True)))
-    images = torch.randint(0, 256, (2, 40, 40, 3), dtype=torch.uint8)
-    mean, scale = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    with torch.inference_mode():
-        expected = theirs(((images / 255 - mean) / scale).permute(0, 3, 1, 2))
-        assert torch.allclose(ours(images), expected, atol=1e-4)
-        assert ours.body(images).shape == (2, features)
-
-
-def test_the_small_stem_keeps_every_pixel_and_auto_goes_by_the_size():
-    shapes = {}
-    for stem in ("small", "large"):
-        net, seen = nets.imagenet_resnet(18, stem, 2, seed=0), []
-        block = next(layer for layer in net.body if isinstance(layer, torch.nn.Sequential))
-        block.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(list(given[0].shape[1:])))
-        net(torch.zeros((2, 32, 32, 3), dtype=torch.uint8))
-        shapes[stem] = seen[0]
-    assert shapes == {"small": [64, 32, 32], "large": [64, 8, 8]}
-    from curation.training.pixels import _resnet
-
-    kernel = {}
-    for side in (64, 65):
-        view = View.of(pixels=np.zeros((1, side, side, 3), np.uint8), labels=np.array([0]), classes="ab")
-        kernel[side] = _resnet(18, view, "auto", 0).body[2].kernel_size
-    assert kernel == {64: (3, 3), 65: (7, 7)}
-
-
-@pytest.mark.parametrize("student", [resnet18, resnet50])
-def test_a_recorded_resnet_comes_back_from_its_weights(student):
-    class Weights(Spy):
-        def epoch(self, predict, weights=None):
-            self.last = weights()
-
-    view, record = stripes(16), Weights()
-    made = student.train(view, seed=0, device="cpu", batch=16, steps=2, record=record)
-    net = student.network(view, record.last[None], np.array([1]), **{"epochs": 3, "stem": "auto"})
-    inputs, rest = net.at(-1, "cpu")
-    with torch.inference_mode():
-        again = rest(inputs(np.arange(16))).numpy()
-    np.testing.assert_allclose(again, made.logits(view), rtol=1e-3, atol=1e-3)
-
-
-def test_a_resnet_on_a_single_image_says_so():
-    with pytest.raises(RunError, match="there is only one image; keep at least two"):
-        resnet18.train(stripes().subset([0]), seed=0, device="cpu")
-
-
-# -- a person's own module --------------------------------------------------------------------------------------
-
-
-def own(name: str, view: View | None = None, student=module_embeddings, **more):
-    return student.train(view or blobs(), seed=0, device="cpu", path=f"winnow_own_nets:{name}", steps=2, **more)
-
-
-def test_an_own_module_learns_on_pixels_and_on_embeddings():
-    for name in ("module", "module_embeddings"):
-        view = DATA[name](60)
-        assert accuracy(SMALL[name](view, steps=300), view) >= 0.9
-
-
-def test_an_own_module_gets_pixels_with_the_mean_and_spread_of_imagenet(tmp_path):
-    (tmp_path / "winnow_own_eyes.py").write_text(
-        "import torch\nseen = []\n"
-        "class Net(torch.nn.Linear):\n"
-        "    def __init__(self, classes):\n        super().__init__(3, classes)\n"
-        "    def forward(self, x):\n        seen.append(x)\n        return super().forward(x.mean((2, 3)))\n"
-    )
-    import sys
-
-    view = View.of(pixels=np.full((8, 9, 9, 3), 255, np.uint8), labels=np.array([0, 1] * 4))
-    module.train(view, seed=0, device="cpu", path="winnow_own_eyes:Net", steps=1)
-    seen = sys.modules["winnow_own_eyes"].seen[0]
-    assert seen.shape == (8, 3, 9, 9)
-    np.testing.assert_allclose(seen[0, :, 0, 0], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225], 1e-5)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("Loud", r"winnow_own_nets:Loud raised ValueError: the tea is cold for an input of shape \[20, 2\]"),
-        ("InPlace", "winnow_own_nets:InPlace: training it raised RuntimeError: one of the variables needed"),
-        ("needs_more", r"needs_more raised TypeError: needs_more\(\) missing 1 .*'depth' when called with classes=3"),
-        ("no_network", "no_network: calling it gave a list; expected a torch.nn.Module"),
-        ("sums_up", r"sums_up: .*it gave \[60\]; expected logits of shape \[20, 3\]"),
-    ],
-)
-def test_an_own_module_that_fails_is_named_with_what_it_raised(name, said):
-    with pytest.raises(RunError, match=said):
-        own(name, batch=20)
-
-
-@pytest.mark.parametrize(
-    ("path", "error", "said"),
-    [
-        ("", UnavailableError, "not told which network to train; give the module"),
-        ("my_nets/small.py", UnavailableError, "'my_nets/small.py' is not an import path"),
-        ("no_such_nets.small:Net", UnavailableError, "no module no_such_nets.small in .* correct the path"),
-        ("winnow_own_nets:Nut", InputError, "winnow_own_nets has nothing of that name"),
-        ("winnow_own_nets:bare", InputError, "has a int of that name; expected a class or function"),
-        ("winnow_broken_nets:Net", InputError, "importing it raised SyntaxError"),
-        ("winnow_leaving_nets:Net", InputError, "importing it raised SystemExit: 3"),
-    ],
-)
-@pytest.mark.parametrize("student", [module, module_embeddings])
-def test_a_path_that_is_of_no_use_is_refused_in_one_sentence(student, path, error, said, tmp_path):
-    (tmp_path / "winnow_broken_nets.py").write_text("def Net(:\n")
-    (tmp_path / "winnow_leaving_nets.py").write_text("import sys\nsys.exit(3)\n")
-    view = stripes() if student is module else blobs()
-    with pytest.raises(error, match=said) as caught:
-        student.train(view, seed=0, device="cpu", path=path)
-    assert "\n" not in str(caught.value)
-    if error is UnavailableError:  # known before a run starts
-        with pytest.raises(error, match=said):
-            student.preflight(path=path)
-        assert student.files(path=path) == []
-
-
-def test_asking_where_a_module_is_does_not_run_it(tmp_path):
-    (tmp_path / "winnow_unread_nets.py").write_text("raise RuntimeError('ran')\n")
-    module.preflight(path="winnow_unread_nets:Net")
-    assert module.files(path="winnow_unread_nets:Net") == [tmp_path / "winnow_unread_nets.py"]
-
-
-def test_a_module_in_a_package_may_import_its_neighbours(tmp_path):
-    package = tmp_path / "winnow_own_package"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "parts.py").write_text("from torch.nn import Linear\n")
-    (package / "small.py").write_text("from .parts import Linear\ndef net(classes):\n    return Linear(2, classes)\n")
-    path = "winnow_own_package.small:net"
-    assert module_embeddings.files(path=path) == [package / "small.py"]
-    assert accuracy(module_embeddings.train(blobs(), seed=0, device="cpu", path=path, lr=0.1), blobs()) > 0.9
-
-
-def test_a_module_that_was_changed_is_read_again(tmp_path):
-    import os
-
-    file = tmp_path / "winnow_changing_nets.py"
-    for at, outputs in ((1, "classes"), (2, "classes + 1")):
-        file.write_text(f"from torch import nn\ndef net(classes):\n    return nn.Linear(2, {outputs})\n")
-        os.utime(file, (at, at))
-        fit = partial(module_embeddings.train, blobs(), seed=0, device="cpu", path="winnow_changing_nets:net", steps=1)
-        if at == 1:
-            fit()
-    with pytest.raises(RunError, match=r"it gave \[40, 4\]"):
-        fit()
-
-
 # -- predictions that are no numbers ----------------------------------------------------------------------------
 
 
@@ -526,42 +257,3 @@ def test_logits_that_are_not_finite_are_reported_as_divergence():
     x, y = torch.as_tensor(view.embeddings), torch.as_tensor(view.labels)
     with pytest.raises(RunError, match="2 of 3 items"):
         loop.fit(net, x, y, optimiser=optimiser, epochs=1, batch=3, seed=0, schedule=loop.cosine, record=Spy())
-
-
-# -- through a run ----------------------------------------------------------------------------------------------
-
-
-def verified(tmp_path, **verify):
-    """Rows of a verification on forty points, and whether each was there already."""
-    from curation.engine.recipe import parse_recipe
-    from curation.engine.run import run
-
-    points, data = blobs(), tmp_path / "points.npz"
-    if not data.exists():
-        names, split = np.array(list("abc"))[points.labels], np.where(np.arange(40) < 30, "train", "test")
-        np.savez(data, features=points.embeddings, labels=names, split=split)
-    recipe = {
-        "source": {"use": "arrays", "path": str(data)},
-        "encode": {"use": "precomputed"},
-        "verify": {"seeds": 1, "steps": 30, **verify},
-    }
-    made = run(parse_recipe(recipe), tmp_path / "w")
-    return made, [step["cached"] for step in made.steps if step["stage"] == "verify"]
-
-
-def test_a_changed_file_is_another_student(tmp_path):
-    use = {"use": "module_embeddings", "path": "winnow_own_nets:flat", "lr": 0.02}
-    made, cached = verified(tmp_path, **use)
-    assert not any(cached)
-    assert made.verify[0]["accuracy"] > 0.8
-    assert all(verified(tmp_path, **use)[1])
-    (tmp_path / "winnow_own_nets.py").write_text(OWN + "# deeper\n")
-    assert not any(verified(tmp_path, **use)[1])
-
-
-def test_a_module_that_raises_does_not_stop_the_grid_and_one_that_is_not_there_stops_it_before_it_starts(tmp_path):
-    made, _ = verified(tmp_path, use="module_embeddings", path="winnow_own_nets:Loud")
-    assert made.failed
-    assert all("Loud raised ValueError: the tea is cold" in sentence for sentence in made.failed)
-    with pytest.raises(UnavailableError, match="there is no module winnow_absent"):
-        verified(tmp_path, use="module_embeddings", path="winnow_absent:Net")

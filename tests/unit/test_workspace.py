@@ -1,12 +1,14 @@
 import json
+import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from curation.data.workspace import Workspace, key_of, update_text, write_text
+from curation.data.workspace import KEPT, Workspace, key_of, update_text, write_text
 from curation.data.writing.atomic import atomic
 from curation.errors import WorkspaceError
 
@@ -43,6 +45,19 @@ def test_a_resumable_result_finds_what_the_killed_attempt_left(tmp_path):
         killed(space, "encode", "shard", resume=True)
     with space.write("encode", "k", resume=True) as folder:
         assert (folder / "shard").read_text() == "half"
+
+
+def test_parts_wait_a_month_for_the_run_that_goes_on_with_them(tmp_path):
+    space = Workspace(tmp_path)
+    young, old, held = (space.parts("evidence", key) for key in ("young", "old", "held"))
+    for folder in (young, old, held):
+        folder.mkdir(parents=True)
+        (folder / "part").write_text("")
+    for folder in (old, held):
+        os.utime(folder, (time.time() - KEPT - 60,) * 2)
+    with space.lock("evidence", "held"):
+        space.tidy()
+    assert (young.exists(), old.exists(), held.exists()) == (True, False, True)
 
 
 def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path):

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from curation.data.images import EXTENSIONS
 from curation.data.items import OK, SPLITS, TRAIN, UNLABELED, Items, make_items
+from curation.data.parts import Spread, here
 from curation.data.reading.cells import as_label
 from curation.data.reading.folder_texts import ENDINGS, is_text_name, text_columns
 from curation.data.reading.image_checks import Facts, as_columns, examine
@@ -98,13 +99,14 @@ def items_by_folder(
     passed: Sequence[str] = (),
     notes: Sequence[str] = (),
     texts_to: Path | None = None,
+    spread: Spread = here,
 ) -> Items:
     """Items of image files under `root`, in the order of their paths, arranged and examined; or of text files.
 
     where: the source in words, for errors. problems: path -> why it cannot be used; such files are not opened.
     ignored: a few names of other files, shown when there is no item at all. passed: notes on folders that were not
-    entered, shown then too. texts_to: the folder texts are copied to, where the files are texts. Raises SourceError
-    when nothing is usable, or where it is in doubt what the folders mean.
+    entered, shown then too. texts_to: the folder texts are copied to, where the files are texts. spread: as `examine`
+    takes it. Raises SourceError when nothing is usable, or where it is in doubt what the folders mean.
     """
     problems, what = problems or {}, "images" if texts_to is None else "texts"
     paths = sorted(paths)
@@ -120,7 +122,7 @@ def items_by_folder(
     if found.doubt:
         raise SourceError(f"{where}: {found.doubt}")
     if texts_to is None:
-        columns = {**as_columns(_examined(root, paths, problems, progress)), "root": root / found.prefix}
+        columns = {**as_columns(_examined(root, paths, problems, progress, spread)), "root": root / found.prefix}
     else:
         columns = text_columns(root, paths, problems, texts_to, progress)
     status = columns["status"]
@@ -139,10 +141,10 @@ def items_by_folder(
 
 
 def _examined(
-    root: Path, paths: Sequence[str], problems: Mapping[str, str], progress: Callable[..., None]
+    root: Path, paths: Sequence[str], problems: Mapping[str, str], progress: Callable[..., None], spread: Spread
 ) -> list[Facts]:
     sound = [path for path in paths if path not in problems]
-    known = dict(zip(sound, examine(root, sound, progress), strict=True))
+    known = dict(zip(sound, examine(root, sound, progress, spread=spread), strict=True))
     return [known.get(path) or Facts(status=problems[path]) for path in paths]
 
 

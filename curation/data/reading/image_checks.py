@@ -7,6 +7,7 @@ words and never stop the rest, and large sets are shared out to several decoders
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,22 +17,22 @@ import numpy as np
 
 from curation.data.greys import Held, scales_of
 from curation.data.images import measure, suffix_of
+from curation.data.parts import Spread, here
 from curation.data.reading.decoders import cores, guarded
-from curation.data.safe_open import open_inside, open_part
+from curation.data.safe_open import open_place
 from curation.errors import SourceError
 
 if TYPE_CHECKING:
     from curation.data.remote.location import Remote
+    from curation.data.remote.ranges import Place
 
 MAX_BYTES = 512 * 1024**2  # of one image file; larger ones are listed as problems, not read
 IN_MEMORY = 16 * 1024**2  # bytes; larger files are read in pieces, twice
 CHUNK = 256  # files handed to a decoder at a time
 FETCHED = 64  # objects that are fetched and handed to a decoder at a time
+PART = 4096  # files that make a part
 SEVERAL_FROM = 2000  # fewer files are left to one decoder: starting more would cost more
 TASK = "curation.data.reading.image_checks:examine_file"
-
-
-Place = str | tuple[str, int, int]  # a path below a root, or what lies in one: its path, offset and length
 
 
 class Facts(NamedTuple):
@@ -50,14 +51,18 @@ def examine(
     paths: Sequence[Place | None],
     progress: Callable[..., None],
     workers: int | None = None,
+    spread: Spread = here,
 ) -> list[Facts]:
     """Facts of every image below `root`, in their order; of None, that there is no image.
 
     A file that kills its decoder gets that as its status, and so does an object that is another one when all are read.
+    spread: has files examined in parts, by a decoder each; objects of a URL are always fetched and examined here.
     Raises RunError when no decoder can be started.
     """
     if not isinstance(root, Path):
         return _examined_elsewhere(root, paths, progress)
+    if spread is not here:
+        return _examined_by_parts(root, paths, progress, spread)
     chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
     workers = min(workers or (cores() if len(paths) >= SEVERAL_FROM else 1), max(len(chunks), 1))
     found: list[Facts] = []
@@ -71,6 +76,22 @@ def examine(
             threads.shutdown(wait=False, cancel_futures=True)
             raise
     return found
+
+
+def _examined_by_parts(
+    root: Path, paths: Sequence[Place | None], progress: Callable[..., None], spread: Spread
+) -> list[Facts]:
+    found: list[Facts] = []
+    parts = ((list(paths[at : at + PART]),) for at in range(0, len(paths), PART))
+    for said in spread(examined, parts, root=str(root.absolute())):
+        found.extend(map(_facts, said))
+        progress(len(found), len(paths), "examining images")
+    return found
+
+
+def examined(paths: Sequence[Place | None], *, root: str) -> list[list[Any] | str]:
+    """What a decoder says of each of these files."""
+    return guarded(TASK, root, paths)
 
 
 def _examined_elsewhere(root: Remote, paths: Sequence[Place | None], progress: Callable[..., None]) -> list[Facts]:
@@ -101,6 +122,15 @@ def _examined_elsewhere(root: Remote, paths: Sequence[Place | None], progress: C
         if name in others and found[at].status == "ok":
             found[at] = Facts(status="it changed while it was read; run the source again")
     return found
+
+
+def examine_data(images: Sequence[bytes]) -> list[Facts]:
+    """Facts of encoded images in memory, some at a time; they are handed to a decoder in a folder beside."""
+    with tempfile.TemporaryDirectory(prefix="winnow-") as folder:
+        names = [str(number) for number in range(len(images))]
+        for name, data in zip(names, images, strict=True):
+            (Path(folder) / name).write_bytes(data)
+        return list(map(_facts, guarded(TASK, folder, names)))
 
 
 def _facts(said: list[Any] | str) -> Facts:
@@ -143,7 +173,7 @@ def examine_file(root: Path, path: Place | None) -> Facts:
     try:
         if not isinstance(path, str) and path[2] > MAX_BYTES:
             return Facts(size=path[2], status=f"{path[2]:,} bytes, over the limit of {MAX_BYTES:,}")
-        with open_inside(root, path) if isinstance(path, str) else open_part(root, *path) as handle:
+        with open_place(root, path) as handle:
             size = handle.seek(0, 2)
             handle.seek(0)
             if size > MAX_BYTES:
@@ -174,9 +204,18 @@ def examine_bytes(data: bytes) -> Facts:
     return Facts(found.width, found.height, len(data), content_hash(data), held=found.held)
 
 
+def image_name(number: int, data: bytes) -> str:
+    """What an encoded image that came without a file is called.
+
+    >>> image_name(1234, b"GIF89a")
+    '0001/0001234.gif'
+    """
+    return f"{number // 1000:04d}/{number:07d}{suffix_of(data)}"
+
+
 def store_image(folder: Path, number: int, data: bytes) -> str:
     """Write an encoded image that came without a file; returns its posix path below `folder`."""
-    name = f"{number // 1000:04d}/{number:07d}{suffix_of(data)}"
+    name = image_name(number, data)
     if number % 1000 == 0 or not (folder / name).parent.exists():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(data)

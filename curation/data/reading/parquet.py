@@ -8,7 +8,6 @@ long value can stand for a million rows. So each row group is decoded once on tr
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,21 +15,25 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.data import parquet_cells
+from curation.data.parquet_cells import parts_of, rows_of
 from curation.data.reading.cells import MAX_COLUMNS, MAX_ROWS
 from curation.data.reading.decoders import guarded
 from curation.errors import SourceError
 
-BATCH = 200  # rows in memory together, at most
-TOGETHER = 16 * 1024**2  # bytes of them, about
 MEMORY = 160 * 1024**2  # bytes a batch may take in all its forms, beside three times what the file holds
 NETWORK = MEMORY + 256 * 1024**2  # the same, where the libraries that fetch are loaded as well
-MAX_FOOTER = 16 * 1024**2  # bytes; it is parsed as a whole
 TASK = "curation.data.reading.parquet:on_trial"
 
 
 def schema_of(path: Path) -> pa.Schema:
     """The columns and what the file says of itself. Raises SourceError, OSError and what pyarrow does."""
     return _opened(path).schema_arrow
+
+
+def can_be_read_one_by_one(path: Path, column: str) -> bool:
+    """As `parquet_cells` says of it. Raises SourceError, OSError and what pyarrow does."""
+    return parquet_cells.can_be_read_one_by_one(_opened(path), column)
 
 
 def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -47,14 +50,14 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
                 said = answer if isinstance(answer, str) else answer[0]
                 raise SourceError(f"{path} cannot be read as a table ({said.replace('decode', 'read')})")
     for group in groups:
-        yield from _rows(file, group, columns)
+        yield from rows_of(file, group, columns)
 
 
 def on_trial(path: Path, work: str) -> list[str]:
     """In a decoder: unpack one row group and let it go again."""
     group, columns = json.loads(work)
     try:
-        for batch in _rows(_kept_open(path), group, columns):
+        for batch in rows_of(_kept_open(path), group, columns):
             batch.to_pydict()  # as it is used: a value that stands for many rows is written out for each
     except (MemoryError, pa.ArrowMemoryError):
         return ["it takes more memory to unpack than a table may"]
@@ -65,20 +68,7 @@ def on_trial(path: Path, work: str) -> list[str]:
 
 def _packed(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> int:
     """Bytes of these columns in the file."""
-    return sum(part.total_compressed_size for part in _parts(file, group, columns))
-
-
-def _parts(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> list[pq.ColumnChunkMetaData]:
-    about = file.metadata.row_group(group)
-    parts = (about.column(i) for i in range(about.num_columns))
-    return [part for part in parts if part.path_in_schema.split(".")[0] in columns]
-
-
-def _rows(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of about TOGETHER bytes, going by what the footer says."""
-    size = sum(part.total_uncompressed_size for part in _parts(file, group, columns))
-    rows = min(max(TOGETHER * file.metadata.row_group(group).num_rows // max(size, 1), 1), BATCH)
-    return file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns), use_threads=False)
+    return sum(part.total_compressed_size for part in parts_of(file, group, columns))
 
 
 def _kept_open(path: Path) -> pq.ParquetFile:
@@ -92,13 +82,7 @@ def _of_now(path: Path, *which: int) -> pq.ParquetFile:
 
 
 def _opened(path: Path) -> pq.ParquetFile:
-    with path.open("rb") as handle:
-        handle.seek(max(handle.seek(0, os.SEEK_END) - 8, 0))
-        size, mark = int.from_bytes(handle.read(4), "little"), handle.read(4)
-    if mark == b"PAR1" and size > MAX_FOOTER:
-        raise SourceError(f"{path} has a footer of {size:,} bytes, over the limit of {MAX_FOOTER:,}")
-    source = path if isinstance(path, Path) else path.open("rb")
-    file = pq.ParquetFile(source, buffer_size=1024**2, pre_buffer=False)
+    file = parquet_cells.opened(path if isinstance(path, Path) else path.open("rb"), str(path))
     if file.metadata.num_rows > MAX_ROWS:
         raise SourceError(f"{path} has {file.metadata.num_rows:,} rows, over the limit of {MAX_ROWS:,}; split it")
     if file.metadata.num_columns > MAX_COLUMNS:

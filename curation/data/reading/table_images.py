@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curation.data.parts import Spread
 from curation.data.reading.archives import MAX_RATIO, MAX_TOTAL, RATIO_FROM
 from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
 from curation.data.reading.image_paths import ImagePaths, ObjectPaths
@@ -25,10 +26,13 @@ class _Row:
 
 
 class TableImages:
-    """Where the images of the table are: under `root` already, or written to `files` since they came as bytes."""
+    """Where the images of the table are: under `root` already, or written to `files` since they came as bytes.
 
-    def __init__(self, table: Path | Remote, column: str, root: Path | Remote, files: Path):
-        self.column, self.root, self.files, self.any_stored = column, root, files, False
+    spread: as `examine` takes it.
+    """
+
+    def __init__(self, table: Path | Remote, column: str, root: Path | Remote, files: Path, spread: Spread):
+        self.spread, self.column, self.root, self.files, self.any_stored = spread, column, root, files, False
         self.paths = ImagePaths(root, table) if isinstance(root, Path) else ObjectPaths(root)
         self.rows: list[_Row] = []
         self._table, self._packed, self._total = table, table.stat().st_size, 0
@@ -81,5 +85,5 @@ class TableImages:
             pairs = zip(problems, self.rows, strict=True)
             problems = [p or (mixed if row.path and not row.stored else "") for p, row in pairs]
         sound = [row.path for row, problem in zip(self.rows, problems, strict=True) if not problem]
-        found = iter(examine(self.files if self.any_stored else self.root, sound, progress))
+        found = iter(examine(self.files if self.any_stored else self.root, sound, progress, spread=self.spread))
         return [Facts(status=problem) if problem else next(found) for problem in problems]

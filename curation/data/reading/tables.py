@@ -30,9 +30,13 @@ MAX_TEXT = 128 * 10**6  # characters of all texts together, which are held in me
 
 
 class Batch(dict[str, list[Any]]):
-    """column -> cells. lines: for each row the line it starts on; in parquet, which has none, the number of the row."""
+    """column -> cells. lines: for each row the line it starts on; in parquet, which has none, the number of the row.
+
+    table: the file they are from.
+    """
 
     lines: Sequence[int]
+    table: Path
 
 
 def columns_of(path: Path, told: Sequence[str] = ()) -> list[str]:
@@ -58,6 +62,7 @@ def read_rows(
     rows, letters = 0, 0
     with _reading(path):
         for batch in _batches(path, _kind(path), names, tuple(told), lists):
+            batch.table = path
             for name, cells in batch.items():
                 if name in long:
                     continue
@@ -116,6 +121,14 @@ def holds_images(path: Path, column: str) -> bool:
     with _reading(path):
         kind = parquet.schema_of(path).field(column).type
     return pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+def can_be_read_one_by_one(path: Path, column: str) -> bool:
+    """Whether its images can be read where they lie; see `data.parquet_cells`. Raises SourceError."""
+    if _kind(path) != "parquet" or column not in columns_of(path):
+        return False
+    with _reading(path):
+        return parquet.can_be_read_one_by_one(path, column)
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from curation.data.remote import glance
+from curation.data.remote import cache, glance
 from curation.data.remote.store import asked, mark_of
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Listed:
 def forget_listings(say: Callable[[str], None] = lambda said: None) -> None:
     """Have everything listed anew; a run starts so. say: told how far a listing is, from now on."""
     _listings.clear()
+    cache.forget()
     glance.forget()
     _told[:] = [say]
 

@@ -68,8 +68,12 @@ class Remote(PurePosixPath):
 
     def open(self, mode: str = "r", *, encoding: str | None = None, newline: str | None = None) -> BinaryIO | TextIO:
         """The object for reading, by ranges. Raises OSError."""
-        handle = io.BufferedReader(_Ranges(str(self)), BUFFER)
+        handle = io.BufferedReader(_Ranges(self), BUFFER)
         return handle if "b" in mode else io.TextIOWrapper(handle, encoding, newline=newline)
+
+    def read_range(self, offset: int, length: int) -> bytes:
+        """Bytes of the object, fewer where it ends before. Raises OSError."""
+        return store.read(str(self), offset, length)
 
     def read_bytes(self) -> bytes:
         with self.open("rb") as handle:
@@ -152,8 +156,9 @@ def redacted(text: str) -> str:
 class _Ranges(io.RawIOBase):
     """An object as a file that reads what it is asked for and nothing else."""
 
-    def __init__(self, url: str):
-        self.url, self.size, self.at = url, store.about(url).st_size, 0
+    def __init__(self, url: Remote):
+        self.url, self.at, self.about = url, 0, store.about(str(url))
+        self.size = self.about.st_size
 
     def readable(self) -> bool:
         return True
@@ -162,10 +167,13 @@ class _Ranges(io.RawIOBase):
         return True
 
     def readinto(self, buffer) -> int:
-        data = store.read(self.url, self.at, min(len(buffer), max(self.size - self.at, 0)))
+        data = self.url.read_range(self.at, min(len(buffer), max(self.size - self.at, 0)))
         buffer[: len(data)] = data
         self.at += len(data)
         return len(data)
+
+    def readall(self) -> bytes:
+        return self.read(max(self.size - self.at, 0))  # in one range, where it would ask for 8 kB at a time
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.size}[whence]

@@ -16,15 +16,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from curation.data.remote import store
+from curation.data.parquet_cells import cells
 from curation.data.remote.location import Remote
+from curation.errors import SourceError
 
 POOL = 16  # requests at a time
 PIECE = 8 * 1024**2  # bytes of one request, at most
 GAP = 64 * 1024  # bytes between two ranges of one object that are rather read than asked for apart
 WAITING = 256 * 1024**2  # bytes that wait to be taken, of all calls of `ahead`
 SHARE = 32 * 1024**2  # bytes one call fetches; what is left is read when it is opened
-Place = str | tuple[str, int, int]  # a path below a root, or what lies in one: its path, offset and length
+ROWS = 64  # of a table that are read together
+
+# A path below a root; or what lies in the file of such a path: its offset and length, or its column and row.
+Place = str | tuple[str, int, int] | tuple[str, str, int]
 
 
 def fetched(root: Remote, places: Sequence[Place], most: int) -> Iterator[bytes | OSError]:
@@ -98,23 +102,43 @@ def _fits(group: list[Place], place: Place) -> bool:
     first, last = group[0], group[-1]
     if isinstance(place, str) or isinstance(last, str) or place[0] != last[0]:
         return False
+    if isinstance(place[1], str) or isinstance(last[1], str):
+        return place[1] == last[1] and len(group) < ROWS
     gap = place[1] - (last[1] + last[2])
     return 0 <= gap <= GAP and place[1] + place[2] - first[1] <= PIECE
 
 
-def _read(root: Remote, group: list[Place]) -> bytes | OSError:
-    """The bytes from the first place of a group to the end of its last; the first piece of an object."""
+def _read(root: Remote, group: list[Place]) -> bytes | list[bytes] | OSError:
+    """The bytes from the first place of a group to the end of its last; the first piece of an object; or cells."""
     first, last = group[0], group[-1]
     try:
+        if not isinstance(first, str) and isinstance(first[1], str):
+            return _cells(root, group)
         if isinstance(first, str):
-            return store.read(str(root / first), 0, PIECE)
-        return store.read(str(root / first[0]), first[1], last[1] + last[2] - first[1])
+            return (root / first).read_range(0, PIECE)
+        return (root / first[0]).read_range(first[1], last[1] + last[2] - first[1])
     except OSError as error:
         return error
 
 
+def _cells(root: Remote, group: list[Place]) -> list[bytes]:
+    from pyarrow import ArrowException
+
+    path, column, _ = group[0]
+    with (root / path).open("rb") as handle:
+        try:
+            found = cells(handle, (path, str(root), handle.raw.about), column, [row for _, _, row in group])
+        except (ArrowException, SourceError) as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise OSError(errno.EIO, f"{path} cannot be read as a table ({said})") from None
+    return [b"" if data is None else data for data in found]
+
+
 def _parts(root: Remote, group: list[Place], read: Future, most: int) -> Iterator[bytes | OSError]:
     data = read.result()
+    if isinstance(data, list):
+        yield from data
+        return
     for place in group:
         if isinstance(data, OSError):
             yield data
@@ -132,7 +156,7 @@ def _whole(root: Remote, path: str, data: bytes, most: int) -> bytes | OSError:
     pieces, size = [data], len(data)
     try:
         while len(pieces[-1]) == PIECE and size <= most:
-            pieces.append(store.read(str(root / path), size, PIECE))
+            pieces.append((root / path).read_range(size, PIECE))
             size += len(pieces[-1])
     except OSError as error:
         return error

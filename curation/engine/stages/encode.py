@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curation.data.contents import TextRows
+from curation.data.parts import here
 from curation.engine import registry
 from curation.engine.compute import Call
-from curation.engine.elsewhere import packed, unpacked
+from curation.engine.elsewhere import packed, sent, unpacked
 from curation.engine.plan import Ask, Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stage import Section, Stage
-from curation.engine.workers.base import Workers, in_order
+from curation.engine.workers.spread import ByWorkers
 from curation.training.embed_texts import TextEncoder, embed_texts, encoded_texts
-from curation.training.embedding_store import write_apart
 
 if TYPE_CHECKING:
     from curation.data.view import View
@@ -55,7 +55,8 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
     view = store.view(step, rows, as_read=True)
     made = call(view, into=folder)
     about: dict[str, Any] = {}
-    elsewhere = partial(_on_workers, step, store, call.workers) if call.workers else None
+    spread = None if call.spread is here else call.spread
+    elsewhere = partial(_on_workers, step, store, spread, folder) if spread else None
     if isinstance(made, np.ndarray):
         np.save(folder / "embeddings.npy", made, allow_pickle=False)
     elif isinstance(made, TextEncoder):
@@ -73,29 +74,31 @@ def compute(step: Step, store: ResultReader, call: Call, folder: Path) -> dict[s
             about["notes"] = _captions(made, TextRows(store.items, rows), folder, call)
     np.save(folder / "rows.npy", rows, allow_pickle=False)
     shape = np.load(folder / "embeddings.npy", mmap_mode="r").shape
-    if call.workers is not None and not isinstance(made, np.ndarray):
-        about["device"] = call.workers.device
+    if spread and not isinstance(made, np.ndarray):
+        about["device"] = spread.device
     return {"rows": shape[0], "dim": shape[1], **about}
 
 
-def _on_workers(step: Step, store: ResultReader, workers: Workers, shards: list[range], folder: Path) -> Iterator[int]:
-    """Have each shard made by a worker."""
-    ask = packed(step, store.workspace, store.source_key, store.effective, workers.device)
-    parts = [(ask, rows.start, rows.stop, str(folder.absolute())) for rows in shards]
-    return in_order(workers, write_rows, parts, device=workers.device != "cpu")
+def _on_workers(
+    step: Step, store: ResultReader, spread: ByWorkers, folder: Path, shards: list[range]
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Of each shard its embeddings and the batch that fitted into memory."""
+    ask = packed(step, sent(store.workspace, store.source_key, store.effective), spread.device)
+    return spread(rows_of, [(rows.start, rows.stop) for rows in shards], ask=ask, folder=str(folder.absolute()))
 
 
-def write_rows(ask: str, start: int, stop: int, folder: str) -> int:
+def rows_of(start: int, stop: int, *, ask: str, folder: str) -> tuple[np.ndarray, int]:
     """What a worker does of the packed step. One process, one model: images are decoded where they are encoded."""
     from curation.training.embed import encoded
 
     made, view, device = _model(ask, folder)
     rows = range(start, stop)
     if isinstance(made, TextEncoder):
-        shard = encoded_texts(made, view.texts, [rows], made.batch)
+        shards = encoded_texts(made, view.texts, [rows], made.batch)
     else:
-        shard = encoded(made, view.images, [rows], made.batch, device, workers=0)
-    return write_apart(Path(folder), rows, shard)
+        shards = encoded(made, view.images, [rows], made.batch, device, workers=0)
+    (made_rows,) = shards  # to its end, which closes what it holds
+    return made_rows
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,7 @@ from curation.errors import RunError, WinnowError, in_words
 log = logging.getLogger("winnow")
 
 ATTEMPTS = 4  # a function that takes its worker with it, out of memory say, is given to this many
+SHOWS = 90.0  # seconds a shared folder may take to show a new file; NFS keeps what it knows of a folder for 60
 
 
 class Workers(Protocol):
@@ -56,15 +58,28 @@ def in_order(workers: Workers, function: Callable, parts: Iterable[tuple], devic
         yield waiting.popleft().result()
 
 
+def wait_for(there: Callable[[], bool]) -> None:
+    """Wait until what a worker published can be seen here: a shared folder may take a while to show it."""
+    until = time.monotonic() + SHOWS
+    while not there():
+        if time.monotonic() > until:
+            raise RunError("it was computed and is not in the workspace here; is that one folder for all machines?")
+        time.sleep(0.2)
+
+
 def name_of(function: Callable) -> str:
     return f"{function.__module__}:{function.__name__}"
+
+
+def named(name: str) -> Callable:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def carried_out(name: str, arguments: str) -> str:
     """What a worker does with what it was sent: call the function, and put its answer or its error into JSON."""
     try:
-        module, _, function = name.partition(":")
-        value = getattr(importlib.import_module(module), function)(*json.loads(arguments))
+        value = named(name)(*json.loads(arguments))
         return json.dumps({"value": value})
     except Exception as error:
         kind = type(error).__name__ if isinstance(error, WinnowError) else ""

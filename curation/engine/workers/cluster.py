@@ -4,6 +4,9 @@ A cluster that runs already is joined and left as it was; without an address one
 again. Ray tries a task again whose worker or machine died. Results are files in the workspace, which every machine has
 to see at the same path, as it has to see the data; that is asked of each machine before anything starts, and of every
 process before its first task, so that a machine that joins later is held to it too.
+
+Of a head node that dies Ray says nothing: its calls block, and after a minute it ends this process. So one thread asks
+how the cluster is, and nobody else waits for that answer.
 """
 
 from __future__ import annotations
@@ -28,11 +31,12 @@ from curation.engine.workers.processes import environment
 from curation.errors import InputError, RunError, UnavailableError
 
 ANSWERS = 8  # seconds within which a cluster answers
+ASKS, SILENT = 2.0, 30.0  # seconds between questions how the cluster is, and without an answer until it is given up
 LOOKS = 120  # seconds within which every machine has looked at the folders
 STORE = 200 * 10**6  # bytes of the object store of a cluster of our own; nothing large goes through it
 NOBODY = (
-    "[engine] address = {!r}: no Ray cluster answers there; start one with `ray start --head`, and where it has a "
-    "token, put that into RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
+    "[engine] address = {!r}: no Ray cluster answers there, or it refuses your token; start one with "
+    "`ray start --head`, and where it has a token, put that into RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
 )
 
 
@@ -53,35 +57,39 @@ class Cluster:
         self.wanted, self.gpu, self.environment = count, gpu, environment()
         self.device = "cuda" if gpu else "cpu"
         self.threads = int(self.environment["OMP_NUM_THREADS"].partition(",")[0])
-        self._tasks: set[Any] = set()
-        self._lock = threading.Lock()
+        self._tasks: dict[Any, Future] = {}
+        self._lock, self._closed, self._lost = threading.Lock(), threading.Event(), ""
         self.joined = _join(address, count)
         expected = {"versions": versions(), "folders": [str(path.absolute()) for path in folders]}
         mark = mark.absolute()
         here = {**expected, "folder": str(Path.cwd()), "mark": str(mark), "workspace": str(mark.parents[1])}
         self._here = json.dumps(here)
         try:
+            self._there, self._room = _remote(_there, self.environment), self._has_room()
             self._look()
+            threading.Thread(target=self._watch, daemon=True).start()
         except BaseException:
             self.close()
             raise
 
     @property
     def count(self) -> int:
-        import ray
-
-        room = int(ray.cluster_resources().get("CPU", 0) // self.threads)
-        return max(1, min(room, self.wanted or room))
+        return max(1, min(self._room, self.wanted or self._room))
 
     def submit(self, function: Callable[..., Any], *arguments: Any, device: bool = False) -> Future:
-        task = self._task(_there, num_cpus=self.threads, num_gpus=self.gpu if device else 0, max_retries=ATTEMPTS - 1)
-        future, ref = Future(), task.remote(self._here, name_of(function), json.dumps(arguments))
+        future: Future = Future()
+        needs = {"num_cpus": self.threads, "num_gpus": self.gpu if device else 0, "max_retries": ATTEMPTS - 1}
+        ref = self._there.options(**needs).remote(self._here, name_of(function), json.dumps(arguments))
         with self._lock:
-            self._tasks.add(ref)
+            if self._lost:
+                future.set_exception(RunError(self._lost))
+                return future
+            self._tasks[ref] = future
 
         def settle(raw: Future) -> None:
             with self._lock:
-                self._tasks.discard(ref)
+                if self._tasks.pop(ref, None) is None:
+                    return  # it was given up
             try:
                 future.set_result(opened(raw.result()))
             except Exception as error:
@@ -94,6 +102,7 @@ class Cluster:
         """Stop the tasks that are at work and leave the cluster, which goes on."""
         import ray
 
+        self._closed.set()
         with self._lock:
             tasks = [*self._tasks]
         for task in tasks:
@@ -102,10 +111,32 @@ class Cluster:
         if self.joined:
             ray.shutdown()
 
-    def _task(self, function: Callable, **options: Any) -> Any:
+    def _watch(self) -> None:
+        """Keep `count` true; when nobody answers any more, give up all that is waited for."""
+        while not self._closed.wait(ASKS):
+            try:
+                self._room = _in_time(self._has_room, SILENT)
+            except Exception as error:  # of many kinds, all of which end it
+                self._give_up(error)
+                return
+
+    def _has_room(self) -> int:
+        """Functions for which the cluster has processors. Raises RunError where this machine is no part of it."""
         import ray
 
-        return ray.remote(function).options(runtime_env={"env_vars": self.environment}, **options)
+        own = ray.get_runtime_context().get_node_id()
+        if not any(node["Alive"] and node["NodeID"] == own for node in ray.nodes()):
+            raise RunError("this machine is no longer part of it")
+        return int(ray.cluster_resources().get("CPU", 0) // self.threads)
+
+    def _give_up(self, error: Exception) -> None:
+        silent = isinstance(error, TimeoutError)
+        why = f"its head node has not answered for {SILENT:g} s" if silent else _of_ray(error)
+        with self._lock:
+            self._lost = f"the Ray cluster is lost: {why}; start it again, then run again: what was finished is kept"
+            waited_for, self._tasks = [*self._tasks.values()], {}
+        for future in waited_for:
+            future.set_exception(RunError(self._lost))
 
     def _look(self) -> None:
         """Ask every machine whether it has what this one has. Raises InputError naming the first that does not."""
@@ -115,11 +146,11 @@ class Cluster:
 
         if self.gpu > ray.cluster_resources().get("GPU", 0):
             raise InputError(f"[engine] gpu = {self.gpu:g}: no machine of the cluster has a GPU; take it out")
-        asked = {}
+        asked, look = {}, _remote(misfit, self.environment)
         for node in ray.nodes():
             if node["Alive"]:
                 on_it = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-                task = self._task(misfit, num_cpus=0, max_retries=0, scheduling_strategy=on_it)
+                task = look.options(num_cpus=0, max_retries=0, scheduling_strategy=on_it)
                 asked[task.remote(self._here)] = node["NodeManagerHostname"]
         for answer, host in asked.items():
             try:
@@ -169,6 +200,26 @@ def misfit(here: str) -> str:
 # -- joining -----------------------------------------------------------------------------------------------------
 
 
+def _remote(function: Callable, variables: dict[str, str]) -> Any:
+    import ray
+
+    return ray.remote(runtime_env={"env_vars": variables})(function)
+
+
+def _in_time(ask: Callable[[], Any], seconds: float) -> Any:
+    """What `ask` answers, in a thread that nobody waits for any longer. Raises TimeoutError."""
+    answer: Future = Future()
+
+    def asking() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=asking, daemon=True).start()
+    return answer.result(seconds)
+
+
 def _join(address: str, count: int | None) -> bool:
     """Whether a cluster was joined, or started: not when this process belongs to one already, which is then used."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -186,18 +237,9 @@ def _join(address: str, count: int | None) -> bool:
         return True
     if address != "auto":
         _reach(address)
-    begun: Future = Future()
-
-    def begin() -> None:
-        try:
-            begun.set_result(ray.init(address, **quiet))
-        except BaseException as error:
-            begun.set_exception(error)
-
-    # In a thread that nobody has to wait for: where no cluster answers, Ray itself goes on trying for two minutes.
-    threading.Thread(target=begin, daemon=True).start()
     try:
-        begun.result(ANSWERS)
+        # Where no cluster answers, Ray itself goes on trying for two minutes.
+        _in_time(lambda: ray.init(address, **quiet), ANSWERS)
     except TimeoutError:
         raise InputError(NOBODY.format(address)) from None
     except Exception as error:

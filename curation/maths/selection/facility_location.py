@@ -15,7 +15,7 @@ items that are each other's only company always are), and the row of the lowest 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,11 +54,12 @@ def facility_location(
     n: int,
     budget: int,
     *,
+    taken: Sequence[int] = (),
     hold: bool = True,
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
 ) -> Cover:
-    """`budget` of n rows by exact greedy over all pairs.
+    """`budget` of n rows by exact greedy over all pairs, those in `taken` the first of them.
 
     similarity: (int64 tensor of b rows, slice of c columns, float32 tensor [b, c] to write into), on the device;
     symmetric, >= 0. hold: keep all [n, n] of them; else they are made again whenever they are needed, which is slower.
@@ -75,7 +76,7 @@ def facility_location(
     with torch.inference_mode():
         pairs = _Pairs(similarity, n, hold, device)
         with one_torch_thread(hold):  # reading a few rows at a time is too little to share
-            return _lazily(pairs, budget, progress)
+            return _lazily(pairs, budget, list(taken), progress)
 
 
 def cover_lists(
@@ -181,21 +182,22 @@ class _Pairs:
         return Lists(start, np.concatenate(column), np.concatenate(value))
 
 
-def _lazily(pairs: _Pairs, budget: int, progress: Callable[..., None]) -> Cover:
+def _lazily(pairs: _Pairs, budget: int, picks: list[int], progress: Callable[..., None]) -> Cover:
     import torch
 
     n, device = pairs.n, pairs.device
     covered = torch.zeros(n, device=device)
     owner = torch.full((n,), -1, dtype=torch.int64, device=device)
-    bound, fresh, picks, look, width = pairs.total, np.zeros(n, np.int64), [], 8, _WIDTH
+    bound, fresh, look, width = pairs.total, np.zeros(n, np.int64), 8, _WIDTH
+    for row in picks:
+        _cover(pairs, row, covered, owner)
+        bound[row] = -1.0
     while len(picks) < budget and bound.max() > _NOTHING:
         best, width = _best(pairs, covered, bound, fresh, len(picks), width)
-        own = pairs.rows(torch.tensor([best], device=device))[0]
-        owner[own > covered] = best
-        torch.maximum(covered, own, out=covered)
+        _cover(pairs, best, covered, owner)
         bound[best] = -1.0
         picks.append(best)
-        if len(picks) == look:
+        if len(picks) >= look:
             progress(len(picks), budget)
             look *= 2
             if look < budget and pairs.left(covered) <= min(_LISTED, 4 * n**1.5):
@@ -204,6 +206,15 @@ def _lazily(pairs: _Pairs, budget: int, progress: Callable[..., None]) -> Cover:
                 return cover_lists(lists, budget, cover, progress)
     cover = Cover(covered.cpu().numpy().astype(np.float64), owner.cpu().numpy(), picks)
     return _filled(cover, budget)
+
+
+def _cover(pairs: _Pairs, row: int, covered, owner) -> None:
+    """A row joins: both are brought up to date in place."""
+    import torch
+
+    own = pairs.rows(torch.tensor([row], device=pairs.device))[0]
+    owner[own > covered] = row
+    torch.maximum(covered, own, out=covered)
 
 
 def _best(pairs: _Pairs, covered, bound: np.ndarray, fresh: np.ndarray, now: int, width: int) -> tuple[int, int]:

@@ -19,6 +19,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from curation.data.parts import Spread, here
+from curation.maths.selection.rounds import deal, in_turn
+
 _WHOLE, _SHARD = 6_000, 2_000  # rows up to which every pair is compared; above, rows per shard
 _BEGIN = 200  # rows taken from one shard before all take turns: shards that know nothing of each other begin alike
 _BLOCK = 1 << 24  # similarities made at once: 64 MiB of float32
@@ -27,7 +30,12 @@ _NOTHING = 1e-6  # of the largest demand: a gain below this is rounding
 
 
 def weighted_facility_location(
-    x: np.ndarray, budget: int, demand: np.ndarray, offer: np.ndarray, taken: np.ndarray | None = None
+    x: np.ndarray,
+    budget: int,
+    demand: np.ndarray,
+    offer: np.ndarray,
+    taken: np.ndarray | None = None,
+    spread: Spread = here,
 ) -> np.ndarray:
     """int64 [budget]: rows of x in the order taken, after those in `taken`, none of which is taken again.
 
@@ -45,32 +53,38 @@ def weighted_facility_location(
     """
     taken = np.empty(0, np.int64) if taken is None else np.asarray(taken, np.int64)
     if len(x) > _WHOLE:
-        return _in_turn(x, budget, demand, offer, taken)
+        return _in_turn(x, budget, demand, offer, taken, spread)
     return _greedy(x, budget, demand, offer, taken, np.empty((0, x.shape[1]), np.float32))
 
 
-def _in_turn(x: np.ndarray, budget: int, demand: np.ndarray, offer: np.ndarray, taken: np.ndarray) -> np.ndarray:
+def _in_turn(
+    x: np.ndarray, budget: int, demand: np.ndarray, offer: np.ndarray, taken: np.ndarray, spread: Spread
+) -> np.ndarray:
     """As above, shard by shard."""
-    shards = np.array_split(np.random.default_rng(0).permutation(len(x)), round(len(x) / _SHARD))
-    shards = [np.sort(shard) for shard in shards]
-
-    def more(shard: np.ndarray, count: int, before: np.ndarray) -> np.ndarray:
-        own = np.isin(before, shard)
-        inside = np.searchsorted(shard, before[own])
-        count = min(count, len(shard) - len(inside))
-        return shard[_greedy(x[shard], count, demand[shard], offer[shard], inside, x[before[~own]])]
-
+    shards = deal(len(x), _SHARD)
+    given = {"x": x, "demand": demand, "offer": offer}
     first = np.empty(0, np.int64)
     if len(taken) < _BEGIN:
-        first = more(shards[0], min(budget, _BEGIN - len(taken)), taken)
+        (first,) = of_shard(0, min(budget, _BEGIN - len(taken)), before=taken, **given)
     before, wanted = np.concatenate([taken, first]), budget - len(first)
     if not wanted:
         return first
     left = np.array([len(shard) - int(np.isin(before, shard).sum()) for shard in shards])
     each = next(size for size in range(wanted + 1) if np.minimum(left, size).sum() >= wanted)
-    parts = [more(shard, each, before) for shard in shards]
-    turn = np.concatenate([np.arange(len(part)) for part in parts])
-    return np.concatenate([first, np.concatenate(parts)[np.argsort(turn, kind="stable")][:wanted]])
+    made = spread(of_shard, [(number, each) for number in range(len(shards))], before=before, **given)
+    parts = [picks for (picks,) in made]
+    return np.concatenate([first, in_turn(parts)[:wanted]])
+
+
+def of_shard(
+    number: int, count: int, *, x: np.ndarray, demand: np.ndarray, offer: np.ndarray, before: np.ndarray
+) -> tuple[np.ndarray]:
+    """At most `count` rows of one shard, after the rows of x in `before`."""
+    shard = deal(len(x), _SHARD)[number]
+    own = np.isin(before, shard)
+    inside = np.searchsorted(shard, before[own])
+    count = min(count, len(shard) - len(inside))
+    return (shard[_greedy(x[shard], count, demand[shard], offer[shard], inside, x[before[~own]])],)
 
 
 def _greedy(

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from curation.data.parts import Spread, here
 from curation.data.results import Neighbours
 from curation.errors import InputError
 
 _ROWS = 1 << 16  # rows of the base brought to float32, and to the device, at once
 _BLOCK = 1 << 24  # products held at once: 64 MiB of float32
+_PART = 4096  # queries that make a part, about
 _FEW = 64  # queries for which numpy is as fast, so that a page that shows what is alike need not load torch
 
 
@@ -81,6 +83,42 @@ def largest_products(
     return index, value
 
 
+def products_by_parts(
+    queries: np.ndarray,
+    base: np.ndarray,
+    k: int,
+    *,
+    own: np.ndarray | None = None,
+    device: str = "cpu",
+    progress: Callable[..., None] = lambda done, total, message="": None,
+    spread: Spread = here,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `largest_products`; what a CPU multiplies is spread in parts of about 4,096 queries.
+
+    Parts are whole numbers of the blocks that are multiplied at once, so that they give the same bits as the whole.
+    """
+    if not device.startswith("cpu"):
+        return largest_products(queries, base, k, own=own, device=device, progress=progress)
+    q, n = len(queries), len(base)
+    step = max(1, _BLOCK // max(min(n, _ROWS), 1))
+    size = step * -(-_PART // step)
+    stops = [*range(size, q - _FEW, size), q]  # the last is not so small that it would be multiplied in another way
+    parts = list(zip([0, *stops], stops, strict=False))
+    index, value = np.empty((q, min(k, n)), np.int64), np.empty((q, min(k, n)), np.float32)
+    made = spread(products_of, parts, queries=queries, base=base, k=k, own=own)
+    for (start, stop), (places, values) in zip(parts, made, strict=True):
+        index[start:stop], value[start:stop] = places, values
+        progress(stop, q)
+    return index, value
+
+
+def products_of(
+    start: int, stop: int, *, queries: np.ndarray, base: np.ndarray, k: int, own: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The part of `products_by_parts` from one query to another."""
+    return largest_products(queries[start:stop], base, k, own=None if own is None else own[start:stop])
+
+
 def nearest(
     x: np.ndarray,
     k: int,
@@ -88,6 +126,7 @@ def nearest(
     rows: np.ndarray | None = None,
     device: str = "cpu",
     progress: Callable[..., None] = lambda done, total, message="": None,
+    spread: Spread = here,
 ) -> Neighbours:
     """The k nearest of x [n, d] to each of `rows` (default: all of them), by cosine, exact up to float32 rounding.
 
@@ -97,7 +136,8 @@ def nearest(
     x = unit(x)
     rows = np.arange(len(x)) if rows is None else np.asarray(rows)
     queries = x if len(rows) == len(x) else x[rows]
-    index, cosine = largest_products(queries, x, min(k, len(x) - 1), own=rows, device=device, progress=progress)
+    most = min(k, len(x) - 1)
+    index, cosine = products_by_parts(queries, x, most, own=rows, device=device, progress=progress, spread=spread)
     return sorted_and_padded(index, 1 - cosine, k)
 
 

@@ -100,11 +100,11 @@ def build(
         import faiss
     except ImportError:
         raise UnavailableError(
-            f"{packages.needs(f'an index over {len(x):,} rows', ['faiss-cpu'])}; or raise exact_up_to of "
-            "[evidence.similarity], which compares every pair and takes longer"
+            f"{packages.needs(f'an index over {len(x):,} rows', ['faiss-cpu'])}; or raise exact_up_to, which compares "
+            "every pair and takes longer"
         ) from None
     n, d = x.shape
-    groups = max(1, int(4 * n**0.5))
+    groups = max(1, min(int(4 * n**0.5), n))
     rng = np.random.default_rng(seed)
     index = faiss.index_factory(d, f"IVF{groups},SQfp16", faiss.METRIC_INNER_PRODUCT)
     index.cp.seed, index.cp.niter = seed, _PASSES

@@ -66,7 +66,7 @@ def write(
     """
     need_images(items, "webdataset", ("csv", "parquet"))
     labels, classes = manifest["label"].to_pylist(), class_list(manifest, items)
-    parts, coded = _Shards(items), any(part is None for part in items.column("container"))
+    parts, coded = _Shards(items), any(_shard_of(items, row) is None for row in range(len(items)))
     with atomic_folder(path) as top:
         for split in SPLITS:
             rows = iter(np.sort(kept_rows(manifest, split)).tolist())
@@ -93,7 +93,7 @@ class _Shards:
 
     def sample(self, row: int) -> Sample:
         """The sample an item is. Raises InputError where its shard is gone or has changed."""
-        name = self.items.column("container")[row]
+        name = _shard_of(self.items, row)
         try:
             if name != self.name:
                 shard = samples_of(located(self.items.root, name))
@@ -105,7 +105,7 @@ class _Shards:
 
     def ahead(self, rows: Sequence[int]) -> Iterator[int]:
         """The rows one by one; where they lie elsewhere, some are fetched together before, with all their members."""
-        for name, group in groupby(rows, self.items.column("container").__getitem__):
+        for name, group in groupby(rows, lambda row: _shard_of(self.items, row)):
             if name is None or not isinstance(self.items.root, Remote):
                 yield from in_turn(self.items, list(group))
                 continue
@@ -122,11 +122,16 @@ class _Shards:
                 raise InputError(f"{self.name}: {error}; run the source again") from None
 
 
+def _shard_of(items: Items, row: int) -> str | None:
+    """The shard an item was read from; None where it comes from elsewhere, a table for instance."""
+    return items.column("container")[row] if items.column("column")[row] is None else None
+
+
 def _sample(
     items: Items, row: int, shards: _Shards, label: str | None, classes: list[str]
 ) -> tuple[str, list[Written]]:
     """The key of an item's sample, and its members."""
-    if items.column("container")[row] is not None:
+    if _shard_of(items, row) is not None:
         members = list(shards.members(row))
         if label is not None and label != items.column("label")[row]:
             members = [member for member in members if member[0].lower() != "cls"] + [("cls", label.encode())]

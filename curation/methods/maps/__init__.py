@@ -7,5 +7,5 @@ KIND = Kind(
     one="map",
     title="Maps",
     what="where an item stands on the screen",
-    returns="float32 [m, 2]",
+    returns="float32 [m, 2], and perhaps notes for its card",
 )

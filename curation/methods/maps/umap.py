@@ -10,7 +10,9 @@ trustworthiness at 15 neighbours falls by 0.003 (0.002).
 
 Above `sample` items a seeded sample is placed so, on a graph of its own. Every other item goes to the mean of those of
 its neighbours that are in the sample, nearer ones counting more, or where none is, of those placed that way; then once
-to the mean of all its neighbours. No search is needed for that. docs/million.md lists what else works on a part.
+to the mean of all its neighbours. No search is needed for that. The card of such a map says how many were placed, for
+how many items each of them stands, and the recall: the share of an item's neighbours that are among as many nearest to
+it on the map, of 1,000 items of the sample and of 1,000 others. docs/million.md lists what else works on a part.
 
 Above 10,000 items threads race, so two runs differ in detail; coordinates are stored, so the map in a workspace never
 moves, and `reproducible` keeps to one thread. Below, one thread is as fast and always used.
@@ -22,7 +24,7 @@ global data structure in both t-SNE and UMAP, Nature Biotechnology 39, 2021.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -49,6 +51,7 @@ CARD = Card(
 # Below, an epoch is over in two milliseconds: threads save half a second on an idle machine, and on a busy one they
 # wait for each other five hundred times.
 _WORTH_THREADS = 10_000
+_ASKED = 1000  # rows by which recall is measured, of the sample and of the others
 
 
 def place(
@@ -73,22 +76,30 @@ def place(
         int,
         Field(ge=1000, le=100_000_000, description="Above this many items, a sample is placed and the others join it."),
     ] = 100_000,
-) -> np.ndarray:
-    """float32 [m, 2]: coordinates, centred, within [-10, 10].
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """float32 [m, 2], coordinates, centred, within [-10, 10]; notes for its card, where only a sample was placed.
 
     >>> from curation.data.results import Neighbours
     >>> graph = Neighbours(np.array([[1], [0]]), np.ones((2, 1)))
     >>> view = View.of(embeddings=np.eye(2), neighbours=graph)
-    >>> place(view, rng=np.random.default_rng(0), n_neighbors=2).round().tolist()
-    [[10.0, 0.0], [-10.0, 0.0]]
+    >>> xy, notes = place(view, rng=np.random.default_rng(0), n_neighbors=2)
+    >>> xy.round().tolist(), notes
+    ([[10.0, 0.0], [-10.0, 0.0]], {})
     """
     x, (indices, distances) = view.embeddings, first(view.neighbours, n_neighbors - 1, "n_neighbors - 1")
     if len(x) <= sample:
-        return _fit(_placed(x, indices, distances, min_dist, reproducible, rng))
+        return _fit(_placed(x, indices, distances, min_dist, reproducible, rng)), {}
     chosen = np.sort(rng.choice(len(x), sample, replace=False))
     among = nearest(x[chosen], n_neighbors - 1)
     placed = _placed(x[chosen], among.indices, among.distances, min_dist, reproducible, rng)
-    return _fit(joined(placed, chosen, indices, distances, x))
+    xy = _fit(joined(placed, chosen, indices, distances, x))
+    others = np.setdiff1d(np.arange(len(x)), chosen)
+    recall, of_others = (
+        round(neighbours_kept(xy, indices, rng.choice(rows, min(_ASKED, len(rows)), replace=False)), 4)
+        for rows in (chosen, others)
+    )
+    notes = {"placed": sample, "items_per_placed": round(len(x) / sample, 2)}
+    return xy, notes | {"recall": recall, "recall_of_others": of_others, "recall_measured_on": min(_ASKED, len(others))}
 
 
 def _placed(
@@ -172,6 +183,23 @@ def joined(
     part = ties[others]
     made[others] = (part @ made) / part.sum(axis=1)[:, None]
     return made
+
+
+def neighbours_kept(xy: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> float:
+    """Share of the listed neighbours of `rows` that are among as many nearest to them on the map.
+
+    xy: [m, 2]. indices: [m, k], as of `Neighbours`.
+
+    >>> lists = np.array([[1], [0], [3], [2]])
+    >>> neighbours_kept(np.array([[0.0, 0], [1, 0], [1, 3], [1, 1]]), lists, np.array([0, 2, 3]))
+    0.6666666666666666
+    """
+    from scipy.spatial import cKDTree
+
+    listed = indices[rows]
+    found = cKDTree(xy).query(xy[rows], listed.shape[1] + 1)[1]  # the row itself is one of them
+    kept = (listed[:, :, None] == found[:, None]).any(axis=2) & (listed >= 0)
+    return float(kept.sum() / max((listed >= 0).sum(), 1))
 
 
 def fuzzy_graph(indices: np.ndarray, distances: np.ndarray):

@@ -4,7 +4,10 @@ Each pick is the item that points most where the picks so far fall short of the 
 about as 1/k, faster than random ones. Prefers the typical; with `balance` in the recipe it keeps the mean of every
 class, as it is used most. Blind to labels, difficulty and spread: the mean may be right and whole regions missing.
 Every pick reads all embeddings once: time n * budget * d at the speed of memory (30 to 40 s for 50,000 x 512 and 5,000
-picks on two busy cores), memory n * d.
+picks on two busy cores), memory n * d. Above 50,000 items they are chosen in two rounds, in shards of 5,000 that each
+keep the mean of all (see maths/selection/rounds.py): time 5,000 n * d. Of 50,000 items in ten shards the mean of the
+picks came 97 to 99.7 % of the way from that of random picks to that of the exact order (1 to 50 % taken; `python -m
+benchmarks.rounds`).
 
 Differs: a widely used library takes the item FARTHEST from the mean to be reached; its results are those of the
 opposite method. This is the published rule, the largest inner product; "distance" is the form of iCaRL (Rebuffi et
@@ -22,13 +25,15 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.parts import Spread, here
 from curation.data.view import View
 from curation.maths.selection.herding import herd
+from curation.maths.selection.rounds import in_rounds
 from curation.maths.similarity.exact import unit
 
 CARD = Card(
     title="Herding",
-    cost="n * budget * d time, n * d memory",
+    cost="n * budget * d time up to 50,000 items, at most 5,000 n * d above; n * d memory",
     blind_to="labels, difficulty, and everything but the mean",
     suits="small shares, also of noisy data: typical items first",
     seconds=(0.022, 2),
@@ -39,7 +44,9 @@ CARD = Card(
     listed=("labels",),
     rank=4,
     nested=True,
+    rounds=True,
     stochastic=False,
+    version=2,
 )
 
 
@@ -48,6 +55,7 @@ def select(
     budget: int,
     *,
     progress: Callable[..., None] = lambda done, total, message="": None,
+    spread: Spread = here,
     normalise: Annotated[bool, Field(description="Scale every embedding to length 1 first, as iCaRL does.")] = True,
     rule: Annotated[
         Literal["inner", "distance"],
@@ -60,4 +68,9 @@ def select(
     [2, 1]
     """
     phi = unit(view.embeddings) if normalise else np.asarray(view.embeddings, np.float32)
-    return herd(phi, budget, rule, progress)
+    mean = phi.mean(axis=0, dtype=np.float64)
+
+    def near(rows: np.ndarray) -> float:
+        return -float(np.linalg.norm(phi[rows].mean(axis=0, dtype=np.float64) - mean))
+
+    return in_rounds(herd, phi, budget, near, progress=progress, spread=spread, rule=rule, mean=mean)

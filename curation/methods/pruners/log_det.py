@@ -80,7 +80,7 @@ def select(
             return direction / np.sqrt(scale)
 
         step = min(max(_FRESH, len(picks)), budget - len(picks))
-        picks += rank_one_greedy(x, unexplained, step, explained, squared=True)
+        picks += rank_one_greedy(x, unexplained, step, explained)
         progress(len(picks), budget)
     return np.array(picks, np.int64)
 

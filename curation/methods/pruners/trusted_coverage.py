@@ -33,6 +33,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.card import Card, Ref
+from curation.data.parts import Spread, here
 from curation.data.view import View
 from curation.maths.arrays import apportioned_order
 from curation.maths.label_noise.anchors import judge
@@ -77,6 +78,7 @@ def select(
     budget: int,
     *,
     progress: Callable[..., None] = lambda done, total, message="": None,
+    spread: Spread = here,
     feedback: Annotated[
         Literal["out_of_fold", "representatives", "none"],
         Field(description="Whether students of all items judge the candidates, only a student of the subset, or none."),
@@ -121,7 +123,7 @@ def select(
                 own, before = pool[labels[pool] == code], taken[code]
                 asked = (trust * learnable * unknown)[own]
                 x, there = exact.unit(view.embeddings[own] - mean), np.searchsorted(own, before)
-                more = weighted_facility_location(x, count - len(before), asked, trust[own], there)
+                more = weighted_facility_location(x, count - len(before), asked, trust[own], there, spread)
                 taken[code] = np.concatenate([before, own[more]])
         if size < wanted and several and feedback != "none":
             unknown = 1 - _knows(view, np.sort(np.concatenate(list(taken.values()))), student)

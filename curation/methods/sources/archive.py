@@ -18,6 +18,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
+from curation.data.parts import Spread, here
 from curation.data.reading.archives import MAX_FILES, MAX_TOTAL, unpack
 from curation.data.reading.folder_layout import is_image_name, items_by_folder
 from curation.data.reading.folder_texts import is_text_name
@@ -50,6 +51,7 @@ def read(
     content: Annotated[Literal["images", "texts"], Field(description="Which files are the items.")] = "images",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order of their paths; id = path inside the archive. Raises SourceError.
 
@@ -93,6 +95,7 @@ def read(
         ignored=sorted(found.shown),
         notes=notes,
         texts_to=into if texts else None,
+        spread=spread,
     )
     if texts:  # they lie in the workspace a second time now
         shutil.rmtree(target)

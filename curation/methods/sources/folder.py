@@ -25,6 +25,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import Items
+from curation.data.parts import Spread, here
 from curation.data.reading.folder_layout import items_by_folder
 from curation.data.reading.folder_listing import listing
 from curation.data.reading.folder_texts import is_text_name
@@ -54,6 +55,7 @@ def read(
     content: Annotated[Literal["images", "texts"], Field(description="Which files are the items.")] = "images",
     into: Path | None = None,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order of their paths; id = path below the folder. Raises SourceError.
 
@@ -85,6 +87,7 @@ def read(
         passed=found.notes(),
         notes=[f"{others:,} files that are not {content} by their name were passed over."] if others else [],
         texts_to=into if texts else None,
+        spread=spread,
     )
 
 

@@ -4,7 +4,8 @@
 `save_to_disk`. Splits called train, validation, test and so on become Winnow's; others are left out and named in the
 notes. Columns nobody names are guessed as for a table, and the notes say which were taken: of images one of the type
 Image, of texts one called text, sentence, content and so on, of labels one of the type ClassLabel. Encoded images are
-written to the workspace as they are, one file each, without being encoded again; texts as in the source `table`.
+read where they lie, in the .arrow files of the folder or of the cache of `datasets`, and nothing of them is written;
+only where the rows name files are those copied to the workspace, as they are. Texts as in the source `table`.
 
 Lhoest et al., Datasets: A Community Library for Natural Language Processing, EMNLP 2021 (system demonstrations).
 """
@@ -13,22 +14,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from curation.card import Card
-from curation.data.chat.dialects import dialect_of
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
+from curation.data.parts import Spread, here
+from curation.data.reading.arrow_places import Places, image_places
 from curation.data.reading.cells import as_label
-from curation.data.reading.hub_sets import load, roots_of
+from curation.data.reading.folder_layout import some
+from curation.data.reading.hub_roles import first_cells, roles_of
+from curation.data.reading.hub_sets import load, outlook, roots_of
 from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
 from curation.data.reading.label_cells import by_column, in_cell, is_on, labels_of
+from curation.data.reading.preview import Guess
 from curation.data.reading.split_names import SPLIT_NAMES
-from curation.data.reading.table_guess import SENTENCE, guess_roles, mean_length
 from curation.data.reading.table_texts import TableTexts
 from curation.data.reading.tables import Batch
 from curation.data.safe_open import open_inside
@@ -36,7 +39,7 @@ from curation.errors import SourceError
 
 CARD = Card(
     title="Hugging Face data set",
-    cost="a download, once; images are written to the workspace and decoded once, texts are copied there",
+    cost="a download, once; images are decoded once and stay where they are, texts are copied to the workspace",
     blind_to="columns other than the image or the text, and the label",
     paper="https://arxiv.org/abs/2109.02846",
     tags=("images", "texts", "download"),
@@ -45,7 +48,6 @@ CARD = Card(
 )
 
 BATCH = 500  # rows held in memory
-LOOKED_AT = 200  # rows the columns are guessed from
 
 
 def read(
@@ -65,6 +67,7 @@ def read(
     group: str = "",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order train, validation, test and of the rows; ids "train/0000000", ... Raises SourceError.
 
@@ -83,8 +86,14 @@ def read(
     if not known:
         raise SourceError(f"{name} has no split of a known name; it has: {', '.join(left_out)}")
     said = {"image": image, "text": text} | ({} if label is None else {"label": label})
-    roles = _roles(next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))]), name, said)
-    found = TableTexts(roles.texts, into) if roles.texts else _Images(roles.image, into / "files", roots_of(name))
+    rows = next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))])
+    roles = roles_of(rows.features, first_cells(rows), name, said)
+    found = (
+        TableTexts(roles.texts, into)
+        if roles.texts
+        else _images(roles.image, [parts[p] for p in known], into, name, spread)
+    )
+    columns = [*([] if isinstance(found, _ImagesInPlace) else roles.content), *roles.labels]
     ids: list[str] = []
     splits: list[str] = []
     labels: list[list[str] | None] = []
@@ -92,15 +101,17 @@ def read(
     total = sum(len(parts[part]) for part in known)
     try:
         for part, split in known.items():
-            rows = _with_columns(parts[part], name, [*roles.all, *([column_named(group)] if group else [])])
-            for start in range(0, len(rows), BATCH):
-                batch = Batch(rows[start : start + BATCH])
+            rows = _with_columns(parts[part], name, [*columns, *([column_named(group)] if group else [])])
+            for start in range(0, len(parts[part]), BATCH):
+                upto = min(start + BATCH, len(parts[part]))
+                batch = Batch(rows[start:upto] if rows.column_names else {})
                 found.add(batch)
-                labels += _labels(batch, roles.labels, rows.features, f"{name}, from row {start:,} of {part}")
+                where = f"{name}, from row {start:,} of {part}"
+                labels += _labels(batch, roles.labels, rows.features, where) or [None] * (upto - start)
                 groups.extend(as_label(cell) for cell in (batch[column_named(group)] if group else ()))
-                ids += [f"{part}/{row:07d}" for row in range(start, start + len(batch[roles.all[0]]))]
-                splits += [split] * (len(ids) - len(splits))
-                progress(len(ids), total, "reading texts" if roles.texts else "writing images")
+                ids += [f"{part}/{row:07d}" for row in range(start, upto)]
+                splits += [split] * (upto - start)
+                progress(len(ids), total, "reading texts" if roles.texts else "reading the rows")
     finally:
         found.close()
     if not ids:
@@ -122,31 +133,53 @@ def read(
     )
 
 
+def preview(*, name: str, config: str | None = None, revision: str | None = None, **params: Any) -> Guess:
+    """How its columns would be read, as far as that is known before it is downloaded. Raises SourceError."""
+    kinds, first = outlook(os.path.expanduser(name), config, revision)  # noqa: PTH111 - it need not be a path
+    try:
+        found = roles_of(kinds, first, name, {"image": None, "text": ""})
+    except SourceError as question:
+        looked = any(first.values())  # without a look at the cells they may yet say what is in doubt
+        return Guess("huggingface", columns=[*kinds], rows=_kinds(kinds, {}), question=str(question) if looked else "")
+    texts, labels = tuple(found.texts), tuple(found.labels)
+    said = {"image": found.image} if found.image else {"text": texts[0] if len(texts) == 1 else texts}
+    said["label"] = labels[0] if len(labels) == 1 else labels or ""
+    roles = {**dict.fromkeys(texts, "the text"), **dict.fromkeys(labels, "the label"), found.image: "the image"}
+    return Guess("huggingface", said, columns=list(kinds), rows=_kinds(kinds, roles))
+
+
 def watches(*, name: str, **params: Any) -> list[Path]:
     """What the result depends on, where the set is a folder on this machine."""
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
     return [folder] if folder.is_dir() else []
 
 
-@dataclass(frozen=True)
-class _Roles:
-    """Which column is what. labels: one, one for every class, or none. notes: what was guessed."""
+class _ImagesInPlace:
+    """The images where they lie, in .arrow files."""
 
-    image: str | None
-    texts: list[str]
-    labels: list[str]
-    notes: list[str]
+    def __init__(self, column: str, places: Places, spread: Spread):
+        self.column, self.places, self.spread = column, places, spread
 
-    @property
-    def all(self) -> list[str]:
-        return [*([self.image] if self.image else self.texts), *self.labels]
+    def add(self, batch: Batch) -> None:
+        """Nothing: all places are known."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def notes(self) -> list[str]:
+        return [f"The images are read from the files in {self.places.root}, where they stay: keep them there."]
+
+    def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
+        """What `make_items` takes of them."""
+        facts = as_columns(examine(self.places.root, self.places.parts, progress, spread=self.spread))
+        return {**facts, **self.places._asdict(), "column": self.column}
 
 
 class _Images:
     """The images on their way to the items: written to `files`, and examined there at last."""
 
-    def __init__(self, column: str, files: Path, roots: Sequence[str]):
-        self.column, self.files, self.roots = column, files, roots
+    def __init__(self, column: str, files: Path, roots: Sequence[str], spread: Spread):
+        self.column, self.files, self.roots, self.spread = column, files, roots, spread
         self._paths: list[str | None] = []
         self._problems: dict[int, str] = {}  # row -> why its image cannot be read, known before it is examined
 
@@ -165,58 +198,29 @@ class _Images:
 
     def columns(self, progress: Callable[..., None]) -> dict[str, Any]:
         """What `make_items` takes of them."""
-        facts = examine(self.files, self._paths, progress)
+        facts = examine(self.files, self._paths, progress, spread=self.spread)
         for row, problem in self._problems.items():
             facts[row] = Facts(status=problem)
         return {**as_columns(facts), "paths": self._paths, "root": self.files}
 
 
-def _roles(rows: Any, name: str, said: Mapping[str, Any]) -> _Roles:
-    """The columns somebody named, else those the first rows and the types say. Raises SourceError."""
+def _images(column: str, sets: list[Any], into: Path, name: str, spread: Spread) -> _ImagesInPlace | _Images:
+    places = image_places(sets, column)
+    if places:
+        return _ImagesInPlace(column, places, spread)
+    return _Images(column, into / "files", roots_of(name), spread)
+
+
+def _kinds(kinds: Mapping[str, Any], roles: Mapping[str, str]) -> list[dict[str, str]]:
+    """The columns as rows of a table: their names, what they hold, and what they are read as."""
     import datasets
 
-    kinds = rows.features
-    pictures = [column for column, kind in kinds.items() if isinstance(kind, datasets.Image)]
-    first = rows.select(range(min(len(rows), LOOKED_AT))).remove_columns(pictures).to_dict()
-    plain = {column: cells for column, cells in first.items() if not any(map(_is_nested, cells))}
-    classes = [column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
-    named = bool(said["image"] or said["text"])
-    dialect = dialect_of({column: cells[0] for column, cells in first.items() if cells})
-    if not named and not pictures and not classes and dialect not in (None, "text"):
-        raise SourceError(
-            f'{name} holds conversations ({dialect}): write them to a file with to_json("chat.jsonl") and read that '
-            "with the source chat, or name the column of a text with text = ..."
-        )
-    if "label" not in said and len(classes) == 1:
-        said = {**said, "label": classes[0]}
-    image, texts, label = guess_roles(plain, rows.column_names, pictures, said)
-    there = f"its columns are: {', '.join(rows.column_names)}"
-    if not image and not texts:
-        raise SourceError(f"which column of {name} holds the text? Name it with text = ... or image = ...; {there}")
-    if label is None:
-        raise SourceError(f'which column of {name} holds the label? Name it with label = ..., or "" for none; {there}')
-    labels = [label] if isinstance(label, str) and label else list(label)
-    if "label" not in said and image and labels and mean_length(plain.get(labels[0], ())) >= SENTENCE:
-        raise SourceError(
-            f"{name} holds images with captions: read its parquet files with the source pairs, or name the label with "
-            'label = ..., or "" for none'
-        )
-    for column in (*([image] if image else texts), *labels):
-        if column not in kinds:
-            raise SourceError(f"{name} has no column {column!r}; {there}")
-    if image and image not in pictures:
-        raise SourceError(f"the column {image!r} of {name} does not hold images but {kinds[image]}; {there}")
-    if nested := [column for column in texts if column not in plain]:
-        raise SourceError(f"the column {nested[0]!r} of {name} does not hold texts but {kinds[nested[0]]}; {there}")
-    content = f"the image from {image!r}" if image else f"the text from {' and '.join(map(repr, texts))}"
-    what = [*([] if named else [content]), *(["the label from " + ", ".join(map(repr, labels))] if labels else [])]
-    return _Roles(
-        image, texts, labels, [f"By names and types of the columns, {' and '.join(what)} was read."] if what else []
-    )
+    def holds(kind: Any) -> str:
+        if isinstance(kind, datasets.ClassLabel):
+            return some(kind.names)
+        return kind.dtype if isinstance(kind, datasets.Value) else type(kind).__name__
 
-
-def _is_nested(cell: Any) -> bool:
-    return isinstance(cell, dict) or (isinstance(cell, list) and any(isinstance(part, (dict, list)) for part in cell))
+    return [{"column": c, "holds": holds(kind), "read as": roles.get(c, "")} for c, kind in kinds.items()]
 
 
 def _with_columns(rows: Any, name: str, columns: Sequence[str]) -> Any:
@@ -234,16 +238,14 @@ def _with_columns(rows: Any, name: str, columns: Sequence[str]) -> Any:
 
 
 def _labels(batch: Batch, columns: Sequence[str], kinds: Mapping[str, Any], where: str) -> list[list[str] | None]:
-    """All labels of each row. Raises SourceError."""
+    """All labels of each row; [] where there is no column of them. Raises SourceError."""
     try:
         if len(columns) > 1:
             return by_column(columns, [[is_on(cell) for cell in batch[column]] for column in columns])
         names = _class_names(kinds, columns)
-        if columns:
-            return [in_cell(cell, names, "") for cell in batch[columns[0]]]
+        return [in_cell(cell, names, "") for column in columns for cell in batch[column]]
     except SourceError as error:
         raise SourceError(f"{where}: {error}") from None
-    return [None] * len(next(iter(batch.values())))
 
 
 def _class_names(kinds: Mapping[str, Any], columns: Sequence[str]) -> list[str] | None:

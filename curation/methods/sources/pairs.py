@@ -23,6 +23,7 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.items import OK, TRAIN, Items, make_items
 from curation.data.pair_records import ANNOTATIONS, JSON, LINES, MARK, METADATA, Pair, PairFile, files_of, pairs_of
+from curation.data.parts import Spread, here
 from curation.data.reading.cells import MAX_ROWS, as_label, as_split, numbered
 from curation.data.reading.pair_checks import as_pairs, bars_note
 from curation.data.reading.table_images import TableImages
@@ -53,6 +54,7 @@ def read(
     root: Annotated[Path | None, Field(description="Folder the images are in; by default that of the file.")] = None,
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order of the records. Raises SourceError.
 
@@ -70,7 +72,7 @@ def read(
     top = path if path.is_dir() else path.parent
     if root is not None and not root.is_dir():
         raise SourceError(f"root = {str(root)!r} is not a folder; paths of images are relative to it")
-    found = _Found(TableImages(files[0].file, "image", root or top, into / "files"), label, split)
+    found = _Found(TableImages(files[0].file, "image", root or top, into / "files", spread), label, split)
     with TextWriter(into, RECORDS) as records:
         for file in files:
             found.files[file.name] = (file.form, len(found.names))

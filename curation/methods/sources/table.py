@@ -5,8 +5,9 @@ a Hugging Face repository. They are one data set; a table of another split than 
 
 Of images, a column holds paths, image bytes, or `{bytes, path}` as Hugging Face parquet files do. Paths are relative to
 the table's folder or to `root`, and must stay under it; a row whose path leads elsewhere, or whose image cannot be
-read, stays an item with the reason as its status. Blanks around a path and a missing ending do no harm. Image bytes
-are written to the workspace once. A path that stands on several rows gives ids "path", "path#2", ...
+read, stays an item with the reason as its status. Blanks around a path and a missing ending do no harm. A path that
+stands on several rows gives ids "path", "path#2", ... Image bytes are read where they stand in a parquet file; of row
+groups that hold over 128 MB of them, they are written to the workspace once.
 
 Of texts, `text` names the column, or several that are joined with a line end between them; a list of words is joined
 with blanks. An empty text, or one of over 1 MB, stays an item with the reason as its status. A .txt file has one text
@@ -32,14 +33,23 @@ from pydantic import Field
 from curation.card import Card
 from curation.data.grouping import column_named
 from curation.data.items import OK, TRAIN, Items, make_items
+from curation.data.parts import Spread, here
 from curation.data.reading.cells import as_class, as_label, as_split
+from curation.data.reading.images_in_tables import ImagesInTables
 from curation.data.reading.label_cells import by_column, in_cell, is_on, labels_of
 from curation.data.reading.split_tables import TableFile, files_of, split_tables
 from curation.data.reading.table_cells import Cells
 from curation.data.reading.table_images import TableImages
 from curation.data.reading.table_roles import UNLABELLED, Roles, numbered, roles_of
 from curation.data.reading.table_texts import TableTexts
-from curation.data.reading.tables import class_names, columns_of, is_manifest, notes_on, read_rows
+from curation.data.reading.tables import (
+    can_be_read_one_by_one,
+    class_names,
+    columns_of,
+    is_manifest,
+    notes_on,
+    read_rows,
+)
 from curation.data.reading.watched import Files, ImagesNamed
 from curation.data.remote.location import Remote, told
 from curation.data.remote.parameter import Location
@@ -92,6 +102,7 @@ def read(
     group: str = "",
     into: Path,
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order of the rows; `group` of [source] may name a column. Raises SourceError.
 
@@ -118,7 +129,8 @@ def read(
     texts, classes = _names(text), _names(label)
     contents = numbered("text", texts) if texts else {"image": image}
     given = {"split": split, "id": id, "truth": truth, "group": column_named(group)}
-    found = TableTexts(texts, into) if texts else TableImages(files[0].path, image, root, into / "files")
+    tables = [file.path for file in files]
+    found = TableTexts(texts, into) if texts else _images(tables, image, root, into / "files", spread)
     parts: list[_Part] = []
     try:
         for file in files:
@@ -204,6 +216,14 @@ class _Part:
 
 def _root(path: Path | Remote) -> Path | Remote:
     return path if path.is_dir() else path.parent
+
+
+def _images(
+    tables: list[Path | Remote], column: str, root: Path | Remote, files: Path, spread: Spread
+) -> ImagesInTables | TableImages:
+    if all(can_be_read_one_by_one(table, column) for table in tables):
+        return ImagesInTables(tables, column)
+    return TableImages(tables[0], column, root, files, spread)
 
 
 def _names(said: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from curation.card import Card
 from curation.data.items import TRAIN, Items, make_items
+from curation.data.parts import Spread, here
 from curation.data.reading.cells import MAX_ROWS, as_label, numbered
 from curation.data.reading.folder_layout import is_image_name
 from curation.data.reading.image_checks import as_columns, examine
@@ -57,6 +58,7 @@ def read(
         str, Field(description='Key of the `json` member that holds the caption, where no txt does; "" for none.')
     ] = "caption",
     progress: Callable[..., None],
+    spread: Spread = here,
 ) -> Items:
     """Items in the order of the shards and of their samples. Raises SourceError.
 
@@ -86,7 +88,7 @@ def read(
         raise SourceError(f"{path} holds no samples; members of a sample are called like 0001.jpg and 0001.txt")
     rows, ids = found.rows, numbered([row.id for row in found.rows])
     places = [row.image and (row.shard, row.image.offset, row.image.length) for row in rows]
-    facts = zip(rows, examine(top, places, progress), strict=True)
+    facts = zip(rows, examine(top, places, progress, spread=spread), strict=True)
     images = as_columns([f if row.image else f._replace(status="no image in this sample") for row, f in facts])
     pairs = any(row.image and row.text for row in rows)
     labels = [row.label for row in rows]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +53,22 @@ def colour_options(analysis: AnalysisResults) -> dict[str, str]:
     if np.isfinite(analysis.suspicion).any():
         options[SUSPICION] = "Suspicion of a wrong label"
     return options | {name: f"Score {name}" for name in analysis.scores}
+
+
+def sample_note(notes: Mapping[str, Any]) -> str:
+    """A sentence about a map on which only a sample was placed by itself, with a space at its end; "" for any other.
+
+    notes: the card of the map.
+
+    >>> sample_note({"placed": 100_000, "items_per_placed": 5.0, "recall": 0.124, "recall_of_others": 0.081})
+    'UMAP placed 100,000 items, 1 in 5, the rest beside them; 12% of nearest neighbours stay nearest (rest: 8%). '
+    """
+    if "placed" not in notes:
+        return ""
+    return (
+        f"UMAP placed {notes['placed']:,} items, 1 in {notes['items_per_placed']:.3g}, the rest beside them; "
+        f"{notes['recall']:.0%} of nearest neighbours stay nearest (rest: {notes['recall_of_others']:.0%}). "
+    )
 
 
 def split_options(analysis: AnalysisResults) -> dict[str, str]:

@@ -102,8 +102,9 @@ def _chart(project: Project, analysis: AnalysisResults, look: selection.Look) ->
     )
     with st.container(key="map_box", height=640, border=False):
         point_map("map_points", scene, on_gesture=heard, similar=analysis.neighbours is not None, dark=dark)
-    drawing = "A first map, by PCA, until the recipe's own is drawn. " if analysis.drawing else ""
-    st.caption(f"{drawing}Drag to select, Shift-drag to pan, scroll to zoom; click a point to open it")
+    about = "A first map, by PCA, until the recipe's own is drawn. " if analysis.drawing else ""
+    about += selection.sample_note(analysis.map_notes)
+    st.caption(f"{about}Drag to select, Shift-drag to pan, scroll to zoom; click a point to open it")
 
 
 # Both halves end where the window ends; the gallery scrolls within.

@@ -15,6 +15,7 @@ import humanize
 import streamlit as st
 
 from curation import packages
+from curation.data.remote import cache
 from curation.data.remote.glance import at_a_glance
 from curation.data.remote.location import Remote
 from curation.engine import registry
@@ -26,7 +27,7 @@ from curation.ui.server import allowed_paths, projects
 from curation.ui.server.home import home
 from curation.ui.start import opening, overview, presets, source_kind
 from curation.ui.start.asking import asked, given
-from curation.ui.start.guess_panel import in_doubt
+from curation.ui.start.guess_panel import in_doubt, named_panel
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
@@ -152,7 +153,19 @@ def _looked_at(text: str) -> tuple[Path | Remote, dict[str, Any] | None]:
             key="own_labels",
         )
         path = tables[0] if said == "table" else path
-    return path, asked(path, "own_path")
+    keep = isinstance(path, Remote) and st.checkbox(
+        "Keep what is fetched on this machine", key="own_cache", help=_cached()
+    )
+    source = asked(path, "own_path")
+    return path, source and {**source, **({"cache": True} if keep else {})}
+
+
+def _cached() -> str:
+    size, where = humanize.naturalsize(cache.bound(), format="%.3g"), theme.plain(cache.folder())
+    return (
+        f"It stays in {where} and is not fetched again. All projects together keep at most {size}; what was not used "
+        "for longest goes first. WINNOW_CACHE_GB changes the size."
+    )
 
 
 def _named() -> None:
@@ -174,7 +187,10 @@ def _named() -> None:
     }
     params = None
     if all(typed.values()):
-        params = form(method, {**fixed, **typed}, key="own_named_form", exclude=[*fixed, *typed])
+        allowed_paths.check_paths(typed)
+        guessed = named_panel(name, typed, "own_named") if method.preview else {}
+        drawn = f"own_named_form_{'/'.join(typed.values())}"  # another set's guess goes into fields of its own
+        params = form(method, {**guessed, **fixed, **typed}, key=drawn, exclude=[*fixed, *typed])
     if st.button("Download", key="own_named_read", icon=":material/download:", disabled=params is None):
         allowed_paths.check_paths({key: value for key, value in params.items() if key not in fixed})
         title = str(params.get("dataset") or params.get("name") or name)

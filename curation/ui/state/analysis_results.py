@@ -6,7 +6,7 @@ Gathered once per state of the analysis and shared by the map and the review; no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,7 @@ class AnalysisResults:
     known: Mapping[str, str]
     xy: np.ndarray | None = None
     drawing: bool = False  # xy is the first map, until the recipe's own is drawn
+    map_notes: Mapping[str, Any] = field(default_factory=dict)  # the card of the recipe's own
     probabilities: tuple[np.ndarray, Any] | None = None
     neighbours: tuple[np.ndarray, Any] | None = None
     embeddings: tuple[np.ndarray, Any] | None = None
@@ -163,6 +164,7 @@ def _gather(folder: str, keys: tuple, labels: str | None, _project: Project) -> 
         known=project.shown[0].labels,
         xy=first_map(project) if xy is None else xy,
         drawing=xy is None,
+        map_notes=project.map_notes(),
         probabilities=project.evidence("probabilities"),
         neighbours=project.evidence("neighbours"),
         embeddings=project.embeddings(),

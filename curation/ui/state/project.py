@@ -181,6 +181,11 @@ class Project:
         step = next(iter(self.plan.of("map")), None)
         return results.spread(self._path(step), len(self.items)) if self.plan.done(step) else None
 
+    def map_notes(self) -> dict[str, Any]:
+        """What the card of the map says about it, once it is drawn."""
+        step = next(iter(self.plan.of("map")), None)
+        return self.workspace.card("map", step.key) if self.plan.done(step) else {}
+
     def evidence(self, name: str) -> tuple[np.ndarray, Any] | None:
         """(item rows, value) of `probabilities`, `neighbours` (positions in those rows) or `dynamics`."""
         step = self.plan.find("evidence", name)
