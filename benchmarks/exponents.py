@@ -63,9 +63,10 @@ def measured(name: str, home: Path, budget: int, limit: int) -> dict | None:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
     )  # fmt: skip
-    while child.poll() is None:
+    while True:
         try:
             out, err = child.communicate(timeout=1)
+            break
         except subprocess.TimeoutExpired:
             times = psutil.Process(child.pid).cpu_times()
             if times.user + times.system > limit:

@@ -80,15 +80,6 @@ def mean_distance(x: np.ndarray, rows: np.ndarray) -> float:
     return -float(np.linalg.norm(phi[rows].mean(axis=0, dtype=np.float64) - phi.mean(axis=0, dtype=np.float64)))
 
 
-def radius(x: np.ndarray, rows: np.ndarray) -> float:
-    wide, half = x.astype(np.float64), np.einsum("ij,ij->i", x, x, dtype=np.float64)
-    nearest = [
-        (half[at : at + 512, None] + half[rows] - 2 * wide[at : at + 512] @ wide[rows].T).min(axis=1)
-        for at in range(0, len(x), 512)
-    ]
-    return -float(np.sqrt(max(np.concatenate(nearest).max(), 0)))
-
-
 def coverage(x: np.ndarray, rows: np.ndarray) -> float:
     phi = unit(x)
     return float(sum((phi[at : at + 1024] @ phi[rows].T).max(axis=1).clip(0).sum() for at in range(0, len(x), 1024)))
@@ -100,17 +91,10 @@ def cut(x: np.ndarray, rows: np.ndarray) -> float:
     return float(of_all @ within - within @ within)
 
 
-def volume(x: np.ndarray, rows: np.ndarray) -> float:
-    own = unit(x)[rows].astype(np.float64)
-    return float(np.linalg.slogdet(np.eye(x.shape[1]) + own.T @ own)[1])
-
-
 OBJECTIVES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "herding": mean_distance,
-    "k_center": radius,
     "facility_location": coverage,
     "graph_cut": cut,
-    "log_det": volume,
 }
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import tomllib
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from curation.data.decisions import DecisionLog, fold
@@ -202,3 +203,15 @@ def test_the_map_can_be_cut_to_one_split(app, project_home):
     page.selectbox(key="map_split").set_value("test").run()
     assert not page.exception
     assert "All 359" in said(page)
+
+
+def test_a_map_of_a_sample_says_how_many_were_placed_and_what_is_left_of_the_neighbours(app, project_home):
+    def below() -> str:
+        st.cache_resource.clear()
+        return next(c.value for c in app("map", project="digits").caption if "Drag to select" in c.value)
+
+    (card,) = (project_home / "digits" / "map").glob("*/card.json")
+    assert below().startswith("Drag")
+    sampled = {"placed": 100_000, "items_per_placed": 5.0, "recall": 0.124, "recall_of_others": 0.081}
+    card.write_text(json.dumps(json.loads(card.read_text()) | sampled))
+    assert below().startswith("UMAP placed 100,000 items, 1 in 5, the rest beside them; 12% of nearest neighbours stay")

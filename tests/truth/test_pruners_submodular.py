@@ -124,6 +124,18 @@ def test_similarities_made_again_each_time_give_the_same_picks_as_those_held():
     assert held.picks == made.picks
 
 
+def test_greedy_goes_on_from_rows_that_are_taken_as_from_its_own_picks():
+    import torch
+
+    s = torch.from_numpy(similarities(rows(500, seed=5), "cosine").astype(np.float32))
+    picks = kernel.facility_location(lambda at, of, out: out.copy_(s[at, of]), 500, 200).picks
+    for given in (1, 20, 120):
+        cover = kernel.facility_location(
+            lambda at, of, out: out.copy_(s[at, of]), 500, 200, taken=np.sort(picks[:given]).tolist()
+        )
+        assert cover.picks[given:] == picks[given:]
+
+
 @pytest.mark.parametrize("budget", [3, 60, 400])
 def test_a_cover_tells_the_nearest_pick_of_every_row(budget):
     import torch

@@ -99,7 +99,7 @@ def place(
         for rows in (chosen, others)
     )
     notes = {"placed": sample, "items_per_placed": round(len(x) / sample, 2)}
-    return xy, notes | {"recall": recall, "recall_of_others": of_others, "recall_measured_on": _ASKED}
+    return xy, notes | {"recall": recall, "recall_of_others": of_others, "recall_measured_on": min(_ASKED, len(others))}
 
 
 def _placed(
