@@ -28,7 +28,7 @@ from curation import packages
 from curation.engine.compute import versions
 from curation.engine.workers.base import ATTEMPTS, carried_out, name_of, opened
 from curation.engine.workers.processes import environment
-from curation.errors import InputError, RunError, UnavailableError
+from curation.errors import InputError, LostError, RunError, UnavailableError
 
 ANSWERS = 8  # seconds within which a cluster answers
 ASKS, SILENT = 2.0, 30.0  # seconds between questions how the cluster is, and without an answer until it is given up
@@ -82,7 +82,7 @@ class Cluster:
         ref = self._there.options(**needs).remote(self._here, name_of(function), json.dumps(arguments))
         with self._lock:
             if self._lost:
-                future.set_exception(RunError(self._lost))
+                future.set_exception(LostError(self._lost))
                 return future
             self._tasks[ref] = future
 
@@ -136,7 +136,7 @@ class Cluster:
             self._lost = f"the Ray cluster is lost: {why}; start it again, then run again: what was finished is kept"
             waited_for, self._tasks = [*self._tasks.values()], {}
         for future in waited_for:
-            future.set_exception(RunError(self._lost))
+            future.set_exception(LostError(self._lost))
 
     def _look(self) -> None:
         """Ask every machine whether it has what this one has. Raises InputError naming the first that does not."""
