@@ -21,7 +21,6 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # of our cluster; nobody else gets in
 ENV = {**os.environ, **TOKEN, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
-UNASKED = ("RAY_enable_worker_prestart", "RAY_prestart_worker_first_driver")  # workers before there is a task for them
 # Only [schedule] loads torch, which costs each process that does five seconds.
 RECIPE = """{engine}
 [source]
@@ -47,13 +46,11 @@ path = "{name}.csv"
 """
 
 
-def started(
-    place: Path, name: str, *options: str, engine: str = "", env: dict | None = None, stderr: int | None = None
-) -> subprocess.Popen:
+def started(place: Path, name: str, *options: str, engine: str = "") -> subprocess.Popen:
     """The command line at work in a workspace of this name."""
     (place / f"{name}.toml").write_text(RECIPE.format(name=name, engine=engine))
     command = [sys.executable, "-P", "-m", "curation", "run", f"{name}.toml", "-w", name, *options]
-    return subprocess.Popen(command, cwd=place, env=env or ENV, stderr=stderr, text=True, start_new_session=True)
+    return subprocess.Popen(command, cwd=place, env=ENV, start_new_session=True)
 
 
 def bytes_of(place: Path, name: str) -> dict[str, object]:
@@ -135,7 +132,7 @@ class Nodes:
     def _start(self, *options: str) -> None:
         ray = Path(sys.executable).with_name("ray")
         # Without the monitor of memory, which looks at what everybody takes, tests of others included.
-        env = {**ENV, "RAY_memory_monitor_refresh_ms": "0", **dict.fromkeys(UNASKED, "0")}
+        env = {**ENV, "RAY_memory_monitor_refresh_ms": "0"}
         command = [ray, "start", "--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", *options]
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
