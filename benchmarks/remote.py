@@ -15,7 +15,6 @@ import argparse
 import io
 import multiprocessing
 import os
-import resource
 import shutil
 import tarfile
 import tempfile
@@ -130,25 +129,24 @@ def _tables() -> None:
         size = sum(map(len, images))
         print(f"{TABLED:,} images of {size / TABLED:,.0f} bytes, {size / 1e6:,.0f} MB", flush=True)
         del images, cells
-        for what, source, where in (
-            ("folder", folder, {"path": top / "pets"}),
-            ("parquet, row groups of 100", table, {"path": top / "by_100.parquet", "image": "image"}),
-            ("parquet, one row group: copied", table, {"path": top / "one_group.parquet", "image": "image"}),
-            (".arrow of save_to_disk", huggingface, {"name": str(top / "saved")}),
+        for asked in (
+            ("folder", folder.read, {"path": top / "pets"}),
+            ("parquet, row groups of 100", table.read, {"path": top / "by_100.parquet", "image": "image"}),
+            ("parquet, one row group: copied", table.read, {"path": top / "one_group.parquet", "image": "image"}),
+            (".arrow of save_to_disk", huggingface.read, {"name": str(top / "saved")}),
         ):
-            process = multiprocessing.get_context("spawn").Process(
-                target=_in_table, args=(what, source, where, top / "into")
-            )
+            process = multiprocessing.get_context("spawn").Process(target=_in_table, args=(*asked, top / "into"))
             process.start()
             process.join()
 
 
-def _in_table(what: str, source, where: dict, into: Path) -> None:
+def _in_table(what: str, ask: Callable, where: dict, into: Path) -> None:
     """In a process of its own, so that its memory is its own."""
     into.mkdir()
-    start = time.perf_counter()
-    items = source.read(**where, into=into, progress=lambda *_: None)
-    read, held = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start, used = time.perf_counter(), _used()
+    given = {} if ask is folder.read else {"into": into}
+    items = ask(**where, **given, progress=lambda *_: None)
+    read, used, held = time.perf_counter() - start, _used() - used, _peak()
     assert items.ok.all()
     rows = np.random.default_rng(0).permutation(len(items))[:500]
     start = time.perf_counter()
@@ -156,13 +154,27 @@ def _in_table(what: str, source, where: dict, into: Path) -> None:
         items.open(row).read()
     opened = (time.perf_counter() - start) / len(rows)
     written = sum(file.stat().st_size for file in into.rglob("*") if file.is_file())
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held
+    grown = _peak() - held
     print(
-        f"{what:32} {len(items) / read:6,.0f} images a second, at most {held / 1e3:,.0f} MB; "
-        f"{written / 1e6:,.0f} MB written; {1000 * opened:.1f} ms to open one at random, {grown / 1e3:,.0f} MB more",
+        f"{what:32} {len(items) / read:6,.0f} images a second, {len(items) / used:6,.0f} a processor second; "
+        f"at most {held / 1e6:,.0f} MB; "
+        f"{written / 1e6:,.0f} MB written; {1000 * opened:.1f} ms to open one at random, {grown / 1e6:,.0f} MB more",
         flush=True,
     )
     shutil.rmtree(into)
+
+
+def _used() -> float:
+    """Processor seconds of this process and of its decoders so far."""
+    me = psutil.Process()
+    times = [process.cpu_times() for process in (me, *me.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+def _peak() -> int:
+    """Bytes of memory this process held at most."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def _read(source, path) -> None:

@@ -48,6 +48,10 @@ class RunError(WinnowError):
     exit_code = 1
 
 
+class LostError(RunError):
+    """Whoever computes is gone, such as a cluster whose head node has died: no step can go on."""
+
+
 class StepError(RunError):
     pass
 

@@ -21,17 +21,15 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # of our cluster; nobody else gets in
 ENV = {**os.environ, **TOKEN, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+# Only [schedule] loads torch, which costs each process that does five seconds.
 RECIPE = """{engine}
 [source]
 use = "arrays"
 path = "blobs.npz"
 [encode]
 use = "precomputed"
-[[score]]
-use = "margin"
 [[prune]]
-use = "by_score"
-by = "margin"
+use = "herding"
 keep = 0.5
 [verify]
 use = "logistic"
@@ -42,26 +40,17 @@ use = "rs2"
 keeps = [0.5]
 seeds = 1
 epochs = 2
-[grow]
-use = "margin"
-batch = 20
-[grow.simulate]
-start = 20
-rounds = 2
-seeds = 1
 [[export]]
 use = "csv"
 path = "{name}.csv"
 """
 
 
-def started(
-    place: Path, name: str, *options: str, engine: str = "", env: dict | None = None, stderr: int | None = None
-) -> subprocess.Popen:
+def started(place: Path, name: str, *options: str, engine: str = "") -> subprocess.Popen:
     """The command line at work in a workspace of this name."""
     (place / f"{name}.toml").write_text(RECIPE.format(name=name, engine=engine))
     command = [sys.executable, "-P", "-m", "curation", "run", f"{name}.toml", "-w", name, *options]
-    return subprocess.Popen(command, cwd=place, env=env or ENV, stderr=stderr, text=True, start_new_session=True)
+    return subprocess.Popen(command, cwd=place, env=ENV, start_new_session=True)
 
 
 def bytes_of(place: Path, name: str) -> dict[str, object]:

@@ -7,12 +7,14 @@ read (`curation.data.reading.parquet`), in batches of the same size, so that no 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from curation.errors import SourceError
@@ -29,19 +31,20 @@ KEPT = 256 * 1024**2  # bytes of decoded row groups, of all files together
 FILES = 1000  # whose row groups are remembered
 
 
-def opened(handle: BinaryIO, name: str, *, at_once: bool = False) -> pq.ParquetFile:
-    """A parquet file, once its footer was found to be of a size that may be parsed. Raises SourceError.
+def opened(source: Path | BinaryIO, name: str, *, at_once: bool = False) -> pq.ParquetFile:
+    """A parquet file, once its footer was found to be of a size that may be parsed. Raises SourceError and OSError.
 
-    at_once: fetch the pages of a row group together, in few large pieces, rather than as they are needed.
+    source: a path of this machine, or an open file. at_once: fetch the pages of a row group together, in few large
+    pieces, rather than as they are needed.
     """
     import pyarrow.parquet as pq
 
-    handle.seek(max(handle.seek(0, os.SEEK_END) - 8, 0))
-    size, mark = int.from_bytes(handle.read(4), "little"), handle.read(4)
+    with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as handle:
+        handle.seek(max(handle.seek(0, os.SEEK_END) - 8, 0))
+        size, mark = int.from_bytes(handle.read(4), "little"), handle.read(4)
     if mark == b"PAR1" and size > MAX_FOOTER:
         raise SourceError(f"{name} has a footer of {size:,} bytes, over the limit of {MAX_FOOTER:,}")
-    handle.seek(0)
-    return pq.ParquetFile(handle, buffer_size=0 if at_once else 1024**2, pre_buffer=at_once)
+    return pq.ParquetFile(source, buffer_size=0 if at_once else 1024**2, pre_buffer=at_once)
 
 
 def rows_of(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -136,7 +139,12 @@ def _decoded(file: pq.ParquetFile, key: tuple, rows: Sequence[int]) -> list[byte
         values = values.field("bytes") if pa.types.is_struct(values.type) else values
         found += [values[row - first].as_py() for row in rows if first <= row < first + len(values)]
         first, size = first + len(values), size + values.nbytes
-        batches = [*batches, values] if size <= KEPT else []
+        if size <= KEPT:
+            batches.append(values)
+        else:
+            batches.clear()
+    if len(found) < len(rows):
+        raise SourceError(f"{which[0]} has fewer rows than its footer says")
     if batches and size <= KEPT:
         with _lock:
             _groups[key] = pa.chunked_array(batches)

@@ -51,6 +51,7 @@ class Method:
     passes: Callable | None = None
     watches: Callable | None = None  # optional, sources only: (**params) -> what to look at instead of their paths
     recognises: Callable | None = None  # optional, sources only: (path) -> whether it holds what this source reads
+    preview: Callable | None = None  # optional, sources by name only: (**params) -> Guess, before a download
 
     def __reduce__(self):
         return load, (self.kind, self.id)  # by name: a step can be handed to another process
@@ -211,5 +212,6 @@ def load(kind: str, name: str) -> Method:
         passes=getattr(module, "passes", None),
         watches=getattr(module, "watches", None),
         recognises=getattr(module, "recognises", None),
+        preview=getattr(module, "preview", None),
         doc=inspect.getdoc(module) or "",
     )

@@ -28,6 +28,8 @@ from curation.engine.text_query import text_encoder
 from curation.errors import InputError
 from curation.maths.similarity.index import Exact, Index, Inverted
 
+Mapped = dict[tuple[str, str], tuple[np.ndarray, Any]]  # the files of one step: (stage, key) -> item rows, value
+
 
 class ResultReader:
     """Items, labels in force, and finished results of one workspace, read once."""
@@ -38,7 +40,6 @@ class ResultReader:
         """items: what the source step read, where somebody holds it already."""
         self.workspace, self.source_key, self.effective = workspace, source_key, effective
         self.items = items if items is not None else Items.load(workspace.path("source", source_key))
-        self._rows: dict[tuple[str, str], np.ndarray] = {}
 
     @cached_property
     def _in_force(self) -> tuple[tuple[str, ...], np.ndarray]:
@@ -70,6 +71,11 @@ class ResultReader:
     def pool(self) -> np.ndarray:
         """Usable train and unlabelled rows, ascending: no label given ever changes it."""
         return self.items.rows(TRAIN, UNLABELED)
+
+    @cached_property
+    def _in_pool(self) -> np.ndarray:
+        """bool [n]: the rows of `pool`."""
+        return np.bincount(self.pool, minlength=len(self.items)) > 0
 
     @cached_property
     def usable(self) -> np.ndarray:
@@ -114,7 +120,8 @@ class ResultReader:
 
         as_read: train rows and classes are those of the source, so that no label given changes the result.
         """
-        provide = {need: self._provider(need, step) for need in step.reads}
+        mapped: Mapped = {}
+        provide = {need: self._provider(need, step, mapped) for need in step.reads}
         train = self.items.rows(TRAIN) if as_read else self.train
         provide["train"] = lambda rows: np.flatnonzero(np.isin(rows, train))
         provide["pool"] = lambda rows: np.flatnonzero(np.isin(rows, self.pool))
@@ -123,7 +130,7 @@ class ResultReader:
             rows,
             self.items.classes if as_read else self.classes,
             needs=(*step.reads, "train"),
-            scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows).astype(np.float64),
+            scores=lambda name, rows: self._cut("score", step.inputs[f"score:{name}"], rows, mapped).astype(np.float64),
             students=student,
             label_free=step.method.card.rows == "all" or step.method.card.unlabelled,
         )
@@ -134,7 +141,7 @@ class ResultReader:
         stored = results.load(self.folder("evidence", key))
         if len(stored):
             return Inverted(stored, self.workspace.card("evidence", key)["params"]["probes"])
-        own, whole = self._load("encode", step.inputs["embeddings"])
+        own, whole = self._load("encode", step.inputs["embeddings"], {})
         rows = results.positions(own, self.pool)
         return Exact(whole, None if len(rows) == len(own) else rows)
 
@@ -143,7 +150,7 @@ class ResultReader:
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _provider(self, need: str, step: Step) -> Callable[[np.ndarray], Any]:
+    def _provider(self, need: str, step: Step, mapped: Mapped) -> Callable[[np.ndarray], Any]:
         inputs = step.inputs
         if need == "ids":
             return lambda rows: self.items.column("id")[rows]
@@ -166,9 +173,9 @@ class ResultReader:
         if need == "features":
             return self._features
         if need == "embeddings":
-            return lambda rows: self._embeddings(inputs["embeddings"], rows)
+            return lambda rows: self._embeddings(inputs["embeddings"], rows, mapped)
         if need == "text_embeddings":
-            return lambda rows: self._embeddings(inputs["embeddings"], rows, need)
+            return lambda rows: self._embeddings(inputs["embeddings"], rows, mapped, need)
         if need == "class_embeddings":
             return lambda rows: self._class_embeddings(inputs["embeddings"])
         if need == "text_encoder":
@@ -176,7 +183,7 @@ class ResultReader:
         if need == "network":
             return lambda rows: self._network(step, rows)
         part = "" if need == registry.evidence().get(need) else need  # what a result gives beside its own value
-        return lambda rows: self._cut("evidence", inputs[need], rows, part)
+        return lambda rows: self._cut("evidence", inputs[need], rows, mapped, part)
 
     def _labels(self, rows: np.ndarray, step: Step) -> np.ndarray:
         card, found = step.method.card, self.labels[rows]
@@ -206,8 +213,8 @@ class ResultReader:
         whole = results.reopened(self.items.features)
         return np.asarray(whole if np.array_equal(rows, np.arange(len(whole))) else whole[rows])  # all: never copied
 
-    def _embeddings(self, key: str, rows: np.ndarray, name: str = "embeddings") -> np.ndarray:
-        own, whole = self._load("encode", key)
+    def _embeddings(self, key: str, rows: np.ndarray, mapped: Mapped, name: str = "embeddings") -> np.ndarray:
+        own, whole = self._load("encode", key, mapped)
         if name != "embeddings" and (whole := results.load(self.folder("encode", key), name)) is None:
             raise InputError(
                 "there are no captions in the space of the images: the items must be image-text pairs, and the encoder "
@@ -234,28 +241,30 @@ class ResultReader:
     def _network(self, step: Step, rows: np.ndarray) -> Any:
         key = step.inputs["network"]
         name = results.read_json(self.folder("evidence", key) / "card.json")["params"]["student"]
-        _, run = self._load("evidence", key)
+        _, run = self._load("evidence", key, {})
         if run.weights is None:
             raise InputError(f"the recorded run kept no weights of {name}; record it again")
         build = registry.get("students", name).network
         return build(self.view(step, rows), run.weights, run.kept, **step.students[name])
 
-    def _cut(self, stage: str, key: str, rows: np.ndarray, part: str = "") -> Any:
-        own, value = self._load(stage, key)
-        if isinstance(value, Neighbours) and value.pool is not None and np.isin(rows, self.pool).all():
-            own, value = own[np.isin(own, self.pool)], value.pool  # no held-out row has a place in their lists
+    def _cut(self, stage: str, key: str, rows: np.ndarray, mapped: Mapped, part: str = "") -> Any:
+        own, value = self._load(stage, key, mapped)
+        if isinstance(value, Neighbours) and value.pool is not None and self._in_pool[rows].all():
+            if ("pool", key) not in mapped:  # no held-out row has a place in their lists
+                mapped["pool", key] = own[self._in_pool[own]], value.pool
+            own, value = mapped["pool", key]
         if part:
             value = results.load(self.folder(stage, key), part)
             if value is None:
                 raise InputError(f"{part} is not known: the {stage} was brought along, not computed here")
         return value if np.array_equal(own, rows) else take(value, results.positions(own, rows))
 
-    def _load(self, stage: str, key: str) -> tuple[np.ndarray, Any]:
-        folder = self.folder(stage, key)
-        if (stage, key) not in self._rows:
-            self._rows[stage, key] = np.asarray(results.load(folder, "rows"))
-        value = results.load(folder, "embeddings") if stage == "encode" else results.load_evidence(folder)
-        return self._rows[stage, key], value
+    def _load(self, stage: str, key: str, mapped: Mapped) -> tuple[np.ndarray, Any]:
+        if (stage, key) not in mapped:
+            folder = self.folder(stage, key)
+            value = results.load(folder, "embeddings") if stage == "encode" else results.load_evidence(folder)
+            mapped[stage, key] = (np.asarray(results.load(folder, "rows")), value)
+        return mapped[stage, key]
 
 
 def no_labels(what: str, items: Items) -> str:

@@ -36,7 +36,7 @@ from curation.engine.stage import analysis, stages
 from curation.engine.workers.base import Workers, wait_for
 from curation.engine.workers.hiring import hired
 from curation.engine.workers.spread import ByWorkers
-from curation.errors import InputError, StepError, WinnowError, WorkspaceError, in_words, nearest
+from curation.errors import InputError, LostError, StepError, WinnowError, WorkspaceError, in_words, nearest
 
 log = logging.getLogger("winnow")
 
@@ -248,6 +248,8 @@ class _Runner:
             return
         try:
             have()
+        except LostError:
+            raise
         except InputError as error:
             self._note_or_raise(step, error)
         except Exception as error:

@@ -181,6 +181,12 @@ class Visit:
         socket.on("framesent", lambda data: self.sent.append(len(data)))
 
 
+def choose(page: Visit, view: str) -> None:
+    """Click one of the views of a page; while it is drawn again the old and the new one are there for a moment."""
+    page.settle()
+    page.tab.get_by_role("radio", name=view).first.click()
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from curation.engine.recipe import load_recipe, parse_recipe
-from tests.app.browser import SIZES, Visit, chromium
+from tests.app.browser import SIZES, Visit, choose, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -40,11 +40,11 @@ def test_a_set_is_stopped_and_a_shorter_one_is_taken_home(served, built):
         again.and_(tab.locator(":enabled")).click(timeout=PATIENCE)
         tab.get_by_text("One seed proves nothing").wait_for(timeout=PATIENCE)
         tab.get_by_role("button", name="Everything is condensed").wait_for(timeout=PATIENCE)
-        tab.get_by_role("radio", name="Images").click()
+        choose(page, "Images")
         images = tab.locator(".wn-sets img")
         images.first.wait_for()
         assert images.first.evaluate("image => image.complete && image.naturalWidth > 0")
-        tab.get_by_role("radio", name="Take home").click()
+        choose(page, "Take home")
         with tab.expect_download() as wanted:
             tab.get_by_role("button", name="Download the set").click()
         packed = zipfile.ZipFile(Path(wanted.value.path()))

@@ -31,7 +31,7 @@ RECIPE = {
     "flag": [{"use": "confident_learning"}, {"use": "duplicates"}],
     "map": {"use": "pca"},
     "prune": [{"use": "random", "name": "half", "keep": 0.5}],
-    "verify": {"use": "head", "seeds": 1},
+    "verify": {"use": "logistic", "seeds": 1},
     "grow": {"use": "margin", "batch": 8},
 }
 

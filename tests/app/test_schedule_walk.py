@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from curation.engine.recipe import load_recipe, parse_recipe
-from tests.app.browser import SIZES, Visit, chromium
+from tests.app.browser import SIZES, Visit, choose, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -32,13 +32,13 @@ def test_a_grid_is_trained_looked_at_and_taken_home(served, built):
             tab.get_by_role("button", name="Download every epoch as csv").click()
         lines = Path(wanted.value.path()).read_text().splitlines()
         assert {row["sampler"] for row in csv.DictReader(lines)} == {"infobatch", "rs2", "full_short", "full"}
-        tab.get_by_role("radio", name="Factors").click()
+        choose(page, "Factors")
         tab.get_by_role("button", name="Find the factors").click()
         tab.get_by_text("Most frequent").wait_for(timeout=PATIENCE)
         page.settle()
         shown = tab.locator(".wn-factor img")
         assert shown.count() > 12
         assert shown.first.evaluate("image => image.complete && image.naturalWidth > 0")
-        tab.get_by_role("radio", name="Take home").click()
+        choose(page, "Take home")
         tab.get_by_text("from curation import indexed, sampler").wait_for()
         page.quiet()

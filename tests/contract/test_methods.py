@@ -28,10 +28,15 @@ from tests import toy, toy_files
 EVERY = all_methods()
 SCORES = tuple(methods("scores"))
 FILES = tempfile.TemporaryDirectory()  # what evidence that a person brings along is read from
-QUICK = {"factors": {"steps": 20}, **toy_files.brought(Path(FILES.name))}  # less work, the same promises
 
 # From a View to an answer; the others are in the contract tests of their kinds.
 PURE = [m for m in EVERY if m.kind in ("scores", "flags", "maps", "pruners", "evidence", "queries")]
+
+
+@cache
+def quick() -> dict[str, dict]:
+    """Parameters for less work and the same promises."""
+    return {"factors": {"steps": 20}, **toy_files.brought(Path(FILES.name))}
 
 
 def cases(found):
@@ -71,7 +76,7 @@ def run(method, view: View, *, seed: int = 0, budget: int = 30, **params):
     """Call a method as the runner does: full parameters, and what it asks to be handed."""
     offer = {"rng": np.random.default_rng(seed), "seed": seed, "device": "cpu", "progress": lambda *a, **k: None}
     injected = {name: value for name, value in offer.items() if name in method.injected}
-    given = method.validated(QUICK.get(method.id, {}) | params, method.id)
+    given = method.validated(quick().get(method.id, {}) | params, method.id)
     if method.kind == "queries":
         view = asking(view, method.card.needs)
         budget = min(budget, int((np.arange(len(view)) % 3 != 1).sum()))

@@ -9,7 +9,7 @@ from curation.maths.label_noise.anchors import SURE, judge
 from curation.maths.label_noise.noise import bayes, confusions
 from curation.maths.label_noise.small_classes import too_small
 from curation.maths.label_noise.suspects import suspects
-from curation.maths.label_noise.votes import vote_weights, votes
+from curation.maths.label_noise.votes import distinct, vote_weights, votes
 
 MIXED = np.array([[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.05, 0.05, 0.9]])
 
@@ -156,6 +156,16 @@ def weights_by_hand(indices, labels, groups):
             if j >= 0 and groups[j] in asked[:others]:
                 made[i, place] = 1 / sum(groups[h] == groups[j] for h in row if h >= 0)
     return made
+
+
+def test_of_every_group_and_label_the_first_row_is_found():
+    rng = np.random.default_rng(0)
+    labels, groups = rng.integers(0, 4, 300), rng.integers(-3, 40, 300)
+    seen: dict[tuple[int, int], int] = {}
+    for row, pair in enumerate(zip(labels.tolist(), groups.tolist(), strict=True)):
+        seen.setdefault(pair, row)
+    assert distinct(labels, groups).tolist() == sorted(seen.values())
+    assert distinct(labels[:0], groups[:0]).tolist() == []
 
 
 def test_each_different_neighbour_has_one_vote_and_no_more_are_asked_than_the_class_has_members():

@@ -2,7 +2,6 @@
 
 from itertools import combinations
 
-import apricot
 import numpy as np
 import pytest
 
@@ -87,9 +86,11 @@ def test_facility_location_goes_on_as_exactly_after_the_pairs_are_listed(kind, m
 
 @pytest.mark.parametrize(("n", "budget"), [(400, 40), (1500, 300)])
 def test_facility_location_is_worth_what_apricot_reaches(n, budget):
+    from apricot import FacilityLocationSelection
+
     x = rows(n, d=16, seed=2)
     s = similarities(x, "cosine")
-    theirs = apricot.FacilityLocationSelection(budget, metric="precomputed", optimizer="lazy").fit(s).ranking
+    theirs = FacilityLocationSelection(budget, metric="precomputed", optimizer="lazy").fit(s).ranking
     ours = pick(facility_location, x, budget)
     assert coverage(s)(ours) == pytest.approx(coverage(s)(theirs), rel=1e-6)
 
@@ -172,8 +173,10 @@ def test_graph_cut_is_the_same_for_shifted_cosines():
 
 
 def test_graph_cut_is_worth_what_apricot_reaches():
+    from apricot import GraphCutSelection
+
     x = np.abs(rows(500, seed=10))  # apricot wants similarities that are not negative
-    theirs = apricot.GraphCutSelection(50, metric="precomputed", optimizer="naive", alpha=1).fit(cosines(x)).ranking
+    theirs = GraphCutSelection(50, metric="precomputed", optimizer="naive", alpha=1).fit(cosines(x)).ranking
     ours = pick(graph_cut, x, 50)
     assert cut(cosines(x))(ours) == pytest.approx(cut(cosines(x))(theirs), rel=1e-6)
 

@@ -99,7 +99,7 @@ def trained(student, **set_):
 SMALL = {
     "head": trained(head),
     "hidden": trained(head, hidden=8),
-    "cnn": trained(cnn, width=4, batch=16),
+    "cnn": trained(cnn, width=4, batch=16, steps=60),
     "resnet18": trained(resnet18, batch=32, steps=3),
     "module": trained(module, path="winnow_own_nets:Small", batch=16, steps=100, lr=0.02),
     "module_embeddings": trained(module_embeddings, path="winnow_own_nets:flat", batch=16, steps=100, lr=0.02),

@@ -10,16 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
 from curation.engine.plan import plan
 from curation.engine.recipe import Engine, parse_recipe
-from curation.engine.workers import cluster as ray_workers
-from curation.engine.workers.cluster import Cluster
-from curation.errors import InputError, RecipeError
-from tests import away
+from curation.errors import RecipeError
 from tests.clusters import ENV, ROOT, bytes_of, started, when
 
 
@@ -38,30 +34,8 @@ def test_two_ray_workers_give_the_same_bytes_though_the_run_is_killed_and_then_a
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())  # nothing was done twice
 
 
-def test_a_cluster_that_this_process_belongs_to_is_used_and_stays(cluster, tmp_path):
-    import ray
-
-    again = Cluster("", None, 0.0, [], cluster.mark)
-    assert again.submit(away.square, 5).result(timeout=60) == 25
-    again.close()
-    assert ray.is_initialized()
-
-
-def test_what_the_machines_lack_is_said_before_anything_starts(cluster, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match=r"the machine \S+ of the cluster cannot read /nowhere/at all"):
-        Cluster("", None, 0.0, [Path("/nowhere/at all")], cluster.mark)
-    with pytest.raises(InputError, match=r"\[engine\] gpu = 0.5: no machine of the cluster has a GPU"):
-        Cluster("", None, 0.5, [], cluster.mark)
-    with pytest.raises(InputError, match=r"cannot write to the workspace"):
-        Cluster("", None, 0.0, [], cluster.mark.with_name("of another workspace"))
-    monkeypatch.setattr(ray_workers, "versions", lambda: {"winnow": "0.1.0", "numpy": "1.0"})
-    with pytest.raises(InputError, match=r"of the cluster has (winnow|numpy) \S+, this one \S+: install"):
-        Cluster("", None, 0.0, [], cluster.mark)
-
-
 JOINING = """
 import json, sys, time
-from pathlib import Path
 import ray
 from curation.engine.workers.cluster import Cluster
 from curation.errors import InputError

@@ -1,18 +1,46 @@
-"""What dies on a Ray cluster: its workers, its machines and its head node."""
+"""What a Ray cluster lacks, and what dies on it: workers, machines and the head node."""
 
 from __future__ import annotations
 
-import re
+import contextlib
 import subprocess
+import sys
+from concurrent.futures import Future
+from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
+from curation.engine import run as running
+from curation.engine.recipe import parse_recipe
+from curation.engine.run import run
+from curation.engine.workers import cluster as ray_workers
 from curation.engine.workers.base import in_order
-from curation.errors import RunError, SourceError
+from curation.engine.workers.cluster import Cluster
+from curation.errors import InputError, LostError, RunError, SourceError
 from tests import away
-from tests.clusters import ENV, TOKEN, started, when
+from tests.clusters import ENV, ROOT, TOKEN, when
+
+
+def test_a_cluster_that_this_process_belongs_to_is_used_and_stays(cluster, tmp_path):
+    import ray
+
+    again = Cluster("", None, 0.0, [], cluster.mark)
+    assert again.submit(away.square, 5).result(timeout=60) == 25
+    again.close()
+    assert ray.is_initialized()
+
+
+def test_what_the_machines_lack_is_said_before_anything_starts(cluster, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"the machine \S+ of the cluster cannot read /nowhere/at all"):
+        Cluster("", None, 0.0, [Path("/nowhere/at all")], cluster.mark)
+    with pytest.raises(InputError, match=r"\[engine\] gpu = 0.5: no machine of the cluster has a GPU"):
+        Cluster("", None, 0.5, [], cluster.mark)
+    with pytest.raises(InputError, match=r"cannot write to the workspace"):
+        Cluster("", None, 0.0, [], cluster.mark.with_name("of another workspace"))
+    monkeypatch.setattr(ray_workers, "versions", lambda: {"winnow": "0.1.0", "numpy": "1.0"})
+    with pytest.raises(InputError, match=r"of the cluster has (winnow|numpy) \S+, this one \S+: install"):
+        Cluster("", None, 0.0, [], cluster.mark)
 
 
 def test_a_machine_that_joins_later_is_given_work_and_when_it_dies_another_does_it(nodes, cluster, tmp_path):
@@ -47,16 +75,57 @@ def test_a_full_object_store_stops_nothing(cluster):
     del held
 
 
-def test_when_the_head_node_dies_the_run_fails_in_one_sentence_and_keeps_what_is_finished(place):
-    env = {name: value for name, value in ENV.items() if name not in TOKEN} | {"HOME": str(place / "home")}
-    engine = '[engine]\nuse = "ray"\nworkers = 1'  # on a cluster that is started for the run
-    going = started(place, "headless", engine=engine, env=env, stderr=subprocess.PIPE)
-    kept = when(lambda: list((place / "headless" / "prune").glob("[!.]*/card.json")))
-    (head,) = [child for child in psutil.Process(going.pid).children(recursive=True) if child.name() == "gcs_server"]
-    head.kill()
-    said = going.communicate()[1]
-    assert going.returncode == 1
-    assert re.search(r"^.*the Ray cluster is lost: its head node has not answered for 20 s; .* is kept.*$", said, re.M)
-    assert "Traceback" not in said
-    assert all(card.exists() for card in kept)
-    assert not (place / "home" / ".ray").exists()  # a token there would change what `ray start` does
+HEADLESS = """
+import sys
+from pathlib import Path
+import psutil
+from curation.engine.workers.cluster import Cluster
+from tests import away
+folder = Path(sys.argv[1])
+(folder / "logs").mkdir()
+(folder / "logs" / "run.log").write_text("")
+workers = Cluster("", 1, 0.0, [], folder / "logs" / "run.log")  # a cluster of its own
+print(workers.submit(away.square, 3).result())
+waiting = workers.submit(away.stay, str(folder), "part", 600.0)
+(head,) = [child for child in psutil.Process().children(recursive=True) if child.name() == "gcs_server"]
+head.kill()
+for future in (waiting, workers.submit(away.square, 4)):
+    print(repr(future.exception()))
+workers.close()
+"""
+
+
+def test_a_head_node_that_dies_is_said_in_one_sentence(tmp_path):
+    env = {name: value for name, value in ENV.items() if name not in TOKEN} | {"HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-c", HEADLESS, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    answer, *lost = done.stdout.splitlines()
+    sentence = "the Ray cluster is lost: its head node has not answered for 30 s; start it again, then run again"
+    assert answer == "9"
+    assert len(lost) == 2
+    assert all(said.startswith(f"LostError('{sentence}") for said in lost)
+    assert done.returncode == 0
+    assert not (tmp_path / "home" / ".ray").exists()  # a token there would change what `ray start` does
+
+
+class Lost:
+    """Workers that are gone."""
+
+    device, count = "cpu", 1
+
+    def submit(self, function, *arguments, device=False):
+        gone = Future()
+        gone.set_exception(LostError("the cluster is lost"))
+        return gone
+
+
+def test_lost_workers_end_a_run_and_what_was_finished_stays(tmp_path, monkeypatch):
+    np.savez(tmp_path / "d.npz", features=np.eye(20, dtype=np.float32), labels=np.arange(20) % 2)
+    raw = {"source": {"use": "arrays", "path": str(tmp_path / "d.npz")}, "encode": {"use": "precomputed"}}
+    recipe = parse_recipe({**raw, "prune": [{"use": "random", "keep": 0.5}], "verify": {"use": "logistic", "seeds": 1}})
+    run(recipe, tmp_path / "w", targets=["prune"], device="cpu")
+    monkeypatch.setattr(running, "hired", lambda *_: contextlib.nullcontext(Lost()))
+    with pytest.raises(LostError, match=r"^the cluster is lost$"):
+        run(recipe, tmp_path / "w", device="cpu")
+    assert list((tmp_path / "w" / "prune").glob("[!.]*/card.json"))
+    assert not (tmp_path / "w" / "failed").exists()  # no trial has failed

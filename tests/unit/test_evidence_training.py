@@ -12,6 +12,7 @@ from curation.data.view import Images, View
 from curation.errors import InputError, RunError
 from curation.methods.evidence import dynamics, pixels, probabilities
 from curation.methods.students import head
+from curation.training import folds
 from curation.training.folds import assign
 from curation.training.record import RunRecord
 from curation.training.student import Predictor
@@ -78,6 +79,13 @@ def test_copies_share_a_fold_even_where_their_labels_disagree():
     fold = assign(labels, groups, 5, rng())
     assert all(len(set(fold[groups == g])) == 1 for g in groups)
     assert np.ptp(np.bincount(fold)) <= 4
+
+
+def test_folds_are_the_same_however_many_groups_are_told_to_python_at_once(monkeypatch):
+    labels, groups = rng().integers(0, 3, size=100), rng().integers(0, 60, size=100)
+    whole = assign(labels, groups, 5, rng())
+    monkeypatch.setattr(folds, "_BLOCK", 7)
+    assert np.array_equal(assign(labels, groups, 5, rng()), whole)
 
 
 def test_folds_are_drawn_from_the_generator():

@@ -10,7 +10,8 @@ from PIL import Image
 
 from curation.data.grouping import with_groups
 from curation.data.holdout import with_holdout
-from curation.data.items import SCHEMA, Items, make_items
+from curation.data.items import SCHEMA, UNLABELED, Items, make_items
+from curation.data.unlabelled import unlabelled_ids
 from curation.data.workspace import Workspace
 from curation.engine.plan import plan
 from curation.engine.recipe import parse_recipe
@@ -169,6 +170,12 @@ def test_items_come_back_from_the_disk_as_they_were(tmp_path):
     loaded = Items.load(tmp_path)
     for name in SCHEMA.names:
         assert loaded.table[name].to_pylist() == items.table[name].to_pylist(), name
+        assert [loaded.cell(name, row) for row in range(len(items))] == items.table[name].to_pylist(), name
+    assert loaded.has("label", "a", "nothing").tolist() == [label == "a" for label in loaded.column("label")]
+    assert loaded.has("group", "p").tolist() == [True, False, True, False, False, False]
+    waiting = {items.cell("id", row) for row in items.rows(UNLABELED)}
+    assert waiting
+    assert unlabelled_ids(tmp_path) == waiting
     for name in ("codes", "ok", "copies", "groups"):
         assert np.array_equal(getattr(loaded, name), getattr(items, name)), name
     assert loaded.row_of == items.row_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import tomllib
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
@@ -34,7 +34,7 @@ from curation.methods.pruners import herding
 from curation.training import embed, embed_texts
 from curation.training.embedding_store import EmbeddingStore
 from tests import away
-from tests.clusters import bytes_of, started, when
+from tests.clusters import RECIPE, bytes_of
 
 
 @pytest.fixture(scope="module")
@@ -94,17 +94,42 @@ def small_shards(folder: Path, shape: tuple[int, int], dtype: str, shard: int, n
     return EmbeddingStore(folder, shape, dtype, 16, name)
 
 
-def test_a_run_on_processes_gives_the_same_bytes_though_one_is_killed(place, alone):
-    going = started(place, "processes", "--engine", "processes")
-    when(lambda: list((place / "processes" / "prune").glob("[!.]*")))
-    own = [
-        child
-        for child in psutil.Process(going.pid).children()
-        if "curation.engine.workers.processes" in child.cmdline()
-    ]
-    own[0].kill()
-    assert going.wait() == 0
+def test_a_run_on_processes_gives_the_same_bytes_though_one_is_killed(processes, place, alone, monkeypatch):
+    assert processes.submit(away.square, 3).result() == 9
+    processes._all[-1].kill()  # it waits for work, and is given some
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(running, "hired", lambda *_: contextlib.nullcontext(processes))
+    recipe = parse_recipe(tomllib.loads(RECIPE.format(engine="", name="processes")))
+    assert not run(recipe, "processes", device="cpu").failed
     assert bytes_of(place, "processes") == alone
+
+
+def test_every_kind_of_step_is_the_same_step_when_it_is_unpacked(tmp_path):
+    np.savez(tmp_path / "d.npz", features=np.eye(8, dtype=np.float32), labels=np.arange(8) % 2)
+    recipe = parse_recipe(
+        {
+            "source": {"use": "arrays", "path": str(tmp_path / "d.npz")},
+            "encode": {"use": "precomputed"},
+            "score": [{"use": "margin"}],
+            "flag": [{"use": "consensus"}],
+            "map": {"use": "umap"},
+            "prune": [{"use": "by_score", "by": "margin", "keep": 0.5}],
+            "verify": {"use": "logistic"},
+            "schedule": {"use": "rs2", "keeps": [0.5]},
+            "grow": {"use": "margin", "batch": 2, "simulate": {"start": 2, "rounds": 2}},
+        }
+    )
+    run(recipe, tmp_path / "w", targets=["source"])
+    DecisionLog(tmp_path / "w").add([str(number) for number in range(3)], "drop", why="blurred")
+    made = plan(recipe, tmp_path / "w")
+    reads = elsewhere.sent(made.workspace, made.find("source").key, made.effective)
+    assert {step.stage for step in made.steps} >= {"evidence", "score", "flag", "map", "prune", "verify", "growth"}
+    for step in made.steps:
+        text = elsewhere.packed(step, reads, "cpu")
+        again, store, _ = elsewhere.unpacked(text)
+        assert again.key == step.key
+        assert "blurred" not in text  # what was decided does not travel with every step
+    assert store.effective == made.effective
 
 
 # -- parts -------------------------------------------------------------------------------------------------------
@@ -195,23 +220,3 @@ def noting(handed):
         return plain(self, function, parts, **shared)
 
     return call
-
-
-def test_what_was_decided_does_not_travel_with_every_step(tmp_path):
-    np.savez(tmp_path / "d.npz", features=np.eye(8, dtype=np.float32), labels=np.arange(8) % 2)
-    recipe = parse_recipe(
-        {
-            "source": {"use": "arrays", "path": str(tmp_path / "d.npz")},
-            "encode": {"use": "precomputed"},
-            "score": [{"use": "margin"}],
-        }
-    )
-    run(recipe, tmp_path / "w", targets=["source"])
-    DecisionLog(tmp_path / "w").add([str(number) for number in range(3)], "drop", why="blurred")
-    made = plan(recipe, tmp_path / "w")
-    step, source = made.find("score"), made.find("source")
-    text = elsewhere.packed(step, elsewhere.sent(made.workspace, source.key, made.effective), "cpu")
-    assert "blurred" not in text
-    again, store, _ = elsewhere.unpacked(text)
-    assert again.key == step.key
-    assert store.effective == made.effective

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +14,7 @@ from curation.data.decisions import EffectiveDecisions
 from curation.data.items import make_items
 from curation.data.view import View
 from curation.data.workspace import Workspace
-from curation.engine import registry
+from curation.engine import registry, results
 from curation.engine.plan import Step
 from curation.engine.results_reader import ResultReader
 from curation.engine.stages.prune import apply_budget, per_class_selection, prefix_of
@@ -46,6 +49,24 @@ def test_tens_of_thousands_of_rows_left_out_each_keep_their_reason(tmp_path):
     assert chosen.left_out[5] == "duplicate of i4"
     assert chosen.left_out[9] == "left out: flagged by odd"  # the last flag has the last word
     assert chosen.left_out[6] == "left out: flagged by odd"
+
+
+def test_a_file_is_mapped_once_for_a_step_and_closed_after_it(tmp_path):
+    space, n = Workspace(tmp_path), 8
+    items = make_items(ids=[f"i{row}" for row in range(n)], labels=["a", "b"] * 4, splits=["train"] * 6 + ["test"] * 2)
+    folder = space.path("evidence", "graph")
+    folder.mkdir(parents=True)
+    whole, pool = nearest(np.eye(n), 3), nearest(np.eye(6), 3)
+    results.save(replace(whole, pool=pool), np.arange(n), folder)
+    step = Step("prune", "x", registry.get("pruners", "density"), {}, 0, {"neighbours": "graph"}, reads=("neighbours",))
+    view = ResultReader(space, "none", EffectiveDecisions(), items).view(step, np.arange(6))
+    graph = view.neighbours
+    assert np.array_equal(graph.indices, pool.indices)
+    assert np.shares_memory(graph.indices, view._of(view.rows).neighbours.indices)
+    mapped = weakref.ref(graph.indices)
+    del view, graph
+    gc.collect()
+    assert mapped() is None
 
 
 def asked(name: str, **params):

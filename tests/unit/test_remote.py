@@ -440,6 +440,18 @@ def test_a_list_of_shards_leads_nowhere_else():
         expanded(Remote("https://host/allowed/{..,x}/a.tar"))
 
 
+@pytest.mark.parametrize("name", ["status_code", "code", "status"])
+def test_a_missing_object_is_called_missing_whichever_library_says_so(name, monkeypatch):
+    said = type("ResourceNotFoundError", (Exception,), {name: 404})
+
+    def ask(fs, path):
+        raise said("https://host/x?sig=s3cr3t is not there")
+
+    monkeypatch.setattr(store, "filesystem", lambda url: None)
+    with pytest.raises(FileNotFoundError, match="the file is missing"):
+        store.asked("az://bucket/x", ask)
+
+
 def test_a_missing_package_is_one_sentence_with_the_command(monkeypatch):
     monkeypatch.setattr(packages, "missing", lambda names: list(names))
     with pytest.raises(InputError, match=r"gs:// needs the packages fsspec, gcsfs: pip install fsspec gcsfs"):

@@ -185,6 +185,23 @@ def test_a_saved_data_set_gives_its_splits_names_and_bytes(saved, tmp_path):
     assert "Splits of other names were left out: extra." in items.notes
 
 
+def test_what_the_columns_would_be_read_as_is_known_before_anything_is_read(saved, hub_is_gone, tmp_path):
+    guess = huggingface.preview(name=saved)
+    assert guess.params == {"image": "img", "label": "fine"}
+    assert guess.rows == [
+        {"column": "img", "holds": "Image", "read as": "the image"},
+        {"column": "fine", "holds": "cat, dog, unused", "read as": "the label"},
+    ]
+    (tmp_path / "parquet").mkdir()
+    pq.write_table(pa.table({"a": ["x"], "b": ["y"]}), tmp_path / "parquet" / "train.parquet")
+    asked = huggingface.preview(name=str(tmp_path / "parquet"))
+    assert (asked.params, asked.columns, asked.question) == ({}, ["a", "b"], "")  # its cells may say more
+    asked = huggingface.preview(name=text_set(hub_is_gone, tmp_path / "set", {"a": ["x"], "b": ["y"], "c": ["z"]}))
+    assert asked.question.startswith("which column of")
+    with pytest.raises(UnavailableError):
+        huggingface.preview(name="nobody/nothing")
+
+
 def test_rows_in_another_order_and_rows_that_name_files_are_copied(saved, hub_is_gone, tmp_path):
     datasets = hub_is_gone
     (tmp_path / "a.png").write_bytes(png(7))

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from torch import load
 
 from curation.data import parquet_cells
 from curation.data.items import Items
 from curation.data.reading import table_images, tables
-from curation.errors import SourceError
-from curation.methods.exporters import webdataset
+from curation.errors import InputError, SourceError
+from curation.methods.exporters import folder, torch, webdataset
 from curation.methods.sources import table
 
 
@@ -134,6 +135,11 @@ def test_images_of_several_tables_stay_where_they_are_and_are_found_there_later(
     (shards,) = webdataset.write(pa.Table.from_pylist(rows), path=tmp_path / "kept", items=items)
     with tarfile.open(shards / "train-000000.tar") as shard:
         assert shard.extractfile(shard.getmembers()[0]).read() == images[3]
+    written = pa.Table.from_pylist([row | {"weight": 1.0} for row in rows])
+    torch.write(written, path=tmp_path / "kept.pt", items=items)
+    assert "paths" not in load(tmp_path / "kept.pt", weights_only=True)  # there are no files to name
+    with pytest.raises(InputError, match=r"the items lie in train and cannot be linked; use how = .copy."):
+        folder.write(written, path=tmp_path / "linked", items=items, how="link")
     monkeypatch.setattr(parquet_cells, "MAX_GROUP", 100)  # row groups that are too large for one image
     copied = read(tmp_path / "set", image="image")
     for column in ("id", "path", "label", "split", "width", "bytes", "hash", "status"):

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from curation.data.reading.hub_roles import first_cells
+from curation.data.reading.parquet import schema_of
 from curation.errors import SourceError, UnavailableError
 
 
@@ -19,14 +21,48 @@ def load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:
     Raises UnavailableError when the hub cannot be reached and the data set is not in the local cache.
     """
     import datasets
-    from datasets.exceptions import DatasetsError
 
-    try:
-        if any((Path(name) / mark).is_file() for mark in ("dataset_dict.json", "state.json")):
+    with _in_words(name):
+        if _is_saved(name):
             loaded = datasets.load_from_disk(name)
         else:
             with contextlib.nullcontext() if Path(name).is_dir() or _hub_answers() else _from_the_cache():
                 loaded = datasets.load_dataset(name, config, revision=revision)
+    return dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+
+
+def outlook(name: str, config: str | None, revision: str | None) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """The types of the columns, and the first cells of those without images; nothing that only a download would tell.
+
+    Raises as `load` does.
+    """
+    import datasets
+
+    if _is_saved(name):
+        rows = next(iter(load(name, config, revision).values()))
+        return dict(rows.features), first_cells(rows)
+    with _in_words(name), contextlib.nullcontext() if Path(name).is_dir() or _hub_answers() else _from_the_cache():
+        builder = datasets.load_dataset_builder(name, config, revision=revision)
+        kinds = builder.info.features
+        files = [file for part in (builder.config.data_files or {}).values() for file in part]
+        if kinds is None and files and files[0].endswith(".parquet") and Path(files[0]).is_file():
+            kinds = datasets.Features.from_arrow_schema(schema_of(Path(files[0])))
+    kinds = dict(kinds or {})
+    return kinds, {column: [] for column, kind in kinds.items() if isinstance(kind, datasets.Value)}
+
+
+def _is_saved(name: str) -> bool:
+    """Whether it is a folder that `save_to_disk` wrote."""
+    return any((Path(name) / mark).is_file() for mark in ("dataset_dict.json", "state.json"))
+
+
+@contextlib.contextmanager
+def _in_words(name: str) -> Iterator[None]:
+    """What `datasets` raises, as a SourceError of one sentence."""
+    from datasets.exceptions import DatasetsError
+
+    try:
+        yield
     except ConnectionError:
         raise UnavailableError(
             f"the Hugging Face hub cannot be reached and {name} was not downloaded before; connect to the network, "
@@ -34,7 +70,6 @@ def load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:
         ) from None
     except (DatasetsError, OSError, ValueError) as error:
         raise SourceError(f"the Hugging Face data set {name} cannot be loaded ({_line(error)})") from None
-    return dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
 
 
 def _hub_answers() -> bool:

@@ -82,7 +82,7 @@ def _of_now(path: Path, *which: int) -> pq.ParquetFile:
 
 
 def _opened(path: Path) -> pq.ParquetFile:
-    file = parquet_cells.opened(path.open("rb"), str(path))
+    file = parquet_cells.opened(path if isinstance(path, Path) else path.open("rb"), str(path))
     if file.metadata.num_rows > MAX_ROWS:
         raise SourceError(f"{path} has {file.metadata.num_rows:,} rows, over the limit of {MAX_ROWS:,}; split it")
     if file.metadata.num_columns > MAX_COLUMNS:

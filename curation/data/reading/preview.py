@@ -71,7 +71,7 @@ def _of_folder(path: Path, params: Mapping[str, Any]) -> Guess:
     found = listing(path, _wanted(params))
     if not found.items and "content" not in params and any(map(is_text_file, found.others)):
         return _of_folder(path, {**params, "content": "texts"})
-    glanced = f"{len(found.items):,} files from all over the folders were looked at; reading lists all that are there."
+    glanced = f"A first look at {len(found.items):,} files of all folders; all files are listed when the data is read."
     return _of_names("folder", found.items, params, [*([glanced] * found.part), *found.notes()], not found.part)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from curation.data.remote import store
+from curation.errors import InputError
 
 BLOCK = 1024**2  # bytes
 GB = 20.0  # by default
@@ -37,11 +38,12 @@ def folder() -> Path:
 
 
 def bound() -> int:
-    """Bytes they may take."""
+    """Bytes they may take. Raises InputError where the environment names no number."""
+    given = os.environ.get("WINNOW_CACHE_GB") or str(GB)
     try:
-        return int(float(os.environ.get("WINNOW_CACHE_GB") or GB) * 10**9)
-    except ValueError:
-        return int(GB * 10**9)
+        return int(float(given) * 10**9)
+    except (ValueError, OverflowError):
+        raise InputError(f"WINNOW_CACHE_GB = {given!r}: expected a number of gigabytes, such as 20") from None
 
 
 def read(url: str, offset: int, length: int) -> bytes:

@@ -157,7 +157,8 @@ class _Ranges(io.RawIOBase):
     """An object as a file that reads what it is asked for and nothing else."""
 
     def __init__(self, url: Remote):
-        self.url, self.size, self.at = url, store.about(str(url)).st_size, 0
+        self.url, self.at, self.about = url, 0, store.about(str(url))
+        self.size = self.about.st_size
 
     def readable(self) -> bool:
         return True
@@ -170,6 +171,9 @@ class _Ranges(io.RawIOBase):
         buffer[: len(data)] = data
         self.at += len(data)
         return len(data)
+
+    def readall(self) -> bytes:
+        return self.read(max(self.size - self.at, 0))  # in one range, where it would ask for 8 kB at a time
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.size}[whence]

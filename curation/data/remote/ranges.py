@@ -127,7 +127,7 @@ def _cells(root: Remote, group: list[Place]) -> list[bytes]:
     path, column, _ = group[0]
     with (root / path).open("rb") as handle:
         try:
-            found = cells(handle, (path, str(root), (root / path).stat()), column, [row for _, _, row in group])
+            found = cells(handle, (path, str(root), handle.raw.about), column, [row for _, _, row in group])
         except (ArrowException, SourceError) as error:
             said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise OSError(errno.EIO, f"{path} cannot be read as a table ({said})") from None

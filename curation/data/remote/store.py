@@ -177,13 +177,14 @@ def _in_words(error: Exception) -> tuple[OSError, bool]:
 
 
 def _status(error: BaseException | None) -> int | None:
-    """The number an answer had, of an error of aiohttp, botocore or what was raised from one."""
+    """The number an answer had, of an error of aiohttp, botocore, Azure, Google or what was raised from one."""
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, dict):
             return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if isinstance(status := getattr(error, "status", None), int):
-            return status
+        for name in ("status", "status_code", "code"):
+            if isinstance(status := getattr(error, name, None), int):
+                return status
         error = error.__cause__
     return None
 

@@ -67,7 +67,8 @@ def stored(items: Items, row: int) -> Iterator[BinaryIO]:
     try:
         handle = items.open(row)
     except SourceError as problem:
-        raise InputError(f"{items.root / items.column('path')[row]}: {problem}; run the source again") from None
+        file = items.column("container")[row] or items.column("path")[row]
+        raise InputError(f"{items.root / file}: {problem}; run the source again") from None
     with handle:
         yield handle
 
@@ -81,6 +82,8 @@ def put_image(items: Items, row: int, target: Path, how: str) -> None:
             return
         if not isinstance(items.root, Path):
             raise InputError(f'the items lie at {items.root} and cannot be linked; use how = "copy"')
+        if (container := items.column("container")[row]) is not None:
+            raise InputError(f'the items lie in {container} and cannot be linked; use how = "copy"')
         path = Path(real_name(items.root, items.column("path")[row]))
         try:
             os.link(path.resolve(), target)

@@ -28,10 +28,10 @@ from curation import packages
 from curation.engine.compute import versions
 from curation.engine.workers.base import ATTEMPTS, carried_out, name_of, opened
 from curation.engine.workers.processes import environment
-from curation.errors import InputError, RunError, UnavailableError
+from curation.errors import InputError, LostError, RunError, UnavailableError
 
 ANSWERS = 8  # seconds within which a cluster answers
-ASKS, SILENT = 2.0, 20.0  # seconds between questions how the cluster is, and without an answer until it is given up
+ASKS, SILENT = 2.0, 30.0  # seconds between questions how the cluster is, and without an answer until it is given up
 LOOKS = 120  # seconds within which every machine has looked at the folders
 STORE = 200 * 10**6  # bytes of the object store of a cluster of our own; nothing large goes through it
 NOBODY = (
@@ -78,12 +78,12 @@ class Cluster:
 
     def submit(self, function: Callable[..., Any], *arguments: Any, device: bool = False) -> Future:
         future: Future = Future()
-        if self._lost:
-            future.set_exception(RunError(self._lost))
-            return future
         needs = {"num_cpus": self.threads, "num_gpus": self.gpu if device else 0, "max_retries": ATTEMPTS - 1}
         ref = self._there.options(**needs).remote(self._here, name_of(function), json.dumps(arguments))
         with self._lock:
+            if self._lost:
+                future.set_exception(LostError(self._lost))
+                return future
             self._tasks[ref] = future
 
         def settle(raw: Future) -> None:
@@ -130,12 +130,13 @@ class Cluster:
         return int(ray.cluster_resources().get("CPU", 0) // self.threads)
 
     def _give_up(self, error: Exception) -> None:
-        why = f"its head node has not answered for {SILENT:g} s" if isinstance(error, TimeoutError) else str(error)
+        silent = isinstance(error, TimeoutError)
+        why = f"its head node has not answered for {SILENT:g} s" if silent else _of_ray(error)
         with self._lock:
             self._lost = f"the Ray cluster is lost: {why}; start it again, then run again: what was finished is kept"
             waited_for, self._tasks = [*self._tasks.values()], {}
         for future in waited_for:
-            future.set_exception(RunError(self._lost))
+            future.set_exception(LostError(self._lost))
 
     def _look(self) -> None:
         """Ask every machine whether it has what this one has. Raises InputError naming the first that does not."""

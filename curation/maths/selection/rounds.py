@@ -43,10 +43,11 @@ def in_rounds(
     """int64 [budget]: rows of x [n, d] in the order taken.
 
     order: (rows of x, how many, positions taken before, **given) -> as many other positions, in the order taken; the
-    beginning of a longer answer where fewer are asked for. Up to WHOLE rows it is asked once, for all, and
-    handed `progress`. Above, it is called twice for every shard, and reads nothing but that shard's rows, so that
-    `spread` can have it called elsewhere. value: (rows) -> what they are worth together; the more the better. compete:
-    `order` for round 2, whose rows are no fair sample of all; default the same.
+    beginning of a longer answer where fewer are asked for. Up to WHOLE rows it is asked once, for all, and handed
+    `progress`. Above, it is called twice for every shard through `spread`, and reads nothing but that shard's rows:
+    shards come from a fixed seed, and answers are joined in their order, so workers give the same bytes. value:
+    (rows) -> what they are worth together; the more the better. compete: `order` for round 2, whose rows are no fair
+    sample of all; default the same.
 
     >>> def largest(x, count, taken, progress):
     ...     return np.setdiff1d(np.argsort(-x[:, 0]), taken, assume_unique=True)[:count]

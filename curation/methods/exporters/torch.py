@@ -98,7 +98,8 @@ def write(
         "classes": classes,
         "ids": chosen["id"].to_pylist(),
     }
-    by_path = isinstance(items.root, Path) and items.images is None
+    files = items.table["container"].null_count == len(items)  # and not parts of larger ones
+    by_path = isinstance(items.root, Path) and items.images is None and files
     if by_path:
         index["paths"] = [
             os.path.relpath(real_name(items.root, path), items.root) for path in chosen["path"].to_pylist()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,11 +26,13 @@ from curation.data.items import Items, make_items
 from curation.data.parts import Spread, here
 from curation.data.reading.arrow_places import Places, image_places
 from curation.data.reading.cells import as_label
-from curation.data.reading.hub_sets import load, roots_of
+from curation.data.reading.folder_layout import some
+from curation.data.reading.hub_roles import Roles, first_cells, roles_of
+from curation.data.reading.hub_sets import load, outlook, roots_of
 from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
 from curation.data.reading.label_cells import by_column, in_cell, is_on, labels_of
+from curation.data.reading.preview import Guess
 from curation.data.reading.split_names import SPLIT_NAMES
-from curation.data.reading.table_guess import SENTENCE, guess_roles, mean_length
 from curation.data.reading.table_texts import TableTexts
 from curation.data.reading.tables import Batch
 from curation.data.safe_open import open_inside
@@ -48,7 +49,6 @@ CARD = Card(
 )
 
 BATCH = 500  # rows held in memory
-LOOKED_AT = 200  # rows the columns are guessed from
 
 
 def read(
@@ -87,7 +87,8 @@ def read(
     if not known:
         raise SourceError(f"{name} has no split of a known name; it has: {', '.join(left_out)}")
     said = {"image": image, "text": text} | ({} if label is None else {"label": label})
-    roles = _roles(next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))]), name, said)
+    rows = next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))])
+    roles = _roles(rows.features, first_cells(rows), name, said)
     found = (
         TableTexts(roles.texts, into)
         if roles.texts
@@ -133,24 +134,25 @@ def read(
     )
 
 
+def preview(*, name: str, config: str | None = None, revision: str | None = None, **params: Any) -> Guess:
+    """How its columns would be read, as far as that is known before it is downloaded. Raises SourceError."""
+    kinds, first = outlook(os.path.expanduser(name), config, revision)  # noqa: PTH111 - it need not be a path
+    try:
+        found = _roles(kinds, first, name, {"image": None, "text": ""})
+    except SourceError as question:
+        looked = any(first.values())  # without a look at the cells they may yet say what is in doubt
+        return Guess("huggingface", columns=[*kinds], rows=_kinds(kinds, {}), question=str(question) if looked else "")
+    texts, labels = tuple(found.texts), tuple(found.labels)
+    said = {"image": found.image} if found.image else {"text": texts[0] if len(texts) == 1 else texts}
+    said["label"] = labels[0] if len(labels) == 1 else labels or ""
+    roles = {**dict.fromkeys(texts, "the text"), **dict.fromkeys(labels, "the label"), found.image: "the image"}
+    return Guess("huggingface", said, columns=list(kinds), rows=_kinds(kinds, roles))
+
+
 def watches(*, name: str, **params: Any) -> list[Path]:
     """What the result depends on, where the set is a folder on this machine."""
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
     return [folder] if folder.is_dir() else []
-
-
-@dataclass(frozen=True)
-class _Roles:
-    """Which column is what. labels: one, one for every class, or none. notes: what was guessed."""
-
-    image: str | None
-    texts: list[str]
-    labels: list[str]
-    notes: list[str]
-
-    @property
-    def content(self) -> list[str]:
-        return [self.image] if self.image else self.texts
 
 
 class _ImagesInPlace:
@@ -210,52 +212,22 @@ def _images(column: str, sets: list[Any], into: Path, name: str, spread: Spread)
     return _Images(column, into / "files", roots_of(name), spread)
 
 
-def _roles(rows: Any, name: str, said: Mapping[str, Any]) -> _Roles:
-    """The columns somebody named, else those the first rows and the types say. Raises SourceError."""
+def _roles(kinds: Mapping[str, Any], first: Mapping[str, list[Any]], name: str, said: Mapping[str, Any]) -> Roles:
+    """Which column is what. Raises SourceError."""
+    dialect = dialect_of({column: cells[0] for column, cells in first.items() if cells})
+    return roles_of(kinds, first, name, said, dialect)
+
+
+def _kinds(kinds: Mapping[str, Any], roles: Mapping[str, str]) -> list[dict[str, str]]:
+    """The columns as rows of a table: their names, what they hold, and what they are read as."""
     import datasets
 
-    kinds = rows.features
-    pictures = [column for column, kind in kinds.items() if isinstance(kind, datasets.Image)]
-    first = rows.select(range(min(len(rows), LOOKED_AT))).remove_columns(pictures).to_dict()
-    plain = {column: cells for column, cells in first.items() if not any(map(_is_nested, cells))}
-    classes = [column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
-    named = bool(said["image"] or said["text"])
-    dialect = dialect_of({column: cells[0] for column, cells in first.items() if cells})
-    if not named and not pictures and not classes and dialect not in (None, "text"):
-        raise SourceError(
-            f'{name} holds conversations ({dialect}): write them to a file with to_json("chat.jsonl") and read that '
-            "with the source chat, or name the column of a text with text = ..."
-        )
-    if "label" not in said and len(classes) == 1:
-        said = {**said, "label": classes[0]}
-    image, texts, label = guess_roles(plain, rows.column_names, pictures, said)
-    there = f"its columns are: {', '.join(rows.column_names)}"
-    if not image and not texts:
-        raise SourceError(f"which column of {name} holds the text? Name it with text = ... or image = ...; {there}")
-    if label is None:
-        raise SourceError(f'which column of {name} holds the label? Name it with label = ..., or "" for none; {there}')
-    labels = [label] if isinstance(label, str) and label else list(label)
-    if "label" not in said and image and labels and mean_length(plain.get(labels[0], ())) >= SENTENCE:
-        raise SourceError(
-            f"{name} holds images with captions: read its parquet files with the source pairs, or name the label with "
-            'label = ..., or "" for none'
-        )
-    for column in (*([image] if image else texts), *labels):
-        if column not in kinds:
-            raise SourceError(f"{name} has no column {column!r}; {there}")
-    if image and image not in pictures:
-        raise SourceError(f"the column {image!r} of {name} does not hold images but {kinds[image]}; {there}")
-    if nested := [column for column in texts if column not in plain]:
-        raise SourceError(f"the column {nested[0]!r} of {name} does not hold texts but {kinds[nested[0]]}; {there}")
-    content = f"the image from {image!r}" if image else f"the text from {' and '.join(map(repr, texts))}"
-    what = [*([] if named else [content]), *(["the label from " + ", ".join(map(repr, labels))] if labels else [])]
-    return _Roles(
-        image, texts, labels, [f"By names and types of the columns, {' and '.join(what)} was read."] if what else []
-    )
+    def holds(kind: Any) -> str:
+        if isinstance(kind, datasets.ClassLabel):
+            return some(kind.names)
+        return kind.dtype if isinstance(kind, datasets.Value) else type(kind).__name__
 
-
-def _is_nested(cell: Any) -> bool:
-    return isinstance(cell, dict) or (isinstance(cell, list) and any(isinstance(part, (dict, list)) for part in cell))
+    return [{"column": c, "holds": holds(kind), "read as": roles.get(c, "")} for c, kind in kinds.items()]
 
 
 def _with_columns(rows: Any, name: str, columns: Sequence[str]) -> Any:

@@ -27,7 +27,7 @@ from curation.ui.server import allowed_paths, projects
 from curation.ui.server.home import home
 from curation.ui.start import opening, overview, presets, source_kind
 from curation.ui.start.asking import asked, given
-from curation.ui.start.guess_panel import in_doubt
+from curation.ui.start.guess_panel import in_doubt, named_panel
 from curation.ui.start.upload import upload
 from curation.ui.state.project import close_project, create_project, open_project, set_open
 
@@ -187,7 +187,10 @@ def _named() -> None:
     }
     params = None
     if all(typed.values()):
-        params = form(method, {**fixed, **typed}, key="own_named_form", exclude=[*fixed, *typed])
+        allowed_paths.check_paths(typed)
+        guessed = named_panel(name, typed, "own_named") if method.preview else {}
+        drawn = f"own_named_form_{'/'.join(typed.values())}"  # another set's guess goes into fields of its own
+        params = form(method, {**guessed, **fixed, **typed}, key=drawn, exclude=[*fixed, *typed])
     if st.button("Download", key="own_named_read", icon=":material/download:", disabled=params is None):
         allowed_paths.check_paths({key: value for key, value in params.items() if key not in fixed})
         title = str(params.get("dataset") or params.get("name") or name)

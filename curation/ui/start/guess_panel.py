@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from curation.data.reading.preview import Guess, preview
 from curation.data.remote.location import Remote
-from curation.errors import SourceError
+from curation.engine import registry
+from curation.errors import SourceError, UnavailableError
 from curation.ui.parts import theme
 
 AS_GUESSED = "As guessed"
@@ -56,6 +59,28 @@ def table_panel(path: Path | Remote, key: str) -> Guess:
     shown = [{column: theme.literal(text) for column, text in row.items()} for row in guess.rows]
     st.dataframe(shown[:TABLE_ROWS], hide_index=True, width="stretch", key=f"{key}_rows")
     return guess
+
+
+def named_panel(source: str, params: Mapping[str, str], key: str) -> dict[str, Any]:
+    """Show what the columns of a named data set would be taken for; returns what [source] would say of them."""
+    try:
+        guess = _named(source, dict(params))
+    except UnavailableError as error:
+        st.caption(theme.plain(error))
+        return {}
+    if guess.question:
+        st.warning(theme.plain(guess.question), icon=":material/help:")
+    if guess.rows:
+        shown = [{column: theme.literal(text) for column, text in row.items()} for row in guess.rows]
+        st.dataframe(
+            shown, hide_index=True, width="stretch", height=min(36 * (len(shown) + 1), 260), key=f"{key}_columns"
+        )
+    return guess.params
+
+
+@st.cache_data(ttl=60, max_entries=32, show_spinner="Looking at the data")
+def _named(source: str, params: dict[str, str]) -> Guess:
+    return registry.get("sources", source).preview(**params)
 
 
 @st.cache_data(ttl=60, max_entries=32, show_spinner="Looking at the data", hash_funcs={Remote: str})
