@@ -15,8 +15,9 @@ collect_ignore = ["curation/ui/app.py"]  # importing it tells Streamlit that thi
 
 
 def pytest_collection_modifyitems(items):
-    """Slow tests come first: one that is left to the end keeps a single process busy and the others waiting."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Files with slow tests come first: one that is left to the end keeps one process busy and the others waiting."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True)

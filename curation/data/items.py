@@ -90,7 +90,7 @@ class Items:
         return np.append(encode_labels(values, self.classes), -1)[codes]
 
     def has(self, name: str, *values: str) -> np.ndarray:
-        """bool [n]: rows that have one of these values in a column in `REPEATED`."""
+        """bool [n]: rows that have one of these values in a column of texts."""
         known, codes = self._coded(name)
         return np.array([*(value in values for value in known), False])[codes]  # -1 is the last: missing
 
@@ -192,7 +192,9 @@ class Items:
 
     @classmethod
     def load(cls, folder: Path) -> Items:
-        with pq.ParquetFile(folder / "items.parquet", read_dictionary=list(REPEATED)) as file:
+        there = pq.read_schema(folder / "items.parquet").names  # an earlier Winnow wrote fewer columns
+        coded = [name for name in REPEATED if name in there]
+        with pq.ParquetFile(folder / "items.parquet", read_dictionary=coded) as file:
             table = file.read()  # `pq.read_table` would load `pyarrow.dataset` first: half a second
         about = json.loads(table.schema.metadata[b"winnow"])
         for added in IN_MEMORY:
@@ -219,8 +221,10 @@ class Items:
         return {}
 
     def _coded(self, name: str) -> tuple[list[str], np.ndarray]:
-        """The different values of a column in `REPEATED`, and int [n] the position of each row's; -1 where missing."""
-        column = self.table[name].unify_dictionaries().combine_chunks()
+        """The different values of a column of texts, and int [n] the position of each row's; -1 where missing."""
+        column = self.table[name]
+        column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        column = column.unify_dictionaries().combine_chunks()
         return column.dictionary.to_pylist(), pc.fill_null(column.indices, -1).to_numpy()
 
 

@@ -4,9 +4,10 @@ import io
 import re
 
 import numpy as np
-from browser import Visit
 from PIL import Image
 from scipy import ndimage
+
+from tests.app.browser import Visit
 
 SCRIPT = """
 import numpy as np

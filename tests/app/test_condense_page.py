@@ -135,7 +135,7 @@ def test_what_was_made_is_shown_in_words_figures_and_images_and_can_be_taken_hom
     folder, quick = project_home / "digits", {"use": "convnet", "width": 4, "steps": 20}
     section = {
         "use": "dm",
-        "per_class": [1, 2],
+        "per_class": [1],
         "seeds": 2,
         "size": 8,
         "iterations": 3,

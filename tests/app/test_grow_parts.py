@@ -142,7 +142,7 @@ def test_keys_label_the_grid_follows_and_the_next_batch_comes(served, built_pool
         page.settle()
         first = tiles.nth(3).get_attribute("title")
         tab.locator(".st-key-grow_next button").first.click()
-        tab.get_by_text("0 of 12 labelled").wait_for(timeout=60_000)
+        tab.get_by_text("0 of 12 labelled").wait_for(timeout=240_000)  # a job starts a process
         page.settle()
         assert "current" in tiles.nth(0).get_attribute("class")
         assert first is not None

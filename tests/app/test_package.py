@@ -16,7 +16,8 @@ import psutil
 import pyarrow.csv as pc
 import pytest
 
-from curation.data.decisions import DecisionLog
+from curation.data.budget import budget
+from curation.data.decisions import DecisionLog, fold
 from tests.app.browser import ROOT, Visit, chromium, free_port, serving
 
 SLOW = 240_000  # milliseconds a job may take on a loaded machine
@@ -123,15 +124,14 @@ def test_from_the_sample_to_a_manifest_in_the_browser_and_every_page_is_there(co
         follow(visit, "Review")
         part(tab, ".st-key-review_keep button").wait_for(timeout=60_000)
         log = DecisionLog(folder)
-        for number, key in enumerate("akx", start=1):
+        for number, key in enumerate("aukx", start=1):
             tab.keyboard.press(key)
             wait_until(tab, lambda number=number: len(log.all()) == number)
             visit.settle()
-        assert [d.action for d in log.all()] == ["relabel", "confirm", "drop"]
-        tab.keyboard.press("u")
-        wait_until(tab, lambda: len(log.all()) == 4)
         visit.quiet()
-        relabelled = log.all()[0]
+        decided = fold(log.all())
+        assert (len(decided.labels), len(decided.confirmed), len(decided.dropped)) == (0, 1, 1)
+        (dropped,) = decided.dropped
 
         # prune: the hybrid asks students, so a job computes it; then save the subset that is shown
         follow(visit, "Prune")
@@ -140,7 +140,7 @@ def test_from_the_sample_to_a_manifest_in_the_browser_and_every_page_is_there(co
         part(tab, ".st-key-prune_saved").wait_for(timeout=60_000)
         visit.settle()
 
-        # verify: the job renews what the relabelled item changed, then trains
+        # verify: a job trains
         follow(visit, "Verify")
         part(tab, ".st-key-verify_run button").click(timeout=60_000)
         part(tab, ".st-key-verify_csv button").wait_for(timeout=SLOW)
@@ -164,10 +164,10 @@ def test_from_the_sample_to_a_manifest_in_the_browser_and_every_page_is_there(co
     (path,) = (folder / "exports").glob("*.csv")
     rows = {row["id"]: row for row in pc.read_csv(path).to_pylist()}
     assert len(rows) == 1797
-    assert sum(r["kept"] for r in rows.values() if r["split"] == "train") == 719
+    assert sum(r["kept"] for r in rows.values() if r["split"] == "train") == budget(0.5, 1437)
     assert all(r["reason"] for r in rows.values())
-    assert str(rows[relabelled.id]["label"]) == relabelled.value
-    assert "relabelled by hand" in rows[relabelled.id]["reason"]
+    assert not rows[dropped]["kept"]
+    assert "dropped by hand" in rows[dropped]["reason"]
     assert path.with_name(path.name + ".recipe.toml").exists()
 
 

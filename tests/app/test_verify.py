@@ -15,6 +15,7 @@ from curation.engine.stage import analysis
 from curation.engine.trials import failures, finished
 from curation.errors import StepError
 from curation.maths.uncertainty import holm
+from curation.ui.state.project import Project
 from curation.ui.verify import summary
 
 ITEMS = 400
@@ -212,6 +213,18 @@ def test_training_saves_the_settings_and_starts_a_job(project_home, app, monkeyp
     assert not page.exception
     assert started == [["verify"]]
     assert load_recipe(project_home / "digits" / "recipe.toml").verify.seeds == 4
+
+
+def test_training_after_a_relabel_renews_the_analysis_on_the_way(project_home, app, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        "curation.engine.jobs.Jobs.start", lambda self, recipe, title, targets=None: started.append(targets)
+    )
+    assert Project(project_home / "digits").decide([5], "relabel", "7") == 1
+    page = app("verify", project="digits")
+    page.button("verify_run").click().run()
+    assert not page.exception
+    assert started == [[*analysis(), "verify"]]
 
 
 def test_finished_trainings_are_shown_in_words_chart_and_table(project_home, app):

@@ -58,7 +58,7 @@ def test_a_file_is_mapped_once_for_a_step_and_closed_after_it(tmp_path):
     folder.mkdir(parents=True)
     whole, pool = nearest(np.eye(n), 3), nearest(np.eye(6), 3)
     results.save(replace(whole, pool=pool), np.arange(n), folder)
-    step = Step("prune", "x", registry.get("pruners", "density"), {}, 0, {"neighbours": "graph"}, {}, ("neighbours",))
+    step = Step("prune", "x", registry.get("pruners", "density"), {}, 0, {"neighbours": "graph"}, reads=("neighbours",))
     view = ResultReader(space, "none", EffectiveDecisions(), items).view(step, np.arange(6))
     graph = view.neighbours
     assert np.array_equal(graph.indices, pool.indices)

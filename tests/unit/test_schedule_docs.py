@@ -110,6 +110,7 @@ pathlib.Path(f"left-{dist.get_rank()}.json").write_text(json.dumps(left))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_of_ddp_train_on_the_same_lists(tmp_path):
     """The page's own script, by torchrun, and after it what both ranks hold."""
     script = tmp_path / "train_ddp.py"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from curation.data.chat.dialects import dialect_of
 from curation.data.reading.table_guess import SENTENCE, guess_roles, mean_length
 from curation.errors import SourceError
 
@@ -35,11 +34,14 @@ def first_cells(rows: Any) -> dict[str, list[Any]]:
     return rows.select(range(min(len(rows), LOOKED_AT))).remove_columns(pictures).to_dict()
 
 
-def roles_of(kinds: Mapping[str, Any], first: Mapping[str, list[Any]], name: str, said: Mapping[str, Any]) -> Roles:
+def roles_of(
+    kinds: Mapping[str, Any], first: Mapping[str, list[Any]], name: str, said: Mapping[str, Any], dialect: str | None
+) -> Roles:
     """The columns somebody named, else those the first rows and the types say. Raises SourceError.
 
     kinds: the types of the columns, as `datasets` has them. first: cells of those that hold no images, where there are
-    some to look at. name: of the data set. said: what a person named, under image, text and label.
+    some to look at. name: of the data set. said: what a person named, under image, text and label. dialect: the form of
+    its conversations, where it holds some.
     """
     import datasets
 
@@ -47,7 +49,6 @@ def roles_of(kinds: Mapping[str, Any], first: Mapping[str, list[Any]], name: str
     plain = {column: cells for column, cells in first.items() if not any(map(_is_nested, cells))}
     classes = [column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
     named = bool(said["image"] or said["text"])
-    dialect = dialect_of({column: cells[0] for column, cells in first.items() if cells})
     if not named and not pictures and not classes and dialect not in (None, "text"):
         raise SourceError(
             f'{name} holds conversations ({dialect}): write them to a file with to_json("chat.jsonl") and read that '

@@ -87,7 +87,7 @@ def gather(
     # The pool first, and with random numbers that do not depend on how much is held out.
     inner, share = _approximate(look, x[pool] if apart else x, k, rng, progress)
     notes = {
-        "search": {"descent": "pynndescent"}.get(search, search),
+        "search": {"descent": "pynndescent", "inverted_file": "faiss"}[search],
         "recall": round(share, 4),
         "recall_measured_on": min(_SAMPLE, len(pool)),
     }

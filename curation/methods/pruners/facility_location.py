@@ -12,7 +12,7 @@ Time: n^2 * d to compare, then little (see maths/selection); memory 4 n^2 bytes 
 else about 20 * n * neighbours bytes. The order is nested and needs no seed: equals go by their place.
 
 Above 50,000 items they are chosen in two rounds, of all pairs in shards of 5,000 (see maths/selection/rounds.py): time
-5,000 n * d, memory 1 GB. On 50,000 items in ten shards that reached 98 to 99 % of the exact f, where random items
+5,000 n * d, memory 1.8 GB. On 50,000 items in ten shards that reached 98 to 99 % of the exact f, where random items
 reach 94 to 97 % (1 to 50 % taken; `python -m benchmarks.rounds`).
 
 Iyer, Khargonkar, Bilmes & Asnani, Submodular Combinatorial Information Measures with Applications in Machine
@@ -41,7 +41,7 @@ from curation.maths.similarity.exact import nearest, nearest_other, unit
 CARD = Card(
     title="Facility location",
     cost="n^2 * d time up to 50,000 items, 5,000 n * d above; 4 n^2 bytes up to dense_up_to items, above "
-    "20 n * neighbours, above 50,000 items 1 GB",
+    "20 n * neighbours, above 50,000 items 1.8 GB",
     blind_to="labels and difficulty; comes late to rare kinds",
     suits="clean data at any share: typical items first, then variety",
     seconds=(0.046, 1.4),

@@ -20,13 +20,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from curation.card import Card
+from curation.data.chat.dialects import dialect_of
 from curation.data.grouping import column_named
 from curation.data.items import Items, make_items
 from curation.data.parts import Spread, here
 from curation.data.reading.arrow_places import Places, image_places
 from curation.data.reading.cells import as_label
 from curation.data.reading.folder_layout import some
-from curation.data.reading.hub_roles import first_cells, roles_of
+from curation.data.reading.hub_roles import Roles, first_cells, roles_of
 from curation.data.reading.hub_sets import load, outlook, roots_of
 from curation.data.reading.image_checks import Facts, as_columns, examine, store_image
 from curation.data.reading.label_cells import by_column, in_cell, is_on, labels_of
@@ -87,7 +88,7 @@ def read(
         raise SourceError(f"{name} has no split of a known name; it has: {', '.join(left_out)}")
     said = {"image": image, "text": text} | ({} if label is None else {"label": label})
     rows = next((parts[part] for part in known if len(parts[part])), parts[next(iter(known))])
-    roles = roles_of(rows.features, first_cells(rows), name, said)
+    roles = _roles(rows.features, first_cells(rows), name, said)
     found = (
         TableTexts(roles.texts, into)
         if roles.texts
@@ -137,7 +138,7 @@ def preview(*, name: str, config: str | None = None, revision: str | None = None
     """How its columns would be read, as far as that is known before it is downloaded. Raises SourceError."""
     kinds, first = outlook(os.path.expanduser(name), config, revision)  # noqa: PTH111 - it need not be a path
     try:
-        found = roles_of(kinds, first, name, {"image": None, "text": ""})
+        found = _roles(kinds, first, name, {"image": None, "text": ""})
     except SourceError as question:
         looked = any(first.values())  # without a look at the cells they may yet say what is in doubt
         return Guess("huggingface", columns=[*kinds], rows=_kinds(kinds, {}), question=str(question) if looked else "")
@@ -209,6 +210,12 @@ def _images(column: str, sets: list[Any], into: Path, name: str, spread: Spread)
     if places:
         return _ImagesInPlace(column, places, spread)
     return _Images(column, into / "files", roots_of(name), spread)
+
+
+def _roles(kinds: Mapping[str, Any], first: Mapping[str, list[Any]], name: str, said: Mapping[str, Any]) -> Roles:
+    """Which column is what. Raises SourceError."""
+    dialect = dialect_of({column: cells[0] for column, cells in first.items() if cells})
+    return roles_of(kinds, first, name, said, dialect)
 
 
 def _kinds(kinds: Mapping[str, Any], roles: Mapping[str, str]) -> list[dict[str, str]]:

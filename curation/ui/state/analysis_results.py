@@ -64,8 +64,10 @@ class AnalysisResults:
     @cached_property
     def predictions(self) -> np.ndarray | None:
         """int64 [n], what students who never saw an item think of it; -1 where there is none."""
-        if self.whole or self.probabilities is None:
-            return self.whole and self.whole.predictions
+        if self.whole:
+            return self.whole.predictions
+        if self.probabilities is None:
+            return None
         rows, values = self.probabilities[0], results.reopened(self.probabilities[1])
         guess = np.full(len(self.items), -1, np.int64)
         guess[rows] = np.concatenate([values[part].argmax(axis=1) for part in blocks(*values.shape)])

@@ -250,7 +250,8 @@ class Project:
 
     @selected.setter
     def selected(self, rows: Sequence[int] | np.ndarray) -> None:
-        st.session_state[f"selected:{self.name}"] = np.unique(np.asarray(rows, np.int64))
+        rows = np.sort(np.asarray(rows, np.int64))
+        st.session_state[f"selected:{self.name}"] = rows[np.diff(rows, prepend=-1) > 0]
 
 
 # -- opening -------------------------------------------------------------------------------------------------
