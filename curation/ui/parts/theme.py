@@ -199,6 +199,7 @@ dl.wn-metrics.wn-metrics {{ margin: 0; padding: 0; }}
   padding-bottom: 0.1rem; }}
 [data-testid="stMultiSelect"] [role="group"]:has(> [data-testid="stMultiSelectTagsContainer"]) {{ height: auto;
   max-height: none; }}
+[data-testid="stButtonGroup"] button[aria-checked="true"] p {{ color: light-dark(#0F5FA8, #7FB6EA); }}
 .wn-picture {{ display: block; border-radius: 6px; height: auto; }}
 .wn-pixels {{ image-rendering: pixelated; }}
 """
