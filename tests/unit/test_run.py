@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow.csv as pc
@@ -364,8 +365,9 @@ def ran(recipe: dict, folder: Path) -> None:
     run(parse_recipe(recipe), folder, device="cpu")
 
 
-def test_killed_at_any_moment_the_next_run_gives_the_same_manifest(blobs, tmp_path):
+def test_killed_at_any_moment_the_next_run_gives_the_same_manifest(blobs, tmp_path, monkeypatch):
     """SIGKILL after random delays until a run gets through; its manifest equals that of an undisturbed run."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))  # AppTest leaves a page there, to be run again
     children = multiprocessing.get_context("forkserver")  # libraries are imported once for all of them
     children.set_forkserver_preload(["curation.engine.run", "sklearn.linear_model", "torch"])
 
