@@ -60,14 +60,15 @@ def sample_note(notes: Mapping[str, Any]) -> str:
 
     notes: the card of the map.
 
-    >>> sample_note({"placed": 100_000, "items_per_placed": 5.0, "recall": 0.124, "recall_of_others": 0.081})
-    'UMAP placed 100,000 items, 1 in 5, the rest beside them; 12% of nearest neighbours stay nearest (rest: 8%). '
+    >>> sample_note({"placed": 100_000, "items_per_placed": 5.0, "recall": 0.124, "recall_of_others": 0.0038})
+    'UMAP placed 100,000 items, 1 in 5, the rest beside them; 12% of nearest neighbours stay nearest (rest: 0.4%). '
     """
     if "placed" not in notes:
         return ""
+    own, others = (f"{r:.0%}" if r >= 0.01 else f"{r:.1%}" for r in (notes["recall"], notes["recall_of_others"]))
     return (
         f"UMAP placed {notes['placed']:,} items, 1 in {notes['items_per_placed']:.3g}, the rest beside them; "
-        f"{notes['recall']:.0%} of nearest neighbours stay nearest (rest: {notes['recall_of_others']:.0%}). "
+        f"{own} of nearest neighbours stay nearest (rest: {others}). "
     )
 
 
