@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -88,16 +89,9 @@ def embed(
     store = EmbeddingStore(folder, (len(images), encoder.dim), dtype, shard)
     if store.finished:
         return store.array()
-    progress(store.first * shard, len(images), "encoding")
-    if elsewhere is not None:
-        for made, fitted in elsewhere(store.missing()):
-            store.write(made, int(fitted))
-            progress(min(store.first * shard, len(images)), len(images), "encoding")
-    else:
-        batch = store.batch or encoder.batch
-        for made, fitted in encoded(encoder, images, store.missing(), batch, device, progress, workers):
-            store.write(made, fitted)
-    return store.close()
+    shards, batch = store.missing(), store.batch or encoder.batch
+    here = partial(encoded, encoder, images, batch=batch, device=device, progress=progress, workers=workers)
+    return store.filled((elsewhere or here)(shards), progress)
 
 
 def encoded(

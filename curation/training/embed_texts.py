@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,18 +58,11 @@ def embed_texts(
     elsewhere: makes the shards instead of `encoded_texts`.
     Raises RunError where not even one text fits into memory or the encoder returns values that are not finite.
     """
-    store, n = EmbeddingStore(folder, (len(texts), encoder.dim), dtype, shard, name), len(texts)
+    store = EmbeddingStore(folder, (len(texts), encoder.dim), dtype, shard, name)
     if store.finished:
         return store.array()
-    progress(store.first * shard, n, "encoding")
-    if elsewhere is not None:
-        for rows, fitted in elsewhere(store.missing()):
-            store.write(rows, int(fitted))
-            progress(min(store.first * shard, n), n, "encoding")
-    else:
-        for rows, fitted in encoded_texts(encoder, texts, store.missing(), store.batch or encoder.batch, progress):
-            store.write(rows, fitted)
-    return store.close()
+    here = partial(encoded_texts, encoder, texts, batch=store.batch or encoder.batch, progress=progress)
+    return store.filled((elsewhere or here)(store.missing()), progress)
 
 
 def encoded_texts(

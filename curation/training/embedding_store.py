@@ -41,6 +41,16 @@ class EmbeddingStore:
             np.lib.format.open_memmap(self.path, "w+", dtype=dtype, shape=shape).flush()
         self._offset = self.array().offset
 
+    def filled(self, shards: Iterable[tuple[np.ndarray, int]], progress: Callable[..., None]) -> np.ndarray:
+        """The whole file, mapped, once every missing shard is written. shards: as `Elsewhere` makes them."""
+        n, size = self.layout[0], self.shard
+        progress(self.first * size, n, "encoding")
+        for rows, batch in shards:
+            self.write(rows, int(batch))
+            progress(min(self.first * size, n), n, "encoding")
+        self.log.unlink()
+        return self.array()
+
     def write(self, rows: np.ndarray, batch: int) -> None:
         """The next shard, float [m, dim]: bytes first, then the line that vouches for them."""
         with np.errstate(over="ignore"):  # what does not fit is refused below
@@ -63,10 +73,6 @@ class EmbeddingStore:
         """The rows of every shard that is not written yet."""
         n, size = self.layout[0], self.shard
         return [range(at, min(at + size, n)) for at in range(self.first * size, n, size)]
-
-    def close(self) -> np.ndarray:
-        self.log.unlink()
-        return self.array()
 
     def array(self) -> np.ndarray:
         return np.load(self.path, mmap_mode="r", allow_pickle=False)
