@@ -28,7 +28,7 @@ from curation.data.remote import listings, store
 from curation.engine.recipe import parse_recipe
 from curation.engine.run import run
 from curation.errors import SourceError
-from tests.unit.test_remote import png, shard
+from tests.remote_sets import png, shard
 
 
 def main(scheme: str) -> None:

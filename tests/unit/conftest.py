@@ -1,4 +1,5 @@
-"""What tests of workers share: a run that does everything itself, and one cluster for all of them."""
+"""What tests share: a run that does everything itself and one cluster for those of workers; servers for those of data
+that lies elsewhere."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from curation.data.remote import listings, store
 from curation.engine.workers.cluster import Cluster
 from tests.clusters import TOKEN, Nodes, bytes_of, started
+from tests.stores import s3_bucket, web_site
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +55,33 @@ def cluster(nodes, tmp_path_factory) -> Iterator[Cluster]:
     yield workers
     workers.close()
     assert not ray.is_initialized()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with s3_bucket() as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def bucket(server, monkeypatch):
+    monkeypatch.setattr(store, "PAUSE", 0.01)
+    listings.forget_listings()
+    for key in list(server.keys("")):
+        server.remove(key)
+    server.spoilt, server.locked, server.sent = {}, False, 0
+    server.requests.clear()
+    return server
+
+
+@pytest.fixture
+def site(monkeypatch):
+    monkeypatch.setattr(store, "PAUSE", 0.01)
+    with web_site() as site:
+        yield site
+
+
+@pytest.fixture
+def inside(monkeypatch):
+    """Servers of this machine may be read."""
+    monkeypatch.setenv(store.PRIVATE, "1")
